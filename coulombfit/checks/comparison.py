@@ -1,0 +1,137 @@
+"""Which model predicts a new run best? Leave-one-out cross-validation, one term a run, over fits of the same data.
+
+Sign convention, whatever ArviZ version is installed: ``elpd_diff = elpd − elpd of the best model``, so the best has 0
+and every other is negative. Its standard error is √(n · variance over runs of the per-run difference).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import arviz_stats as azs
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from coulombfit.result import Fit, Text
+
+__all__ = ["Comparison", "compare"]
+
+# A difference counts as a preference where it exceeds both: below 4 in elpd, models predict alike and the normal
+# approximation behind its standard error is poor (Sivula, Magnusson, Vehtari 2020).
+MIN_DIFFERENCE = 4.0
+MIN_STANDARD_ERRORS = 2.0
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Leave-one-out comparison.
+
+    ``table`` has a row a model, best first: ``parameters`` (how many are free), ``elpd`` (expected log density of a new
+    run's observation, summed over the runs) and its ``se``, ``p_loo`` (effective number of parameters), ``elpd_diff``
+    ≤ 0 to the best and its ``diff_se``, and ``pareto_k_bad``, the number of runs whose Pareto k̂ exceeds the reliable limit,
+    where elpd cannot be trusted.
+    """
+
+    table: pd.DataFrame
+    pointwise: xr.Dataset
+    converged: Mapping[str, bool]
+
+    @property
+    def tree(self) -> xr.DataTree:
+        """Per-run elpd of every model, and the table, as a DataTree."""
+        table = xr.Dataset.from_dataframe(self.table.rename_axis("model"))
+        return xr.DataTree.from_dict({"loo_pointwise": self.pointwise, "comparison": table})
+
+    @property
+    def winner(self) -> str:
+        """The simplest model that none predicts better than: fewest parameters, then highest elpd."""
+        best = str(self.table.index[0])
+        unbeaten = [str(name) for name in self.table.index if not self.preferred(best, str(name))]
+        return min(unbeaten, key=lambda name: self.table.loc[name, "parameters"])
+
+    @property
+    def verdict(self) -> str:
+        """One sentence about the winner against every other model; see :meth:`preferred` for what a preference is."""
+        winner = self.winner
+        parts = []
+        for name in map(str, self.table.index.drop(winner)):
+            total, se = _sum_and_se(self.pointwise[winner] - self.pointwise[name])
+            by = f"Δelpd {total:.1f} ± {se:.1f}"
+            if self.preferred(winner, name):
+                parts.append(f"{winner} is preferred over {name} by {total / se:.1f} standard errors ({by})")
+            else:
+                parts.append(f"no preference between {winner} and {name} ({by})")
+        if bad := int(self.table["pareto_k_bad"].sum()):
+            parts.append(f"but {bad} Pareto k̂ above the limit make these numbers unreliable")
+        if failed := [name for name, good in self.converged.items() if not good]:
+            parts.append(f"but the fit of {', '.join(failed)} has not converged")
+        return "; ".join(parts) + "."
+
+    def preferred(self, one: str, other: str) -> bool:
+        """Whether ``one`` predicts better than ``other`` by more than 4 in elpd and more than 2 standard errors."""
+        total, se = _sum_and_se(self.pointwise[one] - self.pointwise[other])
+        return total > max(MIN_DIFFERENCE, MIN_STANDARD_ERRORS * se)
+
+    def summary(self) -> Text:
+        """The table and the verdict as text."""
+        return Text(self.table.to_string(float_format="{:.2f}".format) + "\n" + self.verdict)
+
+
+def compare(fits: Mapping[str, Fit]) -> Comparison:
+    """Compare two or more fits of the same observations.
+
+    :param fits: fits by the name to show, e.g. ``{"one": fit1, "two": fit2}``.
+    :raises ValueError: for fewer than two fits, or fits of different data or of different units of observation.
+    """
+    if len(fits) < 2:
+        raise ValueError(f"fits: expected at least two to compare, got {len(fits)}")
+    first_name, first = next(iter(fits.items()))
+    for name, other in fits.items():
+        if other.likelihood != first.likelihood:
+            raise ValueError(
+                f"fits: {first_name!r} describes a run by its {first.likelihood}, {name!r} by its {other.likelihood}; "
+                "densities of different observations cannot be compared"
+            )
+        if other.record["data"]["fingerprint"] != first.record["data"]["fingerprint"]:
+            raise ValueError(f"fits: {first_name!r} and {name!r} were fitted to different data")
+
+    rows, pointwise = {}, {}
+    for name, one in fits.items():
+        result = _loo(one)
+        pointwise[name] = ("run", np.asarray(result.elpd_i, dtype=float))
+        rows[name] = {
+            "parameters": one.model.free_parameters(one.likelihood),
+            "elpd": float(result.elpd),
+            "se": float(result.se),
+            "p_loo": float(result.p),
+            "pareto_k_bad": int((result.pareto_k > result.good_k).sum()),
+        }
+    table = pd.DataFrame.from_dict(rows, orient="index").sort_values("elpd", ascending=False)
+    per_run = xr.Dataset(pointwise)
+    differences = [_sum_and_se(per_run[name] - per_run[table.index[0]]) for name in table.index]
+    table.insert(4, "elpd_diff", [total for total, _ in differences])
+    table.insert(5, "diff_se", [se for _, se in differences])
+    return Comparison(
+        table,
+        per_run,
+        {name: one.diagnosis.passed for name, one in fits.items()},
+    )
+
+
+def _loo(fit: Fit) -> azs.ELPDData:
+    kept = fit.tree["log_likelihood"].to_dataset()
+    posterior = fit.tree["posterior"].to_dataset().sel(draw=kept["draw"])
+    draws = kept.sizes["chain"] * kept.sizes["draw"]
+    efficiency = min(float(value) for value in azs.ess(posterior, method="mean").values()) / draws
+    with warnings.catch_warnings():
+        # a high Pareto k̂ is counted in the table and said in the verdict
+        warnings.filterwarnings("ignore", message="Estimated shape parameter of Pareto")
+        tree = xr.DataTree.from_dict({"posterior": posterior, "log_likelihood": kept})
+        return azs.loo(tree, pointwise=True, reff=min(efficiency, 1.0))
+
+
+def _sum_and_se(per_run: xr.DataArray) -> tuple[float, float]:
+    return float(per_run.sum()), float(np.sqrt(per_run.size) * per_run.std(ddof=1))

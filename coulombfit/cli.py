@@ -1,0 +1,323 @@
+"""The command ``coulombfit``: files in, files out.
+
+Exit codes: 0 fine, 2 usage, 3 a fit has not converged (its results are written and say so), 4 data refused.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import jax
+import matplotlib as mpl
+import numpy as np
+import typer
+import xarray as xr
+
+import coulombfit as cf
+import simulators
+from coulombfit.files import write_netcdf
+
+__all__ = ["app"]
+
+NOT_CONVERGED = 3
+DATA_REFUSED = 4
+ALL_MODELS = list(cf.MODELS)
+CHAINS = cf.Sampling().chains
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Bayesian inference of what stochastic gradient descent leaves in the spectra of weight matrices.",
+)
+simulate = typer.Typer(no_args_is_help=True, help="Simulate training and save the eigenvalues.")
+app.add_typer(simulate, name="simulate")
+
+File = Annotated[Path, typer.Argument(help="Spectra or weights: .npz, .npy, .csv or .nc.", show_default=False)]
+Weights = Annotated[str | None, typer.Option(help="Name of the array of weights (run, [snapshot,] M, N) in FILE.")]
+Eigenvalues = Annotated[str | None, typer.Option(help="Name of the array of eigenvalues (run, [snapshot,] level).")]
+Snapshot = Annotated[int | None, typer.Option(help="Which snapshot; the last if not given.")]
+LearningRate = Annotated[float | None, typer.Option(help="Learning rate α.")]
+LearningRateKey = Annotated[str | None, typer.Option(help="Name of the learning rate in FILE.")]
+BatchSize = Annotated[float | None, typer.Option(help="Batch size |B|.")]
+BatchSizeKey = Annotated[str | None, typer.Option(help="Name of the batch size in FILE.")]
+Targets = Annotated[str | None, typer.Option(help="Target eigenvalues, comma-separated, or the name of an array.")]
+Pair = Annotated[int, typer.Option(help="Which degenerate pair of levels, 0 being the top one.")]
+Likelihood = Annotated[str, typer.Option(help="What is observed of a run: pair or spacing.")]
+Seed = Annotated[int, typer.Option(help="Random seed.")]
+Report = Annotated[Path | None, typer.Option(help="Also write a posterior report (HTML) here.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors (and JSON, if asked for).")]
+
+
+@app.callback()
+def prepare() -> None:
+    """Settings of this process, made before JAX starts."""
+    mpl.use("agg")
+    # four chains on four virtual devices sample and compile fastest, also on two cores
+    if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
+        jax.config.update("jax_num_cpu_devices", CHAINS)
+    warnings.showwarning = lambda message, *_, **__: typer.echo(f"warning: {message}", err=True)
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Turn errors about arguments and data into one line and an exit code."""
+    try:
+        yield
+    except cf.DataError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(DATA_REFUSED) from None
+    except (ValueError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
+
+
+def read_pair(
+    path: Path,
+    weights: str | None,
+    eigenvalues: str | None,
+    snapshot: int | None,
+    learning_rate: float | str | None,
+    batch_size: float | str | None,
+    targets: str | None,
+    pair: int,
+) -> cf.Spectra:
+    """The pair that the reading options describe."""
+    try:
+        known: str | list[float] | None = None if targets is None else [float(value) for value in targets.split(",")]
+    except ValueError:
+        known = targets
+    spectra = cf.read(
+        path,
+        weights=weights or False,
+        eigenvalues=eigenvalues,
+        snapshot=snapshot,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        targets=known,
+    )
+    return spectra.pair(pair)
+
+
+def finish(
+    fits: Mapping[str, cf.Fit], result: Callable[[], dict[str, Any]], text: str, as_json: bool, quiet: bool
+) -> None:
+    """Print the result; exit with 3 where a fit has not converged."""
+    if as_json:
+        typer.echo(json.dumps(result(), indent=2))
+    elif not quiet:
+        typer.echo(text)
+    failed = {name: fit.diagnosis for name, fit in fits.items() if not fit.diagnosis.passed}
+    for name, diagnosis in failed.items():
+        typer.echo(f"error: {name}: {diagnosis.verdict}", err=True)
+    if failed:
+        raise typer.Exit(NOT_CONVERGED)
+
+
+def fit_result(fit: cf.Fit, path: Path) -> dict[str, Any]:
+    """A fit as plain JSON values."""
+    return {
+        "model": fit.model.name,
+        "likelihood": fit.likelihood,
+        "file": str(path),
+        "parameters": json.loads(fit.table().to_json(orient="index")),
+        "converged": fit.diagnosis.passed,
+        "checks": {check.name: {"value": check.value, "status": check.status} for check in fit.diagnosis.checks},
+    }
+
+
+def fit_and_compare(
+    spectra: cf.Spectra, models: list[str], likelihood: str, seed: int, out: Path, quiet: bool
+) -> tuple[dict[str, cf.Fit], dict[str, Path], cf.Comparison]:
+    """Fit every model, save each, compare."""
+    progress = False if quiet else None
+    fits = {model: cf.fit(spectra, model, likelihood, seed=seed, progress=progress) for model in models}
+    paths = {model: out / f"{spectra.name.replace(' ', '-')}.{model}.nc" for model in fits}
+    for model, fit in fits.items():
+        fit.save(paths[model])
+    return fits, paths, cf.compare(fits)
+
+
+@app.command()
+def fit(
+    file: File,
+    model: Annotated[str, typer.Option(help=f"One of {', '.join(ALL_MODELS)}.")] = "one-species",
+    likelihood: Likelihood = "pair",
+    weights: Weights = None,
+    eigenvalues: Eigenvalues = None,
+    snapshot: Snapshot = None,
+    learning_rate: LearningRate = None,
+    learning_rate_key: LearningRateKey = None,
+    batch_size: BatchSize = None,
+    batch_size_key: BatchSizeKey = None,
+    targets: Targets = None,
+    pair: Pair = 0,
+    seed: Seed = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="Where to save the fit; FILE's name + model + .nc here if not given.")
+    ] = None,
+    report: Report = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Infer centre and width(s) of a degenerate pair of levels.
+
+    Example: coulombfit fit runs.npz --weights W --learning-rate-key lr --batch-size-key batch_size
+    """
+    with refusing():
+        rate, size = learning_rate_key or learning_rate, batch_size_key or batch_size
+        spectra = read_pair(file, weights, eigenvalues, snapshot, rate, size, targets, pair)
+        path = out or Path(f"{spectra.name.replace(' ', '-')}.{model}.nc")
+        result = cf.fit(spectra, model, likelihood, seed=seed, progress=False if quiet else None)
+        result.save(path)
+        if report is not None:
+            cf.write_report(report, fits={model: result}, title=f"{model} fit of {spectra.name}")
+    finish({model: result}, lambda: fit_result(result, path), f"{result.summary()}\nsaved {path}", as_json, quiet)
+
+
+@app.command()
+def compare(
+    file: File,
+    model: Annotated[list[str], typer.Option(help="Models to compare; repeat the option.")] = ALL_MODELS,
+    likelihood: Likelihood = "pair",
+    weights: Weights = None,
+    eigenvalues: Eigenvalues = None,
+    snapshot: Snapshot = None,
+    learning_rate: LearningRate = None,
+    learning_rate_key: LearningRateKey = None,
+    batch_size: BatchSize = None,
+    batch_size_key: BatchSizeKey = None,
+    targets: Targets = None,
+    pair: Pair = 0,
+    seed: Seed = 0,
+    out: Annotated[Path, typer.Option(help="Folder for the fits.")] = Path(),
+    report: Report = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fit several models to the same pairs and say which predicts a new run best.
+
+    Example: coulombfit compare runs.npz --weights W --model one-species --model two-species --report report.html
+    """
+    with refusing():
+        rate, size = learning_rate_key or learning_rate, batch_size_key or batch_size
+        spectra = read_pair(file, weights, eigenvalues, snapshot, rate, size, targets, pair)
+        fits, paths, comparison = fit_and_compare(spectra, model, likelihood, seed, out, quiet)
+        if report is not None:
+            cf.write_report(report, fits=fits, comparison=comparison, title=f"Models of {spectra.name}")
+
+    def result() -> dict[str, Any]:
+        return {
+            "verdict": comparison.verdict,
+            "winner": comparison.winner,
+            "comparison": json.loads(comparison.table.to_json(orient="index")),
+            "fits": {name: fit_result(fit, paths[name]) for name, fit in fits.items()},
+        }
+
+    finish(fits, result, str(comparison.summary()), as_json, quiet)
+
+
+@app.command()
+def report(
+    fits: Annotated[list[Path], typer.Argument(help="Fits saved by fit or compare (.nc).", show_default=False)],
+    out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("report.html"),
+    quiet: Quiet = False,
+) -> None:
+    """Write a report of saved fits; fits of the same data are also compared.
+
+    Example: coulombfit report runs.one-species.nc runs.two-species.nc --out report.html
+    """
+    with refusing():
+        loaded = {path.stem: cf.Fit.load(path) for path in fits}
+        same = len({(fit.record["data"]["fingerprint"], fit.likelihood) for fit in loaded.values()}) == 1
+        comparison = cf.compare(loaded) if same and len(loaded) > 1 else None
+        cf.write_report(out, fits=loaded, comparison=comparison)
+    finish(loaded, dict, f"saved {out}", False, quiet)
+
+
+@simulate.command("teacher-student")
+def teacher_student(
+    out: Annotated[Path, typer.Option(help="The netCDF file to write.")] = Path("teacher-student.nc"),
+    layer: Annotated[str, typer.Option(help="Second layer Z: identity, eq26 or eq27 (the source's).")] = "identity",
+    kappa: Annotated[float, typer.Option(help="Teacher eigenvalue κ, doubly degenerate.")] = 4.0,
+    learning_rate: Annotated[float, typer.Option(help="Learning rate α.")] = 0.1,
+    noise: Annotated[float, typer.Option(help="Standard deviation of one sample's gradient noise.")] = 0.1,
+    batch_size: Annotated[int, typer.Option(help="Batch size |B|.")] = 1,
+    runs: Annotated[int, typer.Option(help="Number of independent students.")] = 1000,
+    steps: Annotated[int, typer.Option(help="Number of updates.")] = 6000,
+    save_every: Annotated[int | None, typer.Option(help="Steps between snapshots; only the last if not given.")] = None,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Train linear students on a degenerate teacher (Eq. 28).
+
+    Example: coulombfit simulate teacher-student --layer eq26 --runs 3000 --out students.nc
+    """
+    layers = {"identity": None, "eq26": simulators.teacher_student.Z_EQ26, "eq27": simulators.teacher_student.Z_EQ27}
+    with refusing():
+        if layer not in layers:
+            raise ValueError(f"layer: expected one of {', '.join(layers)}, got {layer!r}")
+        setting: dict[str, Any] = {"learning_rate": learning_rate, "noise": noise, "batch_size": batch_size}
+        trajectory = simulators.teacher_student.simulate(
+            Z=layers[layer],
+            kappa=kappa,
+            runs=runs,
+            steps=steps,
+            save_every=save_every,
+            seed=seed,
+            progress=False if quiet else None,
+            **setting,
+        )
+        dataset = xr.Dataset(
+            {"eigenvalues": (("run", "snapshot", "level"), trajectory.eigenvalues)},
+            coords={"step": ("snapshot", trajectory.steps)},
+            attrs={
+                **{name: setting[name] for name in ("learning_rate", "batch_size")},
+                "name": out.stem,
+                "provenance": json.dumps(dict(trajectory.parameters)),
+            },
+        )
+        write_netcdf(dataset, out)
+    if not quiet:
+        theory = simulators.teacher_student.widths(Z=layers[layer], kappa=kappa, **setting)
+        typer.echo(f"saved {out}; linear-response widths {', '.join(f'{width:.5g}' for width in theory)}")
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the results, made if missing.")] = Path("coulombfit-demo"),
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Simulate a two-species ensemble, fit three models, compare them, and write a report.
+
+    Example: coulombfit demo --out demo
+    """
+    truth = {"centre": 4.0, "sigma_1": 0.04, "sigma_2": 0.02}
+    with refusing():
+        out.mkdir(parents=True, exist_ok=True)
+        eigenvalues = simulators.ensembles.two_species(**truth, runs=3000, seed=seed)
+        provenance = {"simulator": "two-species ensemble (Eq. 29)", **truth, "seed": seed}
+        spectra = cf.Spectra(eigenvalues, name="two-species-ensemble", provenance=provenance)
+        spectra.save(out / "spectra.nc")
+        fits, _, comparison = fit_and_compare(spectra, ALL_MODELS, "pair", seed, out, quiet)
+        cf.write_report(out / "report.html", fits=fits, comparison=comparison, title="coulombfit demo")
+    table = fits["two-species"].formatted()
+    recovered = [
+        f"  {name}: true {value:g}, inferred {table.loc[name, 'mean']} ± {table.loc[name, 'sd']}"
+        for name, value in {**truth, "sigma_m": float(np.sqrt(0.5 * (0.04**2 + 0.02**2)))}.items()
+    ]
+    text = "\n".join(
+        ["two-species fit of 3000 simulated pairs", *recovered, comparison.verdict, f"report: {out / 'report.html'}"]
+    )
+    finish(fits, dict, text, False, quiet)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,69 @@
+"""Which levels of a spectrum belong together.
+
+Without targets, neighbouring levels are unresolved where the mean of their spacing is below three times the typical
+standard deviation of the two levels over the runs. For an isolated pair that ratio is 2.1 (one species), 1.6 (two very
+unequal species) or 1.4 (no repulsion); for resolved levels it is the separation in units of their width, which has to
+be large for the two to be described apart.
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import numpy as np
+from jaxtyping import Float
+
+from coulombfit.errors import DataError
+
+__all__ = ["group_by_gaps", "group_by_targets", "refuse_pair"]
+
+RESOLVED = 3.0
+
+
+def _mean_and_sd(eigenvalues: Float[np.ndarray, "run level"]) -> tuple[np.ndarray, np.ndarray]:
+    return eigenvalues.mean(axis=0), eigenvalues.std(axis=0, ddof=1)
+
+
+def _groups(together: np.ndarray) -> list[list[int]]:
+    """Chains of neighbouring levels, from a flag for every neighbouring pair."""
+    groups = [[0]]
+    for level, joined in enumerate(together, start=1):
+        if joined:
+            groups[-1].append(level)
+        else:
+            groups.append([level])
+    return groups
+
+
+def group_by_gaps(eigenvalues: Float[np.ndarray, "run level"]) -> list[list[int]]:
+    """Groups of unresolved neighbouring levels, from the top."""
+    mean, sd = _mean_and_sd(eigenvalues)
+    typical = np.sqrt(0.5 * (sd[1:] ** 2 + sd[:-1] ** 2))
+    return _groups(mean[:-1] - mean[1:] < RESOLVED * typical)
+
+
+def group_by_targets(
+    eigenvalues: Float[np.ndarray, "run level"], targets: Float[np.ndarray, " level"]
+) -> list[list[int]]:
+    """Groups of neighbouring levels whose targets agree to a tenth of the levels' standard deviation, from the top."""
+    sd = eigenvalues.std(axis=0, ddof=1)
+    return _groups(targets[:-1] - targets[1:] <= 0.1 * np.minimum(sd[1:], sd[:-1]))
+
+
+def refuse_pair(
+    k: int, eigenvalues: Float[np.ndarray, "run level"], groups: list[list[int]], *, by_targets: bool
+) -> NoReturn:
+    """Say which groups were seen instead of a k-th pair."""
+    mean, sd = _mean_and_sd(eigenvalues)
+    seen = "; ".join(
+        "levels " * (len(group) > 1)
+        + "level " * (len(group) == 1)
+        + ",".join(map(str, group))
+        + " at "
+        + ", ".join(f"{mean[level]:.5g} ± {sd[level]:.2g}" for level in group)
+        for group in groups
+    )
+    pairs = sum(len(group) == 2 for group in groups)
+    rule = "their targets" if by_targets else "the gaps between their distributions"
+    hint = "" if by_targets else "; give targets= if you know which levels are degenerate"
+    raise DataError(f"pair: no pair {k} among {pairs} pairs of levels grouped by {rule}: {seen}{hint}")

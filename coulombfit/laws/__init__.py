@@ -1,0 +1,15 @@
+"""The laws of a degenerate pair of levels, each a NumPyro distribution; conventions in :mod:`coulombfit.laws.pair`."""
+
+from coulombfit.laws.density import OneSpeciesDensity, TwoSpeciesDensity
+from coulombfit.laws.pair import GaussianPair, OneSpeciesPair, TwoSpeciesPair, descending_pair
+from coulombfit.laws.spacing import WignerSurmise
+
+__all__ = [
+    "GaussianPair",
+    "OneSpeciesDensity",
+    "OneSpeciesPair",
+    "TwoSpeciesDensity",
+    "TwoSpeciesPair",
+    "WignerSurmise",
+    "descending_pair",
+]

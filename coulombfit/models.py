@@ -1,0 +1,202 @@
+"""Models: a prior over the parameters of a law, as NumPyro programs over an ensemble of runs.
+
+Programs see standardised data, z = (x − location)/scale, so that one set of weak priors serves all data; parameters are
+reported in the units of x. The unit of observation is the run: its pair of levels, or the spacing of that pair.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+from jaxtyping import Array, Float
+
+from coulombfit.errors import DataError
+from coulombfit.laws import (
+    GaussianPair,
+    OneSpeciesDensity,
+    OneSpeciesPair,
+    TwoSpeciesDensity,
+    TwoSpeciesPair,
+    WignerSurmise,
+)
+
+__all__ = ["MODELS", "OBSERVED", "Model", "Standardisation"]
+
+OBSERVED = {"pair": "eigenvalues", "spacing": "spacing"}
+"""The observed site of each likelihood."""
+
+# Scales of the priors in units of the data: weak beside what a handful of runs says.
+CENTRE_SD = 2.0
+LOG_WIDTH_SD = 1.0
+
+Parameters = dict[str, Array]
+
+
+@dataclass(frozen=True)
+class Standardisation:
+    """Location and scale that make observations of order one: x = location + scale · z."""
+
+    location: float = 0.0
+    scale: float = 1.0
+
+    @classmethod
+    def of(cls, observations: Float[np.ndarray, "run ..."], likelihood: str) -> Standardisation:
+        """Mean and standard deviation over all levels of all runs; for spacings 0 and √⟨S²⟩/2."""
+        if likelihood == "spacing":
+            location, scale = 0.0, float(np.sqrt(np.mean(observations**2)) / 2)
+        else:
+            location, scale = float(observations.mean()), float(observations.std())
+        if scale == 0:
+            raise DataError("eigenvalues: expected levels that differ, got all levels of all runs equal")
+        return cls(location, scale)
+
+    def apply(self, observations: Float[np.ndarray, "run ..."]) -> Float[np.ndarray, "run ..."]:
+        """Standardise."""
+        return (observations - self.location) / self.scale
+
+    def undo(self, observations: Array) -> Array:
+        """Back to the units of the data."""
+        return self.location + self.scale * observations
+
+
+class Model(ABC):
+    """One hypothesis about a degenerate pair; subclasses are final and hold no state.
+
+    Laws take the parameters by their reported names, in any units, as arrays of any common shape.
+    """
+
+    name: ClassVar[str]
+    description: ClassVar[str]
+    width: ClassVar[str] = "sigma"
+    likelihoods: ClassVar[tuple[str, ...]] = ("pair", "spacing")
+
+    def sites(self) -> dict[str, dist.Distribution]:
+        """Priors of the standardised sites besides the centre, by site name."""
+        return {self.width: dist.LogNormal(0.0, LOG_WIDTH_SD)}
+
+    @abstractmethod
+    def parameters(self, sites: Parameters, unit: Standardisation) -> Parameters:
+        """The reported parameters in units of the data, from standardised sites of any common shape."""
+
+    @abstractmethod
+    def pair(self, parameters: Parameters) -> dist.Distribution:
+        """Joint law of the ordered pair, event (2,)."""
+
+    @abstractmethod
+    def density(self, parameters: Parameters) -> dist.Distribution:
+        """Density of one level, event ()."""
+
+    @abstractmethod
+    def spacing(self, parameters: Parameters) -> dist.Distribution:
+        """Law of the spacing, event ()."""
+
+    def priors(self, unit: Standardisation, likelihood: str) -> dict[str, str]:
+        """The priors in units of the data, in words."""
+        centre = {"centre": f"Normal(mean {unit.location:.6g}, sd {CENTRE_SD * unit.scale:.3g})"}
+        width = {self.width: f"LogNormal(median {unit.scale:.3g}, sd of its logarithm {LOG_WIDTH_SD:g})"}
+        return (centre if likelihood == "pair" else {}) | width
+
+    def free_parameters(self, likelihood: str) -> int:
+        """How many parameters the data determine."""
+        return len(self.priors(Standardisation(), likelihood))
+
+    def program(self, likelihood: str) -> Callable[..., None]:
+        """NumPyro program ``f(observations=None, runs=None)`` on standardised data: a plate over the runs."""
+
+        def program(observations: Array | None = None, runs: int | None = None) -> None:
+            priors = self.sites()
+            if likelihood == "pair":
+                priors = {"centre": dist.Normal(0.0, CENTRE_SD)} | priors
+            sites = {name: numpyro.sample(name, prior) for name, prior in priors.items()}
+            law = getattr(self, likelihood)(self.parameters(sites, Standardisation()))
+            with numpyro.plate("run", runs if observations is None else len(observations)):
+                numpyro.sample(OBSERVED[likelihood], law, obs=observations)
+
+        return program
+
+
+def _centre(sites: Parameters, unit: Standardisation) -> Parameters:
+    return {"centre": unit.undo(sites["centre"])} if "centre" in sites else {}
+
+
+class Gaussian(Model):
+    """Two independent Gaussian levels: no repulsion, the null hypothesis."""
+
+    name = "gaussian"
+    description = "independent Gaussian levels, no repulsion"
+
+    def parameters(self, sites: Parameters, unit: Standardisation) -> Parameters:
+        return _centre(sites, unit) | {"sigma": unit.scale * sites["sigma"]}
+
+    def pair(self, parameters: Parameters) -> dist.Distribution:
+        return GaussianPair(parameters["centre"], parameters["sigma"])
+
+    def density(self, parameters: Parameters) -> dist.Distribution:
+        return dist.Normal(parameters["centre"], parameters["sigma"])
+
+    def spacing(self, parameters: Parameters) -> dist.Distribution:
+        return dist.HalfNormal(jnp.sqrt(2.0) * parameters["sigma"])
+
+
+class OneSpecies(Model):
+    """Coulomb gas of one species, Eqs. 7, 11 and 31 with σ_m = σ."""
+
+    name = "one-species"
+    description = "Coulomb gas of one species (Eqs. 7, 11)"
+
+    def parameters(self, sites: Parameters, unit: Standardisation) -> Parameters:
+        sigma = unit.scale * sites["sigma"]
+        return _centre(sites, unit) | {"sigma": sigma, "mean_spacing": jnp.sqrt(jnp.pi) * sigma}
+
+    def pair(self, parameters: Parameters) -> dist.Distribution:
+        return OneSpeciesPair(parameters["centre"], parameters["sigma"])
+
+    def density(self, parameters: Parameters) -> dist.Distribution:
+        return OneSpeciesDensity(parameters["centre"], parameters["sigma"])
+
+    def spacing(self, parameters: Parameters) -> dist.Distribution:
+        return WignerSurmise(parameters["sigma"])
+
+
+class TwoSpecies(Model):
+    """Labelled Coulomb gas of two species, Eqs. 29 to 32.
+
+    Sampled in σ_m and a signed asymmetry q with r = |q|: the likelihood is even in q and smooth at 0, so exchanging the
+    species changes nothing reported, and σ₁ = σ₂ is no edge. Spacings depend on σ_m alone (Eq. 31): they are
+    one-species data, whose σ is then σ_m.
+    """
+
+    name = "two-species"
+    description = "Coulomb gas of two species (Eqs. 29-32)"
+    width = "sigma_m"
+    likelihoods = ("pair",)
+
+    def sites(self) -> dict[str, dist.Distribution]:
+        return super().sites() | {"q": dist.Uniform(-1.0, 1.0)}
+
+    def parameters(self, sites: Parameters, unit: Standardisation) -> Parameters:
+        sigma_m, r = unit.scale * sites["sigma_m"], jnp.abs(sites["q"])
+        widths = {"sigma_1": sigma_m * jnp.sqrt(1 + r), "sigma_2": sigma_m * jnp.sqrt(1 - r), "sigma_m": sigma_m}
+        return _centre(sites, unit) | widths | {"r": r, "mean_spacing": jnp.sqrt(jnp.pi) * sigma_m}
+
+    def pair(self, parameters: Parameters) -> dist.Distribution:
+        return TwoSpeciesPair(parameters["centre"], parameters["sigma_1"], parameters["sigma_2"])
+
+    def density(self, parameters: Parameters) -> dist.Distribution:
+        return TwoSpeciesDensity(parameters["centre"], parameters["sigma_1"], parameters["sigma_2"])
+
+    def spacing(self, parameters: Parameters) -> dist.Distribution:
+        return WignerSurmise(parameters["sigma_m"])
+
+    def priors(self, unit: Standardisation, likelihood: str) -> dict[str, str]:
+        return super().priors(unit, likelihood) | {"r": "Uniform(0, 1)"}
+
+
+MODELS: dict[str, Model] = {model.name: model for model in (Gaussian(), OneSpecies(), TwoSpecies())}

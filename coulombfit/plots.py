@@ -1,0 +1,113 @@
+"""Every figure. Functions take and return matplotlib axes, never show, and leave styles and backends alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import arviz_plots as azp
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro.distributions as dist
+import xarray as xr
+from jaxtyping import Array, Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from coulombfit.models import Parameters
+from coulombfit.precision import double_precision
+from coulombfit.result import INTERVAL, Fit
+
+__all__ = ["density", "ranks", "spacing"]
+
+# One colour (Okabe and Ito's, safe for the colour-blind) and one line style a model, everywhere.
+STYLES = {
+    "gaussian": {"color": "#D55E00", "linestyle": ":"},
+    "one-species": {"color": "#0072B2", "linestyle": "--"},
+    "two-species": {"color": "#009E73", "linestyle": "-"},
+}
+BAND_DRAWS = 200
+RANK_DRAWS = 250
+GRID = 400
+
+
+def density(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
+    """Histogram of all levels with each model's one-level density: posterior median and 90 % band (Eqs. 11, 32).
+
+    :param fits: pair fits of the same data, by the name to show.
+    """
+    ax = _axes(ax)
+    levels = next(iter(fits.values())).observations.ravel()
+    _histogram(ax, levels, "levels")
+    margin = 0.1 * np.ptp(levels)
+    _bands(ax, fits, np.linspace(levels.min() - margin, levels.max() + margin, GRID), lambda fit: fit.model.density)
+    ax.set(xlabel="eigenvalue $x$", ylabel=r"spectral density $\rho(x)$")
+    return ax
+
+
+def spacing(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
+    """Histogram of the spacings S with each model's law: posterior median and 90 % band (Eq. 31).
+
+    :param fits: fits of the same data, by the name to show.
+    """
+    ax = _axes(ax)
+    fit = next(iter(fits.values()))
+    spacings = fit.observations if fit.likelihood == "spacing" else fit.observations[:, 0] - fit.observations[:, 1]
+    _histogram(ax, spacings, "spacings")
+    # a law of spacings lives on S > 0
+    grid = np.linspace(0.0, 1.1 * spacings.max(), GRID + 1)[1:]
+    _bands(ax, fits, grid, lambda fit: fit.model.spacing)
+    ax.set(xlabel="spacing $S = x_1 - x_2$", ylabel="$P(S)$", xlim=(0, None))
+    return ax
+
+
+def ranks(fit: Fit) -> Figure:
+    """ArviZ's rank plot of the parameters, a panel each: chains that agree stay inside the grey envelope."""
+    posterior = fit.tree["posterior"].to_dataset().drop_vars("mean_spacing", errors="ignore")
+    # the envelope is simulated, at a cost that grows with the draws; a few hundred a chain show any disagreement
+    thinned = posterior.thin(draw=max(1, posterior.sizes["draw"] // RANK_DRAWS))
+    collection = azp.plot_rank(
+        xr.DataTree.from_dict({"posterior": thinned}),
+        backend="matplotlib",
+        col_wrap=3,
+        figure_kwargs={"figsize": (9, 5)},
+    )
+    return collection.viz["figure"].item()
+
+
+def _axes(ax: Axes | None) -> Axes:
+    if ax is None:
+        ax = Figure(figsize=(5.5, 3.6), layout="constrained").subplots()
+    return ax
+
+
+def _histogram(ax: Axes, values: Float[np.ndarray, " n"], label: str) -> None:
+    bins = min(60, max(8, int(2 * values.size ** (1 / 3))))
+    ax.hist(
+        values, bins, density=True, label=label, color="0.85", edgecolor="0.6", linewidth=0.5, histtype="stepfilled"
+    )
+
+
+def _bands(ax: Axes, fits: Mapping[str, Fit], grid: np.ndarray, law_of: Callable[[Fit], Callable]) -> None:
+    tail = (1 - INTERVAL) / 2
+    for name, fit in fits.items():
+        style = STYLES[fit.model.name]
+        lower, middle, upper = np.quantile(_curves(fit, law_of(fit), grid), [tail, 0.5, 1 - tail], axis=0)
+        ax.fill_between(grid, lower, upper, color=style["color"], alpha=0.25, linewidth=0)
+        ax.plot(grid, middle, label=name, color=style["color"], linestyle=style["linestyle"])
+    ax.set_ylim(0, None)
+    ax.legend(frameon=False)
+
+
+@double_precision()
+def _curves(fit: Fit, law: Callable[[Parameters], dist.Distribution], grid: np.ndarray) -> np.ndarray:
+    """The density on the grid for evenly spaced posterior draws, shape (draw, grid)."""
+    posterior = fit.tree["posterior"].to_dataset().stack(sample=("chain", "draw"))
+    step = max(1, posterior.sizes["sample"] // BAND_DRAWS)
+    draws = {str(name): jnp.asarray(values.to_numpy()[::step]) for name, values in posterior.data_vars.items()}
+    points = jnp.asarray(grid)
+
+    def curve(one: Parameters) -> Array:
+        return jnp.exp(law(one).log_prob(points))
+
+    return np.asarray(jax.vmap(curve)(draws))

@@ -1,0 +1,5 @@
+"""The posterior report."""
+
+from coulombfit.report.write import write_report
+
+__all__ = ["write_report"]

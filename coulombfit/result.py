@@ -1,0 +1,146 @@
+"""Fit: the result of an inference, a thin wrapper of one ArviZ DataTree."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import arviz_stats as azs
+import numpy as np
+import pandas as pd
+import xarray as xr
+from jaxtyping import Float
+
+from coulombfit.diagnostics import Diagnosis, diagnose
+from coulombfit.errors import DataError
+from coulombfit.files import write_netcdf
+from coulombfit.models import MODELS, OBSERVED, Model, Standardisation
+
+__all__ = ["INTERVAL", "Fit", "Text", "rounder"]
+
+INTERVAL = 0.9
+"""Probability content of every quoted interval, equal-tailed."""
+
+RECORD = "coulombfit"
+
+
+class Text(str):
+    """Text that a prompt or notebook shows as it prints."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def rounder(sd: float) -> Callable[[float], str]:
+    """Format numbers to the decimals that two significant figures of ``sd`` have."""
+    decimals = max(0, 1 - int(np.floor(np.log10(sd)))) if np.isfinite(sd) and sd > 0 else 6
+    return f"{{:.{decimals}f}}".format
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Posterior of one model for one set of observations.
+
+    ``tree`` has the ArviZ groups posterior, prior, posterior_predictive, log_likelihood (one term a run, in units of
+    the data), sample_stats and observed_data; ``record`` says how it came about and what went in.
+    """
+
+    tree: xr.DataTree
+
+    def __post_init__(self) -> None:
+        if RECORD not in self.tree.attrs:
+            raise DataError("tree: expected a fit made by coulombfit.fit, got a tree without its record")
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """Model, likelihood, sampler, seed, settings, data (name, fingerprint, learning_rate, …) and versions."""
+        return json.loads(self.tree.attrs[RECORD])
+
+    @property
+    def model(self) -> Model:
+        """The model fitted."""
+        return MODELS[self.record["model"]]
+
+    @property
+    def likelihood(self) -> str:
+        """What one observation is: "pair" or "spacing"."""
+        return self.record["likelihood"]
+
+    @property
+    def observations(self) -> Float[np.ndarray, "run ..."]:
+        """The data fitted: pairs (run, 2), descending, or spacings (run,)."""
+        return self.tree["observed_data"][OBSERVED[self.likelihood]].to_numpy()
+
+    @property
+    def unit(self) -> Standardisation:
+        """Location and scale by which the data were standardised; the units of the priors."""
+        return Standardisation(**self.record["standardisation"])
+
+    @cached_property
+    def diagnosis(self) -> Diagnosis:
+        """Whether the sampler converged."""
+        return diagnose(self.tree)
+
+    def table(self, interval: float = INTERVAL) -> pd.DataFrame:
+        """Parameters (rows): mean, sd, equal-tailed interval [lower, upper], bulk and tail ESS, R̂."""
+        posterior = self.tree["posterior"].to_dataset()
+        bulk, tail = azs.ess(posterior, method="bulk"), azs.ess(posterior, method="tail")
+        rhat = azs.rhat(posterior) if posterior.sizes["chain"] > 1 else None
+        rows = {}
+        for name, draws in posterior.items():
+            lower, upper = np.quantile(draws, [(1 - interval) / 2, (1 + interval) / 2])
+            rows[name] = {
+                "mean": float(draws.mean()),
+                "sd": float(draws.std(ddof=1)),
+                "lower": float(lower),
+                "upper": float(upper),
+                "ess_bulk": float(bulk[name]),
+                "ess_tail": float(tail[name]),
+                "r_hat": np.nan if rhat is None else float(rhat[name]),
+            }
+        return pd.DataFrame.from_dict(rows, orient="index")
+
+    def formatted(self, interval: float = INTERVAL) -> pd.DataFrame:
+        """:meth:`table` as text, numbers rounded to two significant figures of their posterior sd."""
+        table = self.table(interval)
+        numbers = table[["mean", "sd", "lower", "upper"]].apply(lambda row: row.map(rounder(row["sd"])), axis=1)
+        numbers[["ess_bulk", "ess_tail"]] = table[["ess_bulk", "ess_tail"]].map("{:.0f}".format)
+        return numbers.assign(r_hat=table["r_hat"].map("{:.3f}".format))
+
+    def summary(self) -> Text:
+        """What was fitted, the parameters with intervals, the priors and the gate, as text."""
+        data = self.record["data"]
+        setting = [f"{name} {data[name]:g}" for name in ("learning_rate", "batch_size") if data[name] is not None]
+        described = ", ".join([data["name"] or "unnamed", f"{data['runs']} runs", *setting])
+        header = [
+            f"{self.model.name}: {self.model.description}",
+            f"data: {described}",
+            f"likelihood: {self.likelihood}; sampler: {self.record['sampler']}; seed {self.record['seed']}",
+        ]
+        table = self.formatted().to_string()
+        priors = [f"  {name} ~ {text}" for name, text in self.model.priors(self.unit, self.likelihood).items()]
+        interval = f"posterior (lower, upper: equal-tailed {INTERVAL:.0%} interval)"
+        return Text("\n".join([*header, interval, table, "priors", *priors, str(self.diagnosis)]))
+
+    def save(self, path: str | Path) -> None:
+        """Write the whole tree as one netCDF file."""
+        write_netcdf(self.tree, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Fit:
+        """Read a fit back from the file that :meth:`save` wrote.
+
+        :raises FileNotFoundError: where there is no such file.
+        :raises DataError: where the file is not a fit.
+        """
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"path: no such file: {path}")
+        try:
+            with xr.open_datatree(path, engine="h5netcdf") as tree:
+                return cls(tree.load())
+        except (OSError, ValueError) as error:
+            raise DataError(f"path: cannot read a fit from {path}: {error}") from None

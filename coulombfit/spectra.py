@@ -1,0 +1,167 @@
+"""Spectra: the eigenvalues of an ensemble of runs at one training setting."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+from numpy.typing import ArrayLike
+
+from coulombfit.degeneracy import group_by_gaps, group_by_targets, refuse_pair
+from coulombfit.errors import DataError
+from coulombfit.files import write_netcdf
+
+__all__ = ["Spectra"]
+
+
+@dataclass(frozen=True)
+class Spectra:
+    """Eigenvalues x of X = WᵀW (squared singular values of W) for many runs of one training setting.
+
+    :param eigenvalues: shape (run, level), anything array-like and real; kept as float64, descending along level.
+    :param learning_rate: α > 0, where known.
+    :param batch_size: \\|B\\| > 0, where known.
+    :param targets: shape (level,), the values that noiseless training would reach, where known; kept descending.
+    :param name: what to call these data in reports.
+    :param provenance: where they came from; any JSON values.
+    :raises DataError: for anything but a finite, non-negative (run, level) array with at least two runs.
+    """
+
+    eigenvalues: Float[np.ndarray, "run level"]
+    learning_rate: float | None = None
+    batch_size: float | None = None
+    targets: Float[np.ndarray, " level"] | None = None
+    name: str = ""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        x = real_array(self.eigenvalues, "eigenvalues")
+        if x.ndim != 2 or x.shape[1] < 1:
+            raise DataError(f"eigenvalues: expected shape (run, level), got {x.shape}")
+        if x.shape[0] < 2:
+            raise DataError(f"eigenvalues: expected at least 2 runs, the unit of observation, got {x.shape[0]}")
+        _refuse_negative(x)
+        object.__setattr__(self, "eigenvalues", np.ascontiguousarray(np.sort(x, axis=1)[:, ::-1]))
+        for name in ("learning_rate", "batch_size"):
+            object.__setattr__(self, name, _positive(getattr(self, name), name))
+        if self.targets is not None:
+            targets = real_array(self.targets, "targets")
+            if targets.shape != x.shape[1:]:
+                raise DataError(f"targets: expected shape {x.shape[1:]}, one per level, got {targets.shape}")
+            object.__setattr__(self, "targets", np.sort(targets)[::-1].copy())
+
+    @classmethod
+    def from_weights(cls, weights: ArrayLike, **setting: Any) -> Spectra:
+        """Spectra of weight matrices: x_i = squared singular values, N ≤ M of them (or M where M < N).
+
+        :param weights: shape (run, M, N).
+        :param setting: learning_rate, batch_size, targets, name, provenance as for :class:`Spectra`.
+        :raises DataError: for anything but a finite real (run, M, N) array.
+        """
+        w = real_array(weights, "weights")
+        if w.ndim != 3 or 0 in w.shape:
+            raise DataError(f"weights: expected shape (run, M, N), got {w.shape}")
+        return cls(np.linalg.svd(w, compute_uv=False) ** 2, **setting)
+
+    @property
+    def runs(self) -> int:
+        """Number of independent runs."""
+        return self.eigenvalues.shape[0]
+
+    @property
+    def levels(self) -> int:
+        """Number of levels of one run."""
+        return self.eigenvalues.shape[1]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the eigenvalues: equal for the same data and only for them."""
+        return hashlib.sha256(repr(self.eigenvalues.shape).encode() + self.eigenvalues.tobytes()).hexdigest()
+
+    def pair(self, k: int = 0) -> Spectra:
+        """The k-th (near-)degenerate pair of levels, counted from the top, as spectra of two levels.
+
+        Levels belong together where their targets do, if targets are known, else where their distributions over the
+        runs overlap; the rules are in :mod:`coulombfit.degeneracy`.
+
+        :param k: which pair, from 0.
+        :raises DataError: where there is no such pair; the message shows the groups of levels found.
+        """
+        if self.levels < 2:
+            raise DataError(f"eigenvalues: a pair needs at least 2 levels, got {self.levels}")
+        if self.targets is not None:
+            groups = group_by_targets(self.eigenvalues, self.targets)
+        else:
+            groups = group_by_gaps(self.eigenvalues)
+        pairs = [group for group in groups if len(group) == 2]
+        if not 0 <= k < len(pairs):
+            refuse_pair(k, self.eigenvalues, groups, by_targets=self.targets is not None)
+        if self.levels == 2:
+            return self
+        chosen = pairs[k]
+        return replace(
+            self,
+            eigenvalues=self.eigenvalues[:, chosen],
+            targets=None if self.targets is None else self.targets[chosen],
+            name=f"{self.name} pair {k}".strip(),
+            provenance={**self.provenance, "levels": [int(level) for level in chosen]},
+        )
+
+    def to_dataset(self) -> xr.Dataset:
+        """The same content as an xarray dataset with dims (run, level)."""
+        dataset = xr.Dataset({"eigenvalues": (("run", "level"), self.eigenvalues)})
+        if self.targets is not None:
+            dataset["targets"] = ("level", self.targets)
+        settings = {"learning_rate": self.learning_rate, "batch_size": self.batch_size}
+        dataset.attrs.update({name: value for name, value in settings.items() if value is not None})
+        dataset.attrs.update(name=self.name, provenance=json.dumps(dict(self.provenance)))
+        return dataset
+
+    def save(self, path: str | Path) -> None:
+        """Write a netCDF file that :func:`coulombfit.read` reads back."""
+        write_netcdf(self.to_dataset(), path)
+
+
+def real_array(values: Any, argument: str) -> Float[np.ndarray, "..."]:
+    """``values`` as finite float64, or one error that names ``argument``."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise DataError(f"{argument}: expected a rectangular numeric array ({error})") from None
+    if array.dtype.kind not in "iuf":
+        raise DataError(f"{argument}: expected real numbers, got dtype {array.dtype}")
+    array = array.astype(np.float64)
+    bad = ~np.isfinite(array)
+    if bad.any():
+        where = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise DataError(
+            f"{argument}: expected finite numbers, got {int(bad.sum())} NaN or infinite of {bad.size}, first at {where}"
+        )
+    return array
+
+
+def _refuse_negative(x: Float[np.ndarray, "run level"]) -> None:
+    # eigvalsh of WᵀW returns zero as a rounding error of either sign, which is no sign of wrong input
+    rounding = x.shape[1] * np.finfo(np.float64).eps * np.abs(x).max()
+    if x.min() < -rounding:
+        where = tuple(int(i) for i in np.argwhere(x < -rounding)[0])
+        raise DataError(
+            f"eigenvalues: squared singular values cannot be negative, got {x[where]:g} at {where}; "
+            "shift the origin if these are eigenvalues of another matrix"
+        )
+
+
+def _positive(value: Any, argument: str) -> float | None:
+    if value is None:
+        return None
+    number = real_array(value, argument)
+    if number.size != 1 or number.item() <= 0:
+        raise DataError(f"{argument}: expected one positive number, got {value!r}")
+    return float(number.item())
