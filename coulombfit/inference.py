@@ -17,7 +17,7 @@ import numpyro.distributions as dist
 import xarray as xr
 from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
-from numpyro.infer import MCMC, NUTS, Predictive
+from numpyro.infer import MCMC, NUTS
 
 from coulombfit.errors import DataError
 from coulombfit.models import MODELS, OBSERVED, Model, Parameters, Standardisation
@@ -29,6 +29,7 @@ from coulombfit.spectra import Spectra
 __all__ = ["Sampling", "fit"]
 
 SAMPLERS = ("nuts",)
+STATISTICS = ("energy", "potential_energy", "num_steps", "accept_prob", "adapt_state.step_size")
 Law = Callable[[Parameters], dist.Distribution]
 PACKAGES = ("jax", "numpyro", "arviz-base", "arviz-stats", "numpy", "xarray")
 
@@ -138,23 +139,30 @@ def _observations(spectra: Spectra, likelihood: str) -> Float[np.ndarray, "run .
 
 
 @lru_cache(maxsize=32)
-def _sampler(model: str, likelihood: str, sampling: Sampling, parallel: bool) -> MCMC:
-    """One sampler object for each set-up: NumPyro compiles anew for every new object."""
-    kernel = NUTS(
-        MODELS[model].program(likelihood),
-        dense_mass=True,
-        target_accept_prob=sampling.target_accept,
-        max_tree_depth=sampling.max_treedepth,
-    )
-    return MCMC(
-        kernel,
-        num_warmup=sampling.warmup,
-        num_samples=sampling.draws,
-        num_chains=sampling.chains,
-        chain_method="parallel" if parallel else "vectorized",
-        progress_bar=False,
-        jit_model_args=True,
-    )
+def _sampler(
+    model: str, likelihood: str, sampling: Sampling, parallel: bool
+) -> Callable[[Array, Array], tuple[Parameters, Parameters]]:
+    """Sites and statistics, shape (chain, draw), from a key a chain and standardised observations.
+
+    A pure function of its data, kept: JAX compiles it once for every shape of data, not once for every fit.
+    """
+
+    def chain(key: Array, observations: Array) -> tuple[Parameters, Parameters]:
+        kernel = NUTS(
+            MODELS[model].program(likelihood),
+            dense_mass=True,
+            target_accept_prob=sampling.target_accept,
+            max_tree_depth=sampling.max_treedepth,
+        )
+        mcmc = MCMC(kernel, num_warmup=sampling.warmup, num_samples=sampling.draws, progress_bar=False)
+        mcmc.run(key, observations, extra_fields=STATISTICS)
+        return mcmc.get_samples(), mcmc.get_extra_fields()
+
+    def in_turn(keys: Array, observations: Array) -> tuple[Parameters, Parameters]:
+        # faster than vmap, which makes every chain take the longest trajectory of all
+        return jax.lax.map(lambda key: chain(key, observations), keys)
+
+    return jax.pmap(chain, in_axes=(0, None)) if parallel else jax.jit(in_turn)
 
 
 def _infer(
@@ -167,14 +175,16 @@ def _infer(
 ) -> xr.DataTree:
     """Sample, and lay out every group of the tree in units of the data."""
     key_run, key_prior, key_predictive = jax.random.split(jax.random.key(seed), 3)
-    mcmc = _sampler(model.name, likelihood, sampling, jax.local_device_count() >= sampling.chains > 1)
-    fields = ("energy", "potential_energy", "num_steps", "accept_prob", "adapt_state.step_size")
-    mcmc.run(key_run, jnp.asarray(unit.apply(observations)), extra_fields=fields)
-    stats = mcmc.get_extra_fields(group_by_chain=True)
-    posterior = model.parameters(mcmc.get_samples(group_by_chain=True), unit)
-
-    priors = Predictive(model.program(likelihood), num_samples=sampling.draws, return_sites=list(mcmc.get_samples()))
-    prior_sites = {name: draws[None] for name, draws in priors(key_prior, runs=1).items()}
+    run = _sampler(model.name, likelihood, sampling, jax.local_device_count() >= sampling.chains > 1)
+    sites, stats = run(jax.random.split(key_run, sampling.chains), jnp.asarray(unit.apply(observations)))
+    # off the devices of the chains, on which every further step would be compiled anew
+    sites, stats = jax.tree.map(np.asarray, (sites, stats))
+    posterior = model.parameters(sites, unit)
+    priors = model.sites(likelihood)
+    keys = jax.random.split(key_prior, len(priors))
+    prior_sites = {
+        name: prior.sample(key, (1, sampling.draws)) for key, (name, prior) in zip(keys, priors.items(), strict=True)
+    }
     law, site = getattr(model, likelihood), OBSERVED[likelihood]
     kept, predicted = _thin(sampling, sampling.per_run_draws), _thin(sampling, sampling.predictive_draws)
     log_likelihood = _log_likelihood(law, _take(posterior, kept), jnp.asarray(observations))

@@ -77,9 +77,10 @@ class Model(ABC):
     width: ClassVar[str] = "sigma"
     likelihoods: ClassVar[tuple[str, ...]] = ("pair", "spacing")
 
-    def sites(self) -> dict[str, dist.Distribution]:
-        """Priors of the standardised sites besides the centre, by site name."""
-        return {self.width: dist.LogNormal(0.0, LOG_WIDTH_SD)}
+    def sites(self, likelihood: str) -> dict[str, dist.Distribution]:
+        """Priors of the standardised sites; spacings know no centre."""
+        centre = {"centre": dist.Normal(0.0, CENTRE_SD)} if likelihood == "pair" else {}
+        return centre | {self.width: dist.LogNormal(0.0, LOG_WIDTH_SD)}
 
     @abstractmethod
     def parameters(self, sites: Parameters, unit: Standardisation) -> Parameters:
@@ -105,16 +106,13 @@ class Model(ABC):
 
     def free_parameters(self, likelihood: str) -> int:
         """How many parameters the data determine."""
-        return len(self.priors(Standardisation(), likelihood))
+        return len(self.sites(likelihood))
 
     def program(self, likelihood: str) -> Callable[..., None]:
         """NumPyro program ``f(observations=None, runs=None)`` on standardised data: a plate over the runs."""
 
         def program(observations: Array | None = None, runs: int | None = None) -> None:
-            priors = self.sites()
-            if likelihood == "pair":
-                priors = {"centre": dist.Normal(0.0, CENTRE_SD)} | priors
-            sites = {name: numpyro.sample(name, prior) for name, prior in priors.items()}
+            sites = {name: numpyro.sample(name, prior) for name, prior in self.sites(likelihood).items()}
             law = getattr(self, likelihood)(self.parameters(sites, Standardisation()))
             with numpyro.plate("run", runs if observations is None else len(observations)):
                 numpyro.sample(OBSERVED[likelihood], law, obs=observations)
@@ -178,8 +176,8 @@ class TwoSpecies(Model):
     width = "sigma_m"
     likelihoods = ("pair",)
 
-    def sites(self) -> dict[str, dist.Distribution]:
-        return super().sites() | {"q": dist.Uniform(-1.0, 1.0)}
+    def sites(self, likelihood: str) -> dict[str, dist.Distribution]:
+        return super().sites(likelihood) | {"q": dist.Uniform(-1.0, 1.0)}
 
     def parameters(self, sites: Parameters, unit: Standardisation) -> Parameters:
         sigma_m, r = unit.scale * sites["sigma_m"], jnp.abs(sites["q"])

@@ -31,8 +31,8 @@ class Comparison:
 
     ``table`` has a row a model, best first: ``parameters`` (how many are free), ``elpd`` (expected log density of a new
     run's observation, summed over the runs) and its ``se``, ``p_loo`` (effective number of parameters), ``elpd_diff``
-    ≤ 0 to the best and its ``diff_se``, and ``pareto_k_bad``, the number of runs whose Pareto k̂ exceeds the reliable limit,
-    where elpd cannot be trusted.
+    ≤ 0 to the best and its ``diff_se``, and ``pareto_k_bad``, the number of runs whose Pareto k̂ exceeds the reliable
+    limit, where elpd cannot be trusted.
     """
 
     table: pd.DataFrame
