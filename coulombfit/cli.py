@@ -21,7 +21,7 @@ import xarray as xr
 
 import coulombfit as cf
 import simulators
-from coulombfit.files import write_netcdf
+from coulombfit.files import require_folder, write_netcdf
 
 __all__ = ["app"]
 
@@ -78,6 +78,13 @@ def refusing() -> Iterator[None]:
         raise typer.Exit(2) from None
 
 
+def require_folders(*paths: Path | None) -> None:
+    """Refuse, before any compute, to write where nothing can be written."""
+    for path in paths:
+        if path is not None:
+            require_folder(path)
+
+
 def read_pair(
     path: Path,
     weights: str | None,
@@ -126,7 +133,7 @@ def fit_result(fit: cf.Fit, path: Path) -> dict[str, Any]:
         "model": fit.model.name,
         "likelihood": fit.likelihood,
         "file": str(path),
-        "parameters": json.loads(fit.table().to_json(orient="index")),
+        "parameters": json.loads(fit.table().to_json(orient="index", double_precision=15)),
         "converged": fit.diagnosis.passed,
         "checks": {check.name: {"value": check.value, "status": check.status} for check in fit.diagnosis.checks},
     }
@@ -174,6 +181,7 @@ def fit(
         rate, size = learning_rate_key or learning_rate, batch_size_key or batch_size
         spectra = read_pair(file, weights, eigenvalues, snapshot, rate, size, targets, pair)
         path = out or Path(f"{spectra.name.replace(' ', '-')}.{model}.nc")
+        require_folders(path, report)
         result = cf.fit(spectra, model, likelihood, seed=seed, progress=False if quiet else None)
         result.save(path)
         if report is not None:
@@ -208,6 +216,9 @@ def compare(
     with refusing():
         rate, size = learning_rate_key or learning_rate, batch_size_key or batch_size
         spectra = read_pair(file, weights, eigenvalues, snapshot, rate, size, targets, pair)
+        require_folders(out / "fits", report)
+        if len(model) < 2:
+            raise ValueError(f"model: expected at least two to compare, got {len(model)}")
         fits, paths, comparison = fit_and_compare(spectra, model, likelihood, seed, out, quiet)
         if report is not None:
             cf.write_report(report, fits=fits, comparison=comparison, title=f"Models of {spectra.name}")
@@ -216,7 +227,7 @@ def compare(
         return {
             "verdict": comparison.verdict,
             "winner": comparison.winner,
-            "comparison": json.loads(comparison.table.to_json(orient="index")),
+            "comparison": json.loads(comparison.table.to_json(orient="index", double_precision=15)),
             "fits": {name: fit_result(fit, paths[name]) for name, fit in fits.items()},
         }
 
@@ -234,6 +245,7 @@ def report(
     Example: coulombfit report runs.one-species.nc runs.two-species.nc --out report.html
     """
     with refusing():
+        require_folders(out)
         loaded = {path.stem: cf.Fit.load(path) for path in fits}
         same = len({(fit.record["data"]["fingerprint"], fit.likelihood) for fit in loaded.values()}) == 1
         comparison = cf.compare(loaded) if same and len(loaded) > 1 else None
@@ -264,6 +276,7 @@ def teacher_student(
         if layer not in layers:
             raise ValueError(f"layer: expected one of {', '.join(layers)}, got {layer!r}")
         setting: dict[str, Any] = {"learning_rate": learning_rate, "noise": noise, "batch_size": batch_size}
+        require_folders(out)
         trajectory = simulators.teacher_student.simulate(
             Z=layers[layer],
             kappa=kappa,

@@ -10,7 +10,14 @@ from pathlib import Path
 
 import xarray as xr
 
-__all__ = ["replacing", "write_netcdf", "write_text"]
+__all__ = ["replacing", "require_folder", "write_netcdf", "write_text"]
+
+
+def require_folder(path: str | Path) -> None:
+    """Raise FileNotFoundError where the folder that ``path`` would be written to does not exist."""
+    folder = Path(path).parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"cannot write {path}: the folder {folder} does not exist")
 
 
 @contextmanager
@@ -20,8 +27,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     :raises FileNotFoundError: where the folder of ``path`` does not exist.
     """
     path = Path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {path}: the folder {path.parent} does not exist")
+    require_folder(path)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     os.close(handle)
     temporary = Path(name)

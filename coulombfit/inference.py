@@ -91,7 +91,7 @@ def fit(
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise ValueError(f"seed: expected a non-negative integer, got {seed!r}")
     sampling = sampling or Sampling()
-    spectra = data if isinstance(data, Spectra) else Spectra(data)  # type: ignore[arg-type]
+    spectra = data if isinstance(data, Spectra) else Spectra(data)
     observations = _observations(spectra, likelihood)
     unit = Standardisation.of(observations, likelihood)
     with working(f"fitting {model} to {spectra.runs} runs", show=progress), double_precision():
@@ -109,7 +109,7 @@ def fit(
             "learning_rate": spectra.learning_rate,
             "batch_size": spectra.batch_size,
             "fingerprint": spectra.fingerprint,
-            "provenance": dict(spectra.provenance),
+            "provenance": spectra.provenance,
         },
         "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
     }
@@ -178,7 +178,7 @@ def _infer(
     run = _sampler(model.name, likelihood, sampling, jax.local_device_count() >= sampling.chains > 1)
     sites, stats = run(jax.random.split(key_run, sampling.chains), jnp.asarray(unit.apply(observations)))
     # off the devices of the chains, on which every further step would be compiled anew
-    sites, stats = jax.tree.map(np.asarray, (sites, stats))
+    sites, stats = jax.tree.map(lambda values: jnp.asarray(np.asarray(values)), (sites, stats))
     posterior = model.parameters(sites, unit)
     priors = model.sites(likelihood)
     keys = jax.random.split(key_prior, len(priors))

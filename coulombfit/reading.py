@@ -6,7 +6,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 import xarray as xr
@@ -26,8 +26,8 @@ def read(
     weights: str | bool = False,
     eigenvalues: str | None = None,
     snapshot: int | None = None,
-    learning_rate: str | float | None = None,
-    batch_size: str | float | None = None,
+    learning_rate: str | SupportsFloat | None = None,
+    batch_size: str | SupportsFloat | None = None,
     targets: str | ArrayLike | None = None,
     name: str | None = None,
 ) -> Spectra:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 import xarray as xr
@@ -21,7 +21,7 @@ from coulombfit.files import write_netcdf
 __all__ = ["Spectra"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, eq=False)
 class Spectra:
     """Eigenvalues x of X = WᵀW (squared singular values of W) for many runs of one training setting.
 
@@ -35,27 +35,42 @@ class Spectra:
     """
 
     eigenvalues: Float[np.ndarray, "run level"]
-    learning_rate: float | None = None
-    batch_size: float | None = None
-    targets: Float[np.ndarray, " level"] | None = None
-    name: str = ""
-    provenance: Mapping[str, Any] = field(default_factory=dict)
+    learning_rate: float | None
+    batch_size: float | None
+    targets: Float[np.ndarray, " level"] | None
+    name: str
+    provenance: Mapping[str, Any]
 
-    def __post_init__(self) -> None:
-        x = real_array(self.eigenvalues, "eigenvalues")
+    def __init__(
+        self,
+        eigenvalues: ArrayLike,
+        learning_rate: SupportsFloat | None = None,
+        batch_size: SupportsFloat | None = None,
+        targets: ArrayLike | None = None,
+        name: str = "",
+        provenance: Mapping[str, Any] | None = None,
+    ) -> None:
+        x = real_array(eigenvalues, "eigenvalues")
         if x.ndim != 2 or x.shape[1] < 1:
             raise DataError(f"eigenvalues: expected shape (run, level), got {x.shape}")
         if x.shape[0] < 2:
             raise DataError(f"eigenvalues: expected at least 2 runs, the unit of observation, got {x.shape[0]}")
         _refuse_negative(x)
-        object.__setattr__(self, "eigenvalues", np.ascontiguousarray(np.sort(x, axis=1)[:, ::-1]))
-        for name in ("learning_rate", "batch_size"):
-            object.__setattr__(self, name, _positive(getattr(self, name), name))
-        if self.targets is not None:
-            targets = real_array(self.targets, "targets")
+        if targets is not None:
+            targets = real_array(targets, "targets")
             if targets.shape != x.shape[1:]:
                 raise DataError(f"targets: expected shape {x.shape[1:]}, one per level, got {targets.shape}")
-            object.__setattr__(self, "targets", np.sort(targets)[::-1].copy())
+            targets = np.sort(targets)[::-1].copy()
+        values = {
+            "eigenvalues": np.ascontiguousarray(np.sort(x, axis=1)[:, ::-1]),
+            "learning_rate": _positive(learning_rate, "learning_rate"),
+            "batch_size": _positive(batch_size, "batch_size"),
+            "targets": targets,
+            "name": name,
+            "provenance": dict(provenance or {}),
+        }
+        for field, value in values.items():
+            object.__setattr__(self, field, value)
 
     @classmethod
     def from_weights(cls, weights: ArrayLike, **setting: Any) -> Spectra:
@@ -121,7 +136,7 @@ class Spectra:
             dataset["targets"] = ("level", self.targets)
         settings = {"learning_rate": self.learning_rate, "batch_size": self.batch_size}
         dataset.attrs.update({name: value for name, value in settings.items() if value is not None})
-        dataset.attrs.update(name=self.name, provenance=json.dumps(dict(self.provenance)))
+        dataset.attrs.update(name=self.name, provenance=json.dumps(self.provenance))
         return dataset
 
     def save(self, path: str | Path) -> None:
@@ -129,7 +144,7 @@ class Spectra:
         write_netcdf(self.to_dataset(), path)
 
 
-def real_array(values: Any, argument: str) -> Float[np.ndarray, "..."]:
+def real_array(values: object, argument: str) -> Float[np.ndarray, "..."]:
     """``values`` as finite float64, or one error that names ``argument``."""
     try:
         array = np.asarray(values)
@@ -158,7 +173,7 @@ def _refuse_negative(x: Float[np.ndarray, "run level"]) -> None:
         )
 
 
-def _positive(value: Any, argument: str) -> float | None:
+def _positive(value: SupportsFloat | None, argument: str) -> float | None:
     if value is None:
         return None
     number = real_array(value, argument)

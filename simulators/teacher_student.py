@@ -28,10 +28,10 @@ from simulators.training import Trajectory, ensemble, positive
 
 __all__ = ["Z_EQ26", "Z_EQ27", "relaxation_times", "simulate", "widths"]
 
-Z_EQ26 = ((-0.1727, -0.8341), (-0.0106, -0.7750))
+Z_EQ26 = np.array([[-0.1727, -0.8341], [-0.0106, -0.7750]])
 """Second layer of Eq. 26; the eigenvalues of ZᵀZ are 1.31440 and 0.01189."""
 
-Z_EQ27 = ((-1.8198, 0.5861), (-0.6574, 0.0473))
+Z_EQ27 = np.array([[-1.8198, 0.5861], [-0.6574, 0.0473]])
 """Second layer of Eq. 27; the eigenvalues of ZᵀZ are 4.06759 and 0.02201."""
 
 RELAXATIONS = 5
@@ -134,7 +134,7 @@ def relaxation_times(*, Z: ArrayLike | None = None, learning_rate: float = 0.1) 
     rate = learning_rate * _curvatures(z)
     _refuse_unstable(rate, learning_rate)
     with np.errstate(divide="ignore"):
-        return np.sort(-1.0 / np.log(np.abs(1.0 - rate)))
+        return np.sort(np.abs(1.0 / np.log(np.abs(1.0 - rate))))
 
 
 @lru_cache(maxsize=32)
@@ -149,8 +149,9 @@ def _dynamics(
         return Student(jax.random.normal(key, teacher.shape))
 
     def step(key: Key[Array, ""], state: Student) -> Student:
-        eta = noise * jax.random.normal(key, teacher.shape)
-        return Student(state.weights + jnp.asarray(drift) @ (jnp.asarray(teacher) - state.weights - eta))
+        dtype = state.weights.dtype
+        eta = noise * jax.random.normal(key, teacher.shape, dtype)
+        return Student(state.weights + drift.astype(dtype) @ (teacher.astype(dtype) - state.weights - eta))
 
     def observe(state: Student) -> Float[Array, " n"]:
         return jnp.linalg.svd(state.weights, compute_uv=False) ** 2

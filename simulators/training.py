@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, Int, Key
 from rich.console import Console
 from rich.progress import track
 
-__all__ = ["Step", "Trajectory", "ensemble", "positive", "whole"]
+__all__ = ["Trajectory", "ensemble", "positive", "whole"]
 
 State = TypeVar("State")
 
@@ -36,17 +36,9 @@ class Trajectory(NamedTuple):
     parameters: Mapping[str, Any]
 
 
-class Step(Protocol[State]):
-    """One update; the key is fresh for every step of every run."""
-
-    def __call__(self, key: Key[Array, ""], state: State, /) -> State:
-        """The state after the update."""
-        ...
-
-
 def ensemble(
     init: Callable[[Key[Array, ""]], State],
-    step: Step[State],
+    step: Callable[[Key[Array, ""], State], State],
     observe: Callable[[State], Array],
     *,
     runs: int,
@@ -91,7 +83,7 @@ def ensemble(
 @partial(jax.jit, static_argnums=(0, 1, 2, 3, 4))
 def _advance(
     init: Callable[[Key[Array, ""]], State],
-    step: Step[State],
+    step: Callable[[Key[Array, ""], State], State],
     observe: Callable[[State], Array],
     steps: int,
     save_every: int | None,

@@ -11,6 +11,7 @@ from math import log, pi
 import jax
 import jax.numpy as jnp
 from jax.scipy.special import erf
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 from numpyro.distributions import constraints
 from numpyro.distributions.util import validate_sample
@@ -50,8 +51,8 @@ class OneSpeciesDensity(OneWidth):
         return _random_level(key_level, OneSpeciesPair(self.centre, self.sigma).sample(key_pair, sample_shape))
 
     @validate_sample
-    def log_prob(self, value: Array) -> Array:
-        u = (value - self.centre) / self.sigma
+    def log_prob(self, value: ArrayLike) -> Array:
+        u = (jnp.asarray(value) - self.centre) / self.sigma
         return _log_repulsion(u) - 0.5 * u**2 - LOG_FOUR_SQRT_PI - jnp.log(self.sigma)
 
     @property
@@ -62,8 +63,8 @@ class OneSpeciesDensity(OneWidth):
     def variance(self) -> Array:
         return jnp.broadcast_to(1.5 * jnp.square(self.sigma), self.batch_shape)
 
-    def cdf(self, value: Array) -> Array:
-        u = (value - self.centre) / self.sigma
+    def cdf(self, value: ArrayLike) -> Array:
+        u = (jnp.asarray(value) - self.centre) / self.sigma
         return 0.5 * (1.0 + erf(u)) - jnp.sqrt(0.125) * jnp.exp(-0.5 * u**2) * erf(u / jnp.sqrt(2.0))
 
 
@@ -91,8 +92,8 @@ class TwoSpeciesDensity(TwoWidths):
         return _random_level(key_level, pair.sample(key_pair, sample_shape))
 
     @validate_sample
-    def log_prob(self, value: Array) -> Array:
-        dx = value - self.centre
+    def log_prob(self, value: ArrayLike) -> Array:
+        dx = jnp.asarray(value) - self.centre
         u1, u2 = dx / self.sigma_1, dx / self.sigma_2
         log_norm = LOG_FOUR_SQRT_PI + log(2.0) + jnp.log(self.sigma_1) + jnp.log(self.sigma_2) + jnp.log(self.sigma_m)
         first = 2.0 * jnp.log(self.sigma_1) - 0.5 * u2**2 + _log_repulsion(u1)
@@ -107,8 +108,8 @@ class TwoSpeciesDensity(TwoWidths):
     def variance(self) -> Array:
         return self.sigma_m**2 * (1.5 + 0.5 * self.asymmetry**2)
 
-    def cdf(self, value: Array) -> Array:
-        dx = value - self.centre
+    def cdf(self, value: ArrayLike) -> Array:
+        dx = jnp.asarray(value) - self.centre
         u1, u2 = dx / self.sigma_1, dx / self.sigma_2
         correction = self.sigma_1 * jnp.exp(-0.5 * u1**2) * erf(u2 / jnp.sqrt(2.0))
         correction += self.sigma_2 * jnp.exp(-0.5 * u2**2) * erf(u1 / jnp.sqrt(2.0))

@@ -11,6 +11,7 @@ from math import log, pi
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 from numpyro.distributions import biject_to, constraints, transforms
@@ -28,7 +29,7 @@ class _DescendingPair(constraints._SingletonConstraint):
 
     event_dim = 1
 
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: Array | np.ndarray) -> Array | np.ndarray:
         return x[..., 0] > x[..., 1]
 
     def feasible_like(self, prototype: Array) -> Array:
@@ -73,7 +74,8 @@ class GaussianPair(OneWidth):
         return jnp.flip(jnp.sort(levels, axis=-1), axis=-1)
 
     @validate_sample
-    def log_prob(self, value: Array) -> Array:
+    def log_prob(self, value: ArrayLike) -> Array:
+        value = jnp.asarray(value)
         u1, u2 = (value[..., 0] - self.centre) / self.sigma, (value[..., 1] - self.centre) / self.sigma
         inside = value[..., 0] >= value[..., 1]
         log_density = -log(pi) - 2.0 * jnp.log(self.sigma) - 0.5 * (u1**2 + u2**2)
@@ -103,7 +105,8 @@ class OneSpeciesPair(OneWidth):
         return _from_sum_and_spacing(self.centre, total, spacing)
 
     @validate_sample
-    def log_prob(self, value: Array) -> Array:
+    def log_prob(self, value: ArrayLike) -> Array:
+        value = jnp.asarray(value)
         u1, u2 = (value[..., 0] - self.centre) / self.sigma, (value[..., 1] - self.centre) / self.sigma
         log_norm = LOG_FOUR_SQRT_PI - log(2.0) + 3.0 * jnp.log(self.sigma)
         return _log_spacing(value) - log_norm - 0.5 * (u1**2 + u2**2)
@@ -141,7 +144,8 @@ class TwoSpeciesPair(TwoWidths):
         return _from_sum_and_spacing(self.centre, total, spacing)
 
     @validate_sample
-    def log_prob(self, value: Array) -> Array:
+    def log_prob(self, value: ArrayLike) -> Array:
+        value = jnp.asarray(value)
         dx1, dx2 = value[..., 0] - self.centre, value[..., 1] - self.centre
         log_norm = LOG_FOUR_SQRT_PI + jnp.log(self.sigma_1) + jnp.log(self.sigma_2) + jnp.log(self.sigma_m)
         labelling_12 = -0.5 * ((dx1 / self.sigma_1) ** 2 + (dx2 / self.sigma_2) ** 2)

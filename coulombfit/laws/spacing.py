@@ -34,8 +34,8 @@ class WignerSurmise(Distribution):
         return 2.0 * self.sigma_m * jnp.sqrt(jax.random.exponential(key, (*sample_shape, *self.batch_shape)))
 
     @validate_sample
-    def log_prob(self, value: Array) -> Array:
-        half = value / (2.0 * self.sigma_m)
+    def log_prob(self, value: ArrayLike) -> Array:
+        half = jnp.asarray(value) / (2.0 * self.sigma_m)
         inside = half > 0
         log_half = jnp.where(inside, jnp.log(jnp.where(inside, half, 1.0)), -jnp.inf)
         return log_half - half**2 - jnp.log(self.sigma_m)
@@ -48,8 +48,8 @@ class WignerSurmise(Distribution):
     def variance(self) -> Array:
         return (4.0 - jnp.pi) * jnp.square(self.sigma_m)
 
-    def cdf(self, value: Array) -> Array:
+    def cdf(self, value: ArrayLike) -> Array:
         return -jnp.expm1(-jnp.square(jnp.maximum(value, 0.0) / (2.0 * self.sigma_m)))
 
-    def icdf(self, q: Array) -> Array:
-        return 2.0 * self.sigma_m * jnp.sqrt(-jnp.log1p(-q))
+    def icdf(self, q: ArrayLike) -> Array:
+        return 2.0 * self.sigma_m * jnp.sqrt(-jnp.log1p(-jnp.asarray(q)))

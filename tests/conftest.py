@@ -1,0 +1,53 @@
+"""What all tests share: checked types, four CPU devices as the command line has, and a double-precision switch."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import jax
+import matplotlib as mpl
+import numpy as np
+import pytest
+from jaxtyping import install_import_hook
+
+import tests.typecheck  # noqa: F401  the hook looks it up by name
+
+install_import_hook(["coulombfit", "simulators"], "tests.typecheck.checked")
+mpl.use("agg")
+jax.config.update("jax_num_cpu_devices", 4)
+
+
+@pytest.fixture
+def float64() -> Iterator[None]:
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture
+def one_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sample chains in turn, as a library user without virtual devices does: compiled once for all data of a shape."""
+    monkeypatch.setattr(jax, "local_device_count", lambda: 1)
+
+
+@pytest.fixture(scope="session")
+def pairs() -> np.ndarray:
+    """3000 two-species pairs with σ₁ = 0.04, σ₂ = 0.02 about 4."""
+    from simulators import ensembles
+
+    return ensembles.two_species(centre=4.0, sigma_1=0.04, sigma_2=0.02, runs=3000, seed=1)
+
+
+@pytest.fixture(scope="session")
+def few() -> np.ndarray:
+    """40 one-species pairs about 4."""
+    from simulators import ensembles
+
+    return ensembles.one_species(centre=4.0, sigma=0.04, runs=40, seed=2)
+
+
+@pytest.fixture(scope="session")
+def public_data() -> list[Path]:
+    folder = Path(__file__).parents[2] / "shared" / "data" / "teacher_student"
+    files = sorted(folder.glob("*.npz"))
+    if not files:
+        pytest.skip(f"the public data are not in {folder}")
+    return files

@@ -1,0 +1,98 @@
+"""Imports run one way, and importing changes nothing."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# A file imports only from files above it.
+COULOMBFIT = [
+    "errors",
+    "files",
+    "precision",
+    "progress",
+    "degeneracy",
+    "spectra",
+    "reading",
+    "laws.parameters",
+    "laws.pair",
+    "laws.density",
+    "laws.spacing",
+    "laws",
+    "models",
+    "diagnostics",
+    "result",
+    "inference",
+    "checks.comparison",
+    "checks",
+    "plots",
+    "report.write",
+    "report",
+    "",
+    "cli",
+]
+SIMULATORS = ["training", "ensembles", "teacher_student", ""]
+
+
+def module_of(path: Path, package: str) -> str:
+    parts = path.relative_to(ROOT / package).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            # `from package import module` and `from module import name` look alike
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
+    return found
+
+
+@pytest.mark.parametrize(("package", "order"), [("coulombfit", COULOMBFIT), ("simulators", SIMULATORS)])
+def test_imports_run_one_way(package: str, order: list[str]) -> None:
+    files = {module_of(path, package): path for path in (ROOT / package).rglob("*.py")}
+    assert set(files) == set(order), "a new file needs its place in the order"
+    for module, path in files.items():
+        inside = {name.removeprefix(package).lstrip(".") for name in imports(path) if name.split(".")[0] == package}
+        # importing from a package's front is importing the package
+        used = {name for name in inside if name in order} - {module}
+        if any(name and name not in order for name in inside) or len(used) > 1:
+            used.discard("")
+        later = {name for name in used if order.index(name) > order.index(module)}
+        assert not later, f"{package}.{module} imports {later}, which stand below it"
+
+
+def test_the_packages_are_apart() -> None:
+    for path in (ROOT / "simulators").rglob("*.py"):
+        assert not any(name.split(".")[0] == "coulombfit" for name in imports(path)), path
+    for path in (ROOT / "coulombfit").rglob("*.py"):
+        if path.name != "cli.py":
+            assert not any(name.split(".")[0] == "simulators" for name in imports(path)), path
+
+
+def test_only_inference_uses_the_samplers() -> None:
+    users = [p for p in (ROOT / "coulombfit").rglob("*.py") if any(n.startswith("numpyro.infer") for n in imports(p))]
+    assert [path.name for path in users] == ["inference.py"]
+
+
+def test_importing_changes_no_global_state() -> None:
+    code = """
+import logging, os, sys, warnings
+import jax, matplotlib, numpy
+before = (jax.config.jax_enable_x64, dict(matplotlib.rcParams), logging.root.handlers[:], warnings.showwarning,
+          numpy.geterr(), dict(os.environ), sys.excepthook)
+import coulombfit, simulators
+after = (jax.config.jax_enable_x64, dict(matplotlib.rcParams), logging.root.handlers[:], warnings.showwarning,
+         numpy.geterr(), dict(os.environ), sys.excepthook)
+assert before == after
+from jax._src import xla_bridge
+assert not xla_bridge.backends_are_initialized()
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=120)

@@ -1,0 +1,132 @@
+"""The command line, as a user runs it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+import coulombfit as cf
+from coulombfit.cli import app
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("warnings.showwarning", __import__("warnings").showwarning)
+    return tmp_path
+
+
+def run(*arguments: str, code: int = 0) -> Result:
+    result = CliRunner().invoke(app, list(arguments))
+    assert result.exit_code == code, result.output
+    return result
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    w = 2 * np.eye(2) + 0.01 * rng.normal(size=(60, 2, 2, 2))
+    np.savez(tmp_path / "runs.npz", W=w, lr=0.1, bs=16)
+    return tmp_path / "runs.npz"
+
+
+READING = ("--weights", "W", "--learning-rate-key", "lr", "--batch-size-key", "bs")
+
+
+def test_fit_prints_saves_and_reports(weights: Path) -> None:
+    output = run("fit", str(weights), *READING, "--report", "report.html").stdout
+    assert "learning_rate 0.1, batch_size 16" in output
+    assert "Converged: every check passed." in output
+    fit = cf.Fit.load("runs.one-species.nc")
+    assert fit.record["seed"] == 0
+    assert "fit of runs" in Path("report.html").read_text()
+
+
+def test_json_is_all_of_stdout(weights: Path) -> None:
+    result = run("fit", str(weights), *READING, "--json", "--model", "gaussian", "--seed", "3", "--out", "x.nc")
+    answer = json.loads(result.stdout)
+    assert answer["converged"] is True
+    assert answer["file"] == "x.nc"
+    table = cf.Fit.load("x.nc").table()
+    assert answer["parameters"]["sigma"]["mean"] == pytest.approx(table.loc["sigma", "mean"], rel=1e-14)
+    assert run("fit", str(weights), *READING, "--quiet", "--model", "gaussian").stdout == ""
+
+
+def test_compare_then_report_from_the_saved_fits(weights: Path) -> None:
+    output = run("compare", str(weights), *READING, "--model", "gaussian", "--model", "one-species").stdout
+    assert "gaussian" in output.splitlines()[-1]
+    run("report", "runs.gaussian.nc", "runs.one-species.nc", "--out", "both.html")
+    page = Path("both.html").read_text()
+    assert "runs.one-species" in page
+    assert "Comparison" in page
+
+
+def test_simulate_gives_a_file_that_fit_takes() -> None:
+    output = run("simulate", "teacher-student", "--runs", "50", "--steps", "100", "--save-every", "50").stdout
+    assert "linear-response widths 0.091766, 0.091766" in output
+    spectra = cf.read("teacher-student.nc")
+    assert (spectra.runs, spectra.learning_rate, spectra.batch_size) == (50, 0.1, 1.0)
+    assert spectra.provenance["steps"] == 100
+    assert cf.read("teacher-student.nc", snapshot=0).fingerprint != spectra.fingerprint
+
+
+def test_demo_recovers_what_it_simulated() -> None:
+    output = run("demo", "--out", "here/demo").stdout
+    assert "sigma_1: true 0.04" in output
+    assert "two-species is preferred over one-species" in output
+    assert {path.name for path in Path("here/demo").iterdir()} == {
+        "report.html",
+        "spectra.nc",
+        *(f"two-species-ensemble.{model}.nc" for model in cf.MODELS),
+    }
+
+
+def test_a_fit_that_fails_its_gate_exits_with_3_and_is_kept(weights: Path, monkeypatch) -> None:
+    monkeypatch.setattr("coulombfit.diagnostics.MIN_ESS", 1e9)
+    result = run("fit", str(weights), *READING, code=3)
+    assert "NOT CONVERGED" in result.stdout
+    assert "error: one-species: NOT CONVERGED, do not use: bulk ESS, tail ESS failed." in result.stderr
+    assert Path("runs.one-species.nc").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["fit", "nowhere.npz"], 2, "no such file: nowhere.npz"),
+        (["fit", "{}", "--weights", "V"], 4, "weights: no array named 'V'"),
+        (["fit", "{}", "--weights", "W", "--model", "three"], 2, "model: expected one of"),
+        (["fit", "{}", "--weights", "W", "--pair", "1"], 4, "no pair 1 among 1 pairs"),
+        (["fit", "{}", "--weights", "W", "--out", "no/such/fit.nc"], 2, "the folder no/such does not exist"),
+        (["fit", "{}", "--weights", "W", "--targets", "4"], 4, "targets: expected shape (2,)"),
+        (["compare", "{}", "--weights", "W", "--model", "gaussian"], 2, "at least two to compare"),
+        (["report", "nowhere.nc"], 2, "no such file: nowhere.nc"),
+        (["report", "{}"], 4, "cannot read a fit"),
+        (["simulate", "teacher-student", "--layer", "eq99"], 2, "layer: expected one of identity, eq26, eq27"),
+        (["simulate", "teacher-student", "--learning-rate", "3"], 2, "training diverges"),
+    ],
+)
+def test_errors_are_one_line_and_an_exit_code(weights: Path, arguments, code, message) -> None:
+    result = run(*(argument.format(weights) for argument in arguments), code=code)
+    assert message in result.stderr
+    assert result.stderr.count("error:") == 1
+    assert result.stdout == ""
+    assert sorted(path.name for path in Path().iterdir()) == ["runs.npz"]
+
+
+def test_every_command_has_an_example_in_its_help() -> None:
+    for command in (["demo"], ["fit"], ["compare"], ["report"], ["simulate", "teacher-student"]):
+        assert f"Example: coulombfit {' '.join(command)}" in " ".join(run(*command, "--help").stdout.split())
+
+
+def test_the_installed_command_runs() -> None:
+    """A process of its own: devices, precision and backend are set before JAX starts."""
+    command = Path(sys.executable).parent / "coulombfit"
+    done = subprocess.run(
+        [command, "simulate", "teacher-student", "--runs", "3", "--steps", "60"], timeout=120, check=True
+    )
+    assert done.returncode == 0
+    assert Path("teacher-student.nc").exists()

@@ -1,0 +1,77 @@
+"""Comparison: the right model wins, ties are ties, and what cannot be compared is refused."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import coulombfit as cf
+
+MODELS = ("gaussian", "one-species", "two-species")
+QUICK = cf.Sampling(warmup=300, draws=300)
+
+
+@pytest.fixture(scope="module")
+def comparison(pairs: np.ndarray) -> cf.Comparison:
+    return cf.compare({model: cf.fit(pairs, model) for model in MODELS})
+
+
+def test_two_species_win_on_their_own_data(comparison: cf.Comparison) -> None:
+    table = comparison.table
+    assert list(table.index) == ["two-species", "one-species", "gaussian"]
+    assert comparison.winner == "two-species"
+    assert -table.loc["one-species", "elpd_diff"] > 5 * table.loc["one-species", "diff_se"]
+    assert "two-species is preferred over one-species by" in comparison.verdict
+    assert table["pareto_k_bad"].sum() == 0
+
+
+def test_the_sign_and_the_error_are_as_documented(comparison: cf.Comparison) -> None:
+    table, runs = comparison.table, comparison.tree["loo_pointwise"]
+    assert table["elpd_diff"].iloc[0] == 0
+    assert (table["elpd_diff"].iloc[1:] < 0).all()
+    difference = (runs["gaussian"] - runs["two-species"]).to_numpy()
+    assert table.loc["gaussian", "elpd_diff"] == pytest.approx(difference.sum())
+    assert table.loc["gaussian", "diff_se"] == pytest.approx(np.sqrt(difference.size) * difference.std(ddof=1))
+    assert runs.sizes["run"] == 3000
+    assert list(comparison.tree["comparison"]["model"].to_numpy()) == list(table.index)
+
+
+def test_elpd_is_leave_one_out_by_refitting(few: np.ndarray) -> None:
+    """The Gaussian null has a near-exact answer: refit without each run and score it there."""
+    x = few[:12]
+    table = cf.compare({model: cf.fit(x, model) for model in ("gaussian", "one-species")}).table
+    scores = []
+    for left_out in range(len(x)):
+        fit = cf.fit(np.delete(x, left_out, axis=0), "gaussian", sampling=QUICK)
+        centre, sigma = (fit.tree["posterior"][name].to_numpy().ravel() for name in ("centre", "sigma"))
+        scores.append(np.log(np.mean(2 * stats.norm.pdf(x[left_out, :, None], centre, sigma).prod(axis=0))))
+    assert table.loc["gaussian", "elpd"] == pytest.approx(sum(scores), abs=0.3)
+
+
+def test_equals_have_no_preference_and_the_simpler_is_named(few: np.ndarray) -> None:
+    comparison = cf.compare({model: cf.fit(few, model, sampling=QUICK) for model in ("two-species", "one-species")})
+    assert comparison.winner == "one-species"
+    assert comparison.verdict.startswith("no preference between one-species and two-species")
+
+
+def test_the_verdict_says_when_it_cannot_be_trusted(comparison: cf.Comparison) -> None:
+    table = comparison.table.assign(pareto_k_bad=[0, 7, 0])
+    doubtful = cf.Comparison(table, comparison.pointwise, {"one-species": False, "two-species": True})
+    assert "7 Pareto k̂ above the limit" in doubtful.verdict
+    assert "the fit of one-species has not converged" in doubtful.verdict
+
+
+def test_an_outlier_is_counted_by_pareto_k(few: np.ndarray) -> None:
+    wild = few[:5].copy()
+    wild[0] += 3.0
+    table = cf.compare({model: cf.fit(wild, model, sampling=QUICK) for model in ("gaussian", "one-species")}).table
+    assert table["pareto_k_bad"].sum() >= 1
+
+
+def test_what_cannot_be_compared_is_refused(few: np.ndarray) -> None:
+    pair = cf.fit(few, "one-species", sampling=QUICK)
+    with pytest.raises(ValueError, match="'b' were fitted to different data"):
+        cf.compare({"a": pair, "b": cf.fit(few + 0.01, "one-species", sampling=QUICK)})
+    with pytest.raises(ValueError, match="'a' describes a run by its pair, 'b' by its spacing"):
+        cf.compare({"a": pair, "b": cf.fit(few, "one-species", "spacing", sampling=QUICK)})
+    with pytest.raises(ValueError, match="expected at least two to compare, got 1"):
+        cf.compare({"a": pair})

@@ -1,0 +1,136 @@
+"""Figures and the report."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import xarray as xr
+
+import coulombfit as cf
+from coulombfit import plots
+from simulators import ensembles
+
+QUICK = cf.Sampling(warmup=300, draws=300)
+NAME = "<runs & others>"
+
+
+@pytest.fixture(scope="module")
+def fits() -> dict[str, cf.Fit]:
+    x = ensembles.one_species(centre=4.0, sigma=0.04, runs=500, seed=4)
+    return {model: cf.fit(cf.Spectra(x, 0.1, 16, name=NAME), model) for model in cf.MODELS}
+
+
+class Outline(HTMLParser):
+    """Headings, images and references of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.headings: list[str] = []
+        self.images: list[dict] = []
+        self.references: list[str] = []
+        self.text: list[str] = []
+        self.within = ""
+
+    def handle_starttag(self, tag, attrs) -> None:
+        attributes = dict(attrs)
+        self.within = tag
+        if tag == "img":
+            self.images.append(attributes)
+        self.references += [attributes[name] for name in ("src", "href") if name in attributes]
+
+    def handle_endtag(self, tag) -> None:
+        self.within = ""
+
+    def handle_data(self, data) -> None:
+        if self.within in ("h1", "h2"):
+            self.headings.append(data)
+        if self.within != "style":
+            self.text.append(data)
+
+
+def outline(path: Path) -> Outline:
+    page = Outline()
+    page.feed(path.read_text(encoding="utf-8"))
+    return page
+
+
+def test_the_report_has_everything_in_one_file(tmp_path: Path, fits) -> None:
+    comparison = cf.compare(fits)
+    path = tmp_path / "report.html"
+    before = dict(mpl.rcParams)
+    cf.write_report(path, fits=fits, comparison=comparison, title="Report of <this>")
+    assert dict(mpl.rcParams) == before
+    assert plt.get_fignums() == []
+    page = outline(path)
+    text = re.sub(r"\s+", " ", "".join(page.text))
+    assert page.headings == [
+        "Report of <this>",
+        "Verdict",
+        "What was fitted",
+        "Parameters",
+        "Data and laws",
+        "Comparison",
+        "Did the sampler converge?",
+        "Priors, seeds and versions",
+    ]
+    assert len(page.images) == 2 + len(fits)
+    assert all(image["alt"] for image in page.images)
+    assert all(reference.startswith("data:image/svg+xml;base64,") for reference in page.references)
+    assert "<script" not in path.read_text()
+    for part in (comparison.verdict, NAME, "LogNormal", "Uniform(0, 1)", "seed 0", "SHA-256", "numpyro", "R-hat"):
+        assert part in text
+    table = fits["one-species"].formatted()
+    assert f"{table.loc['sigma', 'lower']} to {table.loc['sigma', 'upper']}" in text
+    again = tmp_path / "again.html"
+    cf.write_report(again, fits=fits, comparison=comparison, title="Report of <this>")
+    assert again.stat().st_size == path.stat().st_size
+
+
+def test_a_fit_that_has_not_converged_says_so_on_top(tmp_path: Path, fits) -> None:
+    tree = fits["one-species"].tree.copy()
+    tree["sample_stats"]["diverging"] = xr.ones_like(tree["sample_stats"]["diverging"])
+    del tree["sample_stats"]["energy"]
+    broken = cf.Fit(tree)
+    cf.write_report(tmp_path / "report.html", fits={"broken": broken})
+    page = outline(tmp_path / "report.html")
+    text = "".join(page.text)
+    assert "NOT CONVERGED, do not use: divergences failed" in text
+    assert text.index("NOT CONVERGED") < text.index("Parameters")
+    assert "not run" in text
+    assert "Comparison" not in page.headings
+    assert "NOT CONVERGED" in broken.summary()
+
+
+def test_spacing_fits_are_reported_without_a_density(tmp_path: Path, fits) -> None:
+    fit = cf.fit(fits["gaussian"].observations, "one-species", "spacing", sampling=QUICK)
+    cf.write_report(tmp_path / "report.html", fits={"spacing": fit})
+    alt = [image["alt"] for image in outline(tmp_path / "report.html").images]
+    assert alt == ["Level spacing of spacing", "Ranks of the draws, spacing"]
+
+
+def test_a_report_of_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="expected at least one fit"):
+        cf.write_report(tmp_path / "report.html", fits={})
+
+
+def test_bands_lie_on_the_histogram_of_data_from_the_model(fits) -> None:
+    """The drawn median is the density at the posterior: it integrates to one and follows the data."""
+    ax = plots.density({"one": fits["one-species"]})
+    line = next(line for line in ax.get_lines() if line.get_label() == "one")
+    x, y = line.get_xdata(), line.get_ydata()
+    assert np.trapezoid(y, x) == pytest.approx(1, abs=0.01)
+    levels = fits["one-species"].observations
+    assert np.trapezoid((x - 4) ** 2 * y, x) == pytest.approx(levels.var(), rel=0.1)
+    ax = plots.spacing(fits)
+    assert {text.get_text() for text in ax.get_legend().get_texts()} == {"spacings", *fits}
+
+
+def test_figures_draw_on_the_axes_given(fits) -> None:
+    figure, axes = plt.subplots(1, 2)
+    assert plots.density(fits, axes[0]) is axes[0]
+    assert plots.spacing(fits, axes[1]) is axes[1]
+    plt.close(figure)

@@ -1,0 +1,117 @@
+"""Simulators against linear response, closed forms and each other."""
+
+import jax
+import numpy as np
+import pytest
+
+from simulators import ensembles, teacher_student
+from simulators.teacher_student import Z_EQ26, Z_EQ27
+
+
+def test_the_sources_layers_have_the_stated_curvatures() -> None:
+    for z, products in (
+        (Z_EQ26, [[0.0299, 0.1522], [0.1522, 1.2964]]),
+        (Z_EQ27, [[3.7437, -1.0977], [-1.0977, 0.3458]]),
+    ):
+        np.testing.assert_allclose(z.T @ z, products, atol=1.5e-4)
+
+
+@pytest.mark.parametrize(
+    ("z", "expected"), [(Z_EQ26, (0.10609, 0.00976)), (Z_EQ27, (0.20211, 0.01328)), (None, (0.09177, 0.09177))]
+)
+def test_linear_response_widths(z, expected) -> None:
+    """σ_i² = 4κ αλ_i s²/(2 − αλ_i), at κ = 4, α = 0.1, s = 0.1."""
+    np.testing.assert_allclose(teacher_student.widths(Z=z), expected, atol=6e-6)
+
+
+def test_widths_follow_noise_batch_and_teacher() -> None:
+    base = teacher_student.widths(Z=Z_EQ26)
+    np.testing.assert_allclose(teacher_student.widths(Z=Z_EQ26, batch_size=16), base / 4)
+    np.testing.assert_allclose(teacher_student.widths(Z=Z_EQ26, noise=0.2), 2 * base)
+    np.testing.assert_allclose(teacher_student.widths(Z=Z_EQ26, kappa=1.0), base / 2)
+
+
+def test_relaxation_times() -> None:
+    np.testing.assert_allclose(
+        teacher_student.relaxation_times(Z=Z_EQ26, learning_rate=1e-4), [1 / 1.31440e-4, 1 / 0.01189e-4], rtol=5e-4
+    )
+    assert teacher_student.relaxation_times(Z=[[1.0, 1.0]], learning_rate=0.1)[1] == np.inf
+    assert teacher_student.widths(Z=[[1.0, 1.0]])[1] == 0
+
+
+@pytest.mark.parametrize(("z", "batch_size"), [(None, 4), (Z_EQ26, 1)])
+def test_stationary_moments(z, batch_size) -> None:
+    """Mean square spacing 4σ_m² and, for first-order noise, Var x = 3σ_m²/2 whatever the ratio of the widths."""
+    setting = {"Z": z, "batch_size": batch_size, "noise": 0.05}
+    run = teacher_student.simulate(**setting, runs=4000, steps=6000, seed=1)
+    x = run.eigenvalues[:, -1]
+    sigma_m2 = np.mean(teacher_student.widths(**setting) ** 2)
+    square = (x[:, 0] - x[:, 1]) ** 2
+    se = square.std() / np.sqrt(len(x))
+    assert abs(square.mean() - 4 * sigma_m2) < 4 * se
+    assert x.var() == pytest.approx(1.5 * sigma_m2, rel=0.06)
+    assert (x[:, 0] >= x[:, 1]).all()
+
+
+def test_noiseless_training_follows_the_linear_solution() -> None:
+    """W(t) − W_t = (1 − αZᵀZ)^t (W(0) − W_t), so every eigenvalue ends at its teacher's."""
+    run = teacher_student.simulate(kappa=[9.0, 4.0, 1.0], noise=0.0, runs=3, steps=400, save_every=100)
+    assert run.eigenvalues.shape == (3, 5, 3)
+    np.testing.assert_array_equal(run.steps, [0, 100, 200, 300, 400])
+    np.testing.assert_allclose(run.eigenvalues[:, -1], np.tile([9.0, 4.0, 1.0], (3, 1)), rtol=1e-12)
+    assert run.parameters["kappa"] == [9.0, 4.0, 1.0]
+
+
+def test_a_run_is_the_same_in_any_ensemble_and_schedule() -> None:
+    short = {"steps": 60, "Z": [[1.0, 0.0], [0.0, 1.0]]}
+    many = teacher_student.simulate(runs=1030, seed=5, **short).eigenvalues
+    few = teacher_student.simulate(runs=3, seed=5, **short).eigenvalues
+    watched = teacher_student.simulate(runs=3, seed=5, save_every=20, **short).eigenvalues
+    assert many.shape == (1030, 1, 2)
+    np.testing.assert_allclose(many[:3], few, rtol=1e-13)
+    np.testing.assert_allclose(watched[:, -1:], few, rtol=1e-13)
+    assert np.unique(many).size == many.size
+    other = teacher_student.simulate(runs=3, seed=6, **short).eigenvalues
+    assert not np.allclose(other, few)
+
+
+def test_precision_follows_the_argument() -> None:
+    assert teacher_student.simulate(runs=2, steps=60, dtype="float32").eigenvalues.dtype == np.float32
+    assert teacher_student.simulate(runs=2, steps=60).eigenvalues.dtype == np.float64
+    assert jax.numpy.ones(1).dtype == np.float32
+
+
+def test_short_runs_are_warned_about() -> None:
+    with pytest.warns(UserWarning, match=r"steps = 100 is shorter than 5 relaxation times .* \(841 steps each\)"):
+        teacher_student.simulate(Z=Z_EQ26, runs=2, steps=100)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"learning_rate": 2.0}, r"training diverges; expected below 2/λ_max\(ZᵀZ\) = 2, got 2.0"),
+        ({"Z": Z_EQ27, "learning_rate": 0.5}, "expected below .* = 0.4917, got 0.5"),
+        ({"learning_rate": -0.1}, "learning_rate: expected a finite number above 0, got -0.1"),
+        ({"noise": -0.1}, "noise: expected a finite number, 0 or above, got -0.1"),
+        ({"batch_size": 0}, "batch_size: expected a finite number above 0, got 0"),
+        ({"runs": 0}, "runs: expected a whole number above 0, got 0"),
+        ({"steps": -5}, "steps: expected a whole number above 0, got -5"),
+        ({"save_every": 7}, "save_every: expected a divisor of steps = 6000, got 7"),
+        ({"dtype": "float16"}, "dtype: expected 'float32' or 'float64', got 'float16'"),
+        ({"kappa": [4.0, -1.0]}, "kappa: expected positive numbers"),
+        ({"kappa": [4.0, 4.0, 4.0], "Z": Z_EQ26}, "kappa: expected one number or 2, as Z has columns, got 3"),
+        ({"Z": [1.0, 2.0]}, r"Z: expected a finite matrix, shape \(K, N\), got shape \(2,\)"),
+        ({"Z": [[np.nan, 1.0]]}, "Z: expected a finite matrix"),
+    ],
+)
+def test_arguments_are_checked_before_any_compute(arguments, message) -> None:
+    with pytest.raises(ValueError, match=message), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("warnings.warn", lambda *_, **__: None)
+        teacher_student.simulate(**arguments)
+
+
+def test_ensembles_refuse_nonsense() -> None:
+    with pytest.raises(ValueError, match="sigma: expected a finite number above 0, got -1"):
+        ensembles.one_species(centre=0.0, sigma=-1.0, runs=3)
+    with pytest.raises(ValueError, match="runs: expected a whole number above 0, got 0"):
+        ensembles.two_species(centre=0.0, sigma_1=1.0, sigma_2=1.0, runs=0)
