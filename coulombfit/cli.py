@@ -21,7 +21,9 @@ import xarray as xr
 
 import coulombfit as cf
 import simulators
-from coulombfit.files import require_folder, write_netcdf
+from coulombfit import plots
+from coulombfit.files import replacing, require_folder, write_netcdf
+from coulombfit.progress import working
 
 __all__ = ["app"]
 
@@ -148,7 +150,8 @@ def fit_and_compare(
     paths = {model: out / f"{spectra.name.replace(' ', '-')}.{model}.nc" for model in fits}
     for model, fit in fits.items():
         fit.save(paths[model])
-    return fits, paths, cf.compare(fits)
+    with working("comparing models", show=progress):
+        return fits, paths, cf.compare(fits)
 
 
 @app.command()
@@ -320,6 +323,8 @@ def demo(
         spectra = cf.Spectra(eigenvalues, name="two-species-ensemble", provenance=provenance)
         spectra.save(out / "spectra.nc")
         fits, _, comparison = fit_and_compare(spectra, ALL_MODELS, "pair", seed, out, quiet)
+        with replacing(out / "laws.png") as temporary:
+            plots.laws(fits).savefig(temporary, format="png", dpi=150)
         cf.write_report(out / "report.html", fits=fits, comparison=comparison, title="coulombfit demo")
     table = fits["two-species"].formatted()
     recovered = [

@@ -18,16 +18,18 @@ from coulombfit.models import Parameters
 from coulombfit.precision import double_precision
 from coulombfit.result import INTERVAL, Fit
 
-__all__ = ["density", "ranks", "spacing"]
+__all__ = ["density", "laws", "ranks", "spacing"]
 
 # One colour (Okabe and Ito's, safe for the colour-blind) and one line style a model, everywhere.
+# Broken lines lie above full ones, so that curves that coincide are all seen.
 STYLES = {
-    "gaussian": {"color": "#D55E00", "linestyle": ":"},
-    "one-species": {"color": "#0072B2", "linestyle": "--"},
     "two-species": {"color": "#009E73", "linestyle": "-"},
+    "one-species": {"color": "#0072B2", "linestyle": "--"},
+    "gaussian": {"color": "#D55E00", "linestyle": ":"},
 }
 BAND_DRAWS = 200
 RANK_DRAWS = 250
+RANK_COLUMNS = 3
 GRID = 400
 
 
@@ -61,18 +63,30 @@ def spacing(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
     return ax
 
 
+def laws(fits: Mapping[str, Fit]) -> Figure:
+    """Density and spacing of pair fits side by side."""
+    figure = Figure(figsize=(10, 3.8), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    density(fits, left)
+    spacing(fits, right)
+    return figure
+
+
 def ranks(fit: Fit) -> Figure:
-    """ArviZ's rank plot of the parameters, a panel each: chains that agree stay inside the grey envelope."""
+    """ArviZ's rank plot of the parameters, a panel each: chains that agree wander about zero together."""
     posterior = fit.tree["posterior"].to_dataset().drop_vars("mean_spacing", errors="ignore")
     # the envelope is simulated, at a cost that grows with the draws; a few hundred a chain show any disagreement
     thinned = posterior.thin(draw=max(1, posterior.sizes["draw"] // RANK_DRAWS))
+    rows = -(-len(thinned) // RANK_COLUMNS)
     collection = azp.plot_rank(
         xr.DataTree.from_dict({"posterior": thinned}),
         backend="matplotlib",
-        col_wrap=3,
-        figure_kwargs={"figsize": (9, 5)},
+        col_wrap=RANK_COLUMNS,
+        figure_kwargs={"figsize": (9, 2.6 * rows)},
     )
-    return collection.viz["figure"].item()
+    figure: Figure = collection.viz["figure"].item()
+    figure.set_layout_engine("constrained")
+    return figure
 
 
 def _axes(ax: Axes | None) -> Axes:
@@ -94,7 +108,8 @@ def _bands(ax: Axes, fits: Mapping[str, Fit], grid: np.ndarray, law_of: Callable
         style = STYLES[fit.model.name]
         lower, middle, upper = np.quantile(_curves(fit, law_of(fit), grid), [tail, 0.5, 1 - tail], axis=0)
         ax.fill_between(grid, lower, upper, color=style["color"], alpha=0.25, linewidth=0)
-        ax.plot(grid, middle, label=name, color=style["color"], linestyle=style["linestyle"])
+        above = 2 + 0.1 * list(STYLES).index(fit.model.name)
+        ax.plot(grid, middle, label=name, color=style["color"], linestyle=style["linestyle"], zorder=above)
     ax.set_ylim(0, None)
     ax.legend(frameon=False)
 

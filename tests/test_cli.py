@@ -79,6 +79,7 @@ def test_demo_recovers_what_it_simulated() -> None:
     assert "sigma_1: true 0.04" in output
     assert "two-species is preferred over one-species" in output
     assert {path.name for path in Path("here/demo").iterdir()} == {
+        "laws.png",
         "report.html",
         "spectra.nc",
         *(f"two-species-ensemble.{model}.nc" for model in cf.MODELS),

@@ -106,7 +106,8 @@ def _rank_picture(name: str, fit: Fit) -> Picture:
         plots.ranks(fit),
         f"Ranks of the draws, {name}",
         "How each chain's draws rank among all draws, as the difference from uniform. Chains that explored the same "
-        "posterior stay inside the grey envelope; a chain that leaves it is alarming.",
+        "posterior wander about zero, inside the grey envelope or, where ArviZ prints one, with p above 0.01; a chain "
+        "that stands apart is alarming.",
     )
 
 

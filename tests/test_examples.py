@@ -1,0 +1,33 @@
+"""Examples and the README's Python run as printed."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(*arguments: object, folder: Path) -> str:
+    environment = {**os.environ, "MPLBACKEND": "agg"}
+    command = [sys.executable, "-W", "error", *map(str, arguments)]
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_fit_public_data(tmp_path: Path) -> None:
+    output = run(ROOT / "examples" / "fit_public_data.py", folder=tmp_path)
+    assert "one-species is preferred over gaussian" in output
+    assert (tmp_path / "public_data.png").stat().st_size > 10_000
+
+
+def test_readme_python(tmp_path: Path) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert blocks
+    (tmp_path / "readme.py").write_text("\n".join(blocks), encoding="utf-8")
+    run("readme.py", folder=tmp_path)
+    assert (tmp_path / "report.html").exists()
