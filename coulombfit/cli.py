@@ -7,22 +7,25 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import jax
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import typer
 import xarray as xr
 
 import coulombfit as cf
 import simulators
 from coulombfit import plots
-from coulombfit.files import replacing, require_folder, write_netcdf
+from coulombfit.files import replacing, require_writable, write_netcdf
+from coulombfit.models import find_model
 from coulombfit.progress import working
 
 __all__ = ["app"]
@@ -63,7 +66,9 @@ def prepare() -> None:
     mpl.use("agg")
     # four chains on four virtual devices sample and compile fastest, also on two cores
     if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
-        jax.config.update("jax_num_cpu_devices", CHAINS)
+        # too late, and of no consequence, where this process has already used JAX
+        with suppress(RuntimeError):
+            jax.config.update("jax_num_cpu_devices", CHAINS)
     warnings.showwarning = lambda message, *_, **__: typer.echo(f"warning: {message}", err=True)
 
 
@@ -80,11 +85,40 @@ def refusing() -> Iterator[None]:
         raise typer.Exit(2) from None
 
 
-def require_folders(*paths: Path | None) -> None:
+def require_all_writable(*paths: Path | None) -> None:
     """Refuse, before any compute, to write where nothing can be written."""
     for path in paths:
         if path is not None:
-            require_folder(path)
+            require_writable(path)
+
+
+def setting(value: float | None, key: str | None, option: str) -> float | str | None:
+    """A number given, or the name under which the file has it."""
+    if value is not None and key is not None:
+        raise ValueError(f"{option}: give the value or its name in the file, got both {value:g} and {key!r}")
+    return value if key is None else key
+
+
+def file_name(spectra: cf.Spectra, model: str) -> str:
+    """File name of a fit, from names that may hold anything."""
+    stem = re.sub(r"[^\w.+-]+", "-", spectra.name).strip(".-") or "fit"
+    return f"{stem}.{model}.nc"
+
+
+def to_json(result: object) -> str:
+    """JSON text; what is not a number in a table becomes null."""
+
+    def plain(item: object) -> object:
+        match item:
+            case pd.DataFrame():
+                return item.astype(object).where(item.notna(), None).to_dict(orient="index")
+            case np.generic():
+                return item.item()
+            case Path():
+                return str(item)
+        raise TypeError(f"no JSON for {type(item)}")
+
+    return json.dumps(result, default=plain, indent=2, allow_nan=False)
 
 
 def read_pair(
@@ -114,12 +148,10 @@ def read_pair(
     return spectra.pair(pair)
 
 
-def finish(
-    fits: Mapping[str, cf.Fit], result: Callable[[], dict[str, Any]], text: str, as_json: bool, quiet: bool
-) -> None:
+def finish(fits: Mapping[str, cf.Fit], result: object, text: str, as_json: bool, quiet: bool) -> None:
     """Print the result; exit with 3 where a fit has not converged."""
     if as_json:
-        typer.echo(json.dumps(result(), indent=2))
+        typer.echo(to_json(result))
     elif not quiet:
         typer.echo(text)
     failed = {name: fit.diagnosis for name, fit in fits.items() if not fit.diagnosis.passed}
@@ -130,14 +162,17 @@ def finish(
 
 
 def fit_result(fit: cf.Fit, path: Path) -> dict[str, Any]:
-    """A fit as plain JSON values."""
+    """A fit for JSON."""
     return {
         "model": fit.model.name,
         "likelihood": fit.likelihood,
-        "file": str(path),
-        "parameters": json.loads(fit.table().to_json(orient="index", double_precision=15)),
+        "file": path,
+        "parameters": fit.table(),
         "converged": fit.diagnosis.passed,
-        "checks": {check.name: {"value": check.value, "status": check.status} for check in fit.diagnosis.checks},
+        "checks": {
+            check.name: {"value": check.value if np.isfinite(check.value or 0) else None, "status": check.status}
+            for check in fit.diagnosis.checks
+        },
     }
 
 
@@ -147,7 +182,7 @@ def fit_and_compare(
     """Fit every model, save each, compare."""
     progress = False if quiet else None
     fits = {model: cf.fit(spectra, model, likelihood, seed=seed, progress=progress) for model in models}
-    paths = {model: out / f"{spectra.name.replace(' ', '-')}.{model}.nc" for model in fits}
+    paths = {model: out / file_name(spectra, model) for model in fits}
     for model, fit in fits.items():
         fit.save(paths[model])
     with working("comparing models", show=progress):
@@ -181,21 +216,26 @@ def fit(
     Example: coulombfit fit runs.npz --weights W --learning-rate-key lr --batch-size-key batch_size
     """
     with refusing():
-        rate, size = learning_rate_key or learning_rate, batch_size_key or batch_size
+        rate = setting(learning_rate, learning_rate_key, "learning_rate")
+        size = setting(batch_size, batch_size_key, "batch_size")
+        find_model(model, likelihood)
         spectra = read_pair(file, weights, eigenvalues, snapshot, rate, size, targets, pair)
-        path = out or Path(f"{spectra.name.replace(' ', '-')}.{model}.nc")
-        require_folders(path, report)
+        path = out or Path(file_name(spectra, model))
+        require_all_writable(path, report)
         result = cf.fit(spectra, model, likelihood, seed=seed, progress=False if quiet else None)
         result.save(path)
         if report is not None:
             cf.write_report(report, fits={model: result}, title=f"{model} fit of {spectra.name}")
-    finish({model: result}, lambda: fit_result(result, path), f"{result.summary()}\nsaved {path}", as_json, quiet)
+    finish({model: result}, fit_result(result, path), f"{result.summary()}\nsaved {path}", as_json, quiet)
 
 
 @app.command()
 def compare(
     file: File,
-    model: Annotated[list[str], typer.Option(help="Models to compare; repeat the option.")] = ALL_MODELS,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="Models to compare; repeat the option. All of them if not given."),
+    ] = None,
     likelihood: Likelihood = "pair",
     weights: Weights = None,
     eigenvalues: Eigenvalues = None,
@@ -217,23 +257,25 @@ def compare(
     Example: coulombfit compare runs.npz --weights W --model one-species --model two-species --report report.html
     """
     with refusing():
-        rate, size = learning_rate_key or learning_rate, batch_size_key or batch_size
+        rate = setting(learning_rate, learning_rate_key, "learning_rate")
+        size = setting(batch_size, batch_size_key, "batch_size")
+        models = model or [name for name, one in cf.MODELS.items() if likelihood in one.likelihoods]
+        for name in models:
+            find_model(name, likelihood)
+        if len(set(models)) != len(models) or len(models) < 2:
+            raise ValueError(f"model: expected two or more different models, got {', '.join(models) or 'none'}")
         spectra = read_pair(file, weights, eigenvalues, snapshot, rate, size, targets, pair)
-        require_folders(out / "fits", report)
-        if len(model) < 2:
-            raise ValueError(f"model: expected at least two to compare, got {len(model)}")
-        fits, paths, comparison = fit_and_compare(spectra, model, likelihood, seed, out, quiet)
+        require_all_writable(*(out / file_name(spectra, name) for name in models), report)
+        fits, paths, comparison = fit_and_compare(spectra, models, likelihood, seed, out, quiet)
         if report is not None:
             cf.write_report(report, fits=fits, comparison=comparison, title=f"Models of {spectra.name}")
 
-    def result() -> dict[str, Any]:
-        return {
-            "verdict": comparison.verdict,
-            "winner": comparison.winner,
-            "comparison": json.loads(comparison.table.to_json(orient="index", double_precision=15)),
-            "fits": {name: fit_result(fit, paths[name]) for name, fit in fits.items()},
-        }
-
+    result = {
+        "verdict": comparison.verdict,
+        "simplest_unbeaten": comparison.winner,
+        "comparison": comparison.table,
+        "fits": {name: fit_result(one, paths[name]) for name, one in fits.items()},
+    }
     finish(fits, result, str(comparison.summary()), as_json, quiet)
 
 
@@ -241,19 +283,21 @@ def compare(
 def report(
     fits: Annotated[list[Path], typer.Argument(help="Fits saved by fit or compare (.nc).", show_default=False)],
     out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("report.html"),
+    as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a report of saved fits; fits of the same data are also compared.
+    """Write a report of saved fits; if all describe the same data, they are also compared.
 
     Example: coulombfit report runs.one-species.nc runs.two-species.nc --out report.html
     """
     with refusing():
-        require_folders(out)
-        loaded = {path.stem: cf.Fit.load(path) for path in fits}
+        require_all_writable(out)
+        stems = [path.stem for path in fits]
+        loaded = {path.stem if stems.count(path.stem) == 1 else str(path): cf.Fit.load(path) for path in fits}
         same = len({(fit.record["data"]["fingerprint"], fit.likelihood) for fit in loaded.values()}) == 1
         comparison = cf.compare(loaded) if same and len(loaded) > 1 else None
         cf.write_report(out, fits=loaded, comparison=comparison)
-    finish(loaded, dict, f"saved {out}", False, quiet)
+    finish(loaded, {"file": out, "fits": list(loaded)}, f"saved {out}", as_json, quiet)
 
 
 @simulate.command("teacher-student")
@@ -268,6 +312,7 @@ def teacher_student(
     steps: Annotated[int, typer.Option(help="Number of updates.")] = 6000,
     save_every: Annotated[int | None, typer.Option(help="Steps between snapshots; only the last if not given.")] = None,
     seed: Seed = 0,
+    as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Train linear students on a degenerate teacher (Eq. 28).
@@ -278,8 +323,8 @@ def teacher_student(
     with refusing():
         if layer not in layers:
             raise ValueError(f"layer: expected one of {', '.join(layers)}, got {layer!r}")
-        setting: dict[str, Any] = {"learning_rate": learning_rate, "noise": noise, "batch_size": batch_size}
-        require_folders(out)
+        noisy: dict[str, Any] = {"learning_rate": learning_rate, "noise": noise, "batch_size": batch_size}
+        require_all_writable(out)
         trajectory = simulators.teacher_student.simulate(
             Z=layers[layer],
             kappa=kappa,
@@ -288,27 +333,28 @@ def teacher_student(
             save_every=save_every,
             seed=seed,
             progress=False if quiet else None,
-            **setting,
+            **noisy,
         )
         dataset = xr.Dataset(
             {"eigenvalues": (("run", "snapshot", "level"), trajectory.eigenvalues)},
             coords={"step": ("snapshot", trajectory.steps)},
             attrs={
-                **{name: setting[name] for name in ("learning_rate", "batch_size")},
+                **{name: noisy[name] for name in ("learning_rate", "batch_size")},
                 "name": out.stem,
                 "provenance": json.dumps(dict(trajectory.parameters)),
             },
         )
         write_netcdf(dataset, out)
-    if not quiet:
-        theory = simulators.teacher_student.widths(Z=layers[layer], kappa=kappa, **setting)
-        typer.echo(f"saved {out}; linear-response widths {', '.join(f'{width:.5g}' for width in theory)}")
+    theory = simulators.teacher_student.widths(Z=layers[layer], kappa=kappa, **noisy).tolist()
+    text = f"saved {out}; linear-response widths {', '.join(f'{width:.5g}' for width in theory)}"
+    finish({}, {"file": out, "linear_response_widths": theory, **trajectory.parameters}, text, as_json, quiet)
 
 
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the results, made if missing.")] = Path("coulombfit-demo"),
     seed: Seed = 0,
+    as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Simulate a two-species ensemble, fit three models, compare them, and write a report.
@@ -322,7 +368,7 @@ def demo(
         provenance = {"simulator": "two-species ensemble (Eq. 29)", **truth, "seed": seed}
         spectra = cf.Spectra(eigenvalues, name="two-species-ensemble", provenance=provenance)
         spectra.save(out / "spectra.nc")
-        fits, _, comparison = fit_and_compare(spectra, ALL_MODELS, "pair", seed, out, quiet)
+        fits, paths, comparison = fit_and_compare(spectra, ALL_MODELS, "pair", seed, out, quiet)
         with replacing(out / "laws.png") as temporary:
             plots.laws(fits).savefig(temporary, format="png", dpi=150)
         cf.write_report(out / "report.html", fits=fits, comparison=comparison, title="coulombfit demo")
@@ -334,7 +380,13 @@ def demo(
     text = "\n".join(
         ["two-species fit of 3000 simulated pairs", *recovered, comparison.verdict, f"report: {out / 'report.html'}"]
     )
-    finish(fits, dict, text, False, quiet)
+    result = {
+        "truth": truth,
+        "verdict": comparison.verdict,
+        "report": out / "report.html",
+        "fits": {name: fit_result(one, paths[name]) for name, one in fits.items()},
+    }
+    finish(fits, result, text, as_json, quiet)
 
 
 if __name__ == "__main__":

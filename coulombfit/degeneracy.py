@@ -3,7 +3,9 @@
 Without targets, neighbouring levels are unresolved where the mean of their spacing is below three times the typical
 standard deviation of the two levels over the runs. For an isolated pair that ratio is 2.1 (one species), 1.6 (two very
 unequal species) or 1.4 (no repulsion); for resolved levels it is the separation in units of their width, which has to
-be large for the two to be described apart.
+be large for the two to be described apart. With few runs the standard deviation is itself uncertain, and the limit is
+raised so that a true pair is refused in less than one case in a hundred; levels are then joined rather than parted, and
+targets, where known, are the better guide.
 """
 
 from __future__ import annotations
@@ -12,12 +14,14 @@ from typing import NoReturn
 
 import numpy as np
 from jaxtyping import Float
+from scipy import stats
 
 from coulombfit.errors import DataError
 
 __all__ = ["group_by_gaps", "group_by_targets", "refuse_pair"]
 
 RESOLVED = 3.0
+REFUSED = 0.01
 
 
 def _mean_and_sd(eigenvalues: Float[np.ndarray, "run level"]) -> tuple[np.ndarray, np.ndarray]:
@@ -39,7 +43,9 @@ def group_by_gaps(eigenvalues: Float[np.ndarray, "run level"]) -> list[list[int]
     """Groups of unresolved neighbouring levels, from the top."""
     mean, sd = _mean_and_sd(eigenvalues)
     typical = np.sqrt(0.5 * (sd[1:] ** 2 + sd[:-1] ** 2))
-    return _groups(mean[:-1] - mean[1:] < RESOLVED * typical)
+    freedom = 2 * (len(eigenvalues) - 1)
+    underestimate = np.sqrt(freedom / stats.chi2.ppf(REFUSED, freedom))
+    return _groups(mean[:-1] - mean[1:] < RESOLVED * underestimate * typical)
 
 
 def group_by_targets(

@@ -82,7 +82,7 @@ def diagnose(tree: xr.DataTree) -> Diagnosis:
         return [float(value) for variable in values.values() for value in np.ravel(variable)]
 
     def total(name: str) -> float | None:
-        return float(stats[name].sum()) if name in stats else None
+        return float(stats[name].to_numpy().sum()) if name in stats else None
 
     # np.max and np.min hand NaN on (draws that never move), and NaN meets no threshold
     return Diagnosis(

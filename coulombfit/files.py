@@ -3,42 +3,38 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import xarray as xr
 
-__all__ = ["replacing", "require_folder", "write_netcdf", "write_text"]
+__all__ = ["replacing", "require_writable", "write_netcdf", "write_text"]
 
 
-def require_folder(path: str | Path) -> None:
-    """Raise FileNotFoundError where the folder that ``path`` would be written to does not exist."""
-    folder = Path(path).parent
-    if not folder.is_dir():
-        raise FileNotFoundError(f"cannot write {path}: the folder {folder} does not exist")
+def require_writable(path: str | Path) -> None:
+    """Raise OSError where a file cannot be written to ``path``: no such folder, or a folder in its place."""
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"cannot write {path}: the folder {path.parent} does not exist")
+    if path.is_dir():
+        raise IsADirectoryError(f"cannot write {path}: it is a folder; name a file")
 
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """Give a temporary path beside ``path``; on success flush it to disk and rename it, on failure remove it.
 
-    :raises FileNotFoundError: where the folder of ``path`` does not exist.
+    :raises OSError: where ``path`` cannot be written.
     """
     path = Path(path)
-    require_folder(path)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    os.close(handle)
-    temporary = Path(name)
+    require_writable(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     try:
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
-        # mkstemp makes files private; a result gets the permissions of any other new file of this user
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

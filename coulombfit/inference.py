@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from importlib.metadata import version
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +19,7 @@ from numpy.typing import ArrayLike
 from numpyro.infer import MCMC, NUTS
 
 from coulombfit.errors import DataError
-from coulombfit.models import MODELS, OBSERVED, Model, Parameters, Standardisation
+from coulombfit.models import MODELS, OBSERVED, Model, Parameters, Standardisation, find_model
 from coulombfit.precision import double_precision
 from coulombfit.progress import working
 from coulombfit.result import RECORD, Fit
@@ -41,20 +40,28 @@ class Sampling:
     :param chains: number of chains.
     :param warmup: adaptation steps of each chain, discarded.
     :param draws: posterior draws of each chain.
-    :param target_accept: acceptance probability that adaptation aims for.
+    :param target_accept: acceptance probability that adaptation aims for; high, because with a handful of runs the
+        posterior of two species curves sharply enough for longer steps to diverge.
     :param max_treedepth: longest trajectory, 2**max_treedepth − 1 steps.
     :param per_run_draws: draws of each chain, evenly thinned, for which log_likelihood is kept; its size is
-        chains × per_run_draws × runs.
+        chains × per_run_draws × runs numbers.
     :param predictive_draws: the same for posterior_predictive.
     """
 
     chains: int = 4
     warmup: int = 500
     draws: int = 1000
-    target_accept: float = 0.9
+    target_accept: float = 0.98
     max_treedepth: int = 10
     per_run_draws: int = 250
     predictive_draws: int = 25
+
+    def __post_init__(self) -> None:
+        for name in ("chains", "warmup", "draws", "max_treedepth", "per_run_draws", "predictive_draws"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected a whole number above 0, got {getattr(self, name)!r}")
+        if not 0 < self.target_accept < 1:
+            raise ValueError(f"target_accept: expected a number between 0 and 1, got {self.target_accept!r}")
 
 
 def fit(
@@ -80,16 +87,11 @@ def fit(
     :raises ValueError: for an unknown name or a combination that does not exist.
     :raises DataError: for data that no pair law can describe.
     """
-    chosen = _one_of(MODELS, model, "model")
-    _one_of(OBSERVED, likelihood, "likelihood")
-    if likelihood not in chosen.likelihoods:
-        raise ValueError(
-            f"likelihood: model {model!r} takes {', '.join(map(repr, chosen.likelihoods))}, got {likelihood!r}; "
-            "spacings depend on sigma_m alone and cannot tell two species apart (Eq. 31)"
-        )
-    _one_of(dict.fromkeys(SAMPLERS), sampler, "sampler")
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise ValueError(f"seed: expected a non-negative integer, got {seed!r}")
+    chosen = find_model(model, likelihood)
+    if sampler not in SAMPLERS:
+        raise ValueError(f"sampler: expected one of {', '.join(map(repr, SAMPLERS))}, got {sampler!r}")
+    if isinstance(seed, bool) or not 0 <= seed < 2**63:
+        raise ValueError(f"seed: expected a whole number from 0 to 2**63 - 1, got {seed!r}")
     sampling = sampling or Sampling()
     spectra = data if isinstance(data, Spectra) else Spectra(data)
     observations = _observations(spectra, likelihood)
@@ -115,12 +117,6 @@ def fit(
     }
     tree.attrs[RECORD] = json.dumps(record)
     return Fit(tree)
-
-
-def _one_of(known: dict[str, Any], name: str, argument: str) -> Any:
-    if name not in known:
-        raise ValueError(f"{argument}: expected one of {', '.join(map(repr, known))}, got {name!r}")
-    return known[name]
 
 
 def _observations(spectra: Spectra, likelihood: str) -> Float[np.ndarray, "run ..."]:
@@ -214,7 +210,7 @@ def _infer(
 
 def _thin(sampling: Sampling, wanted: int) -> np.ndarray:
     """Indices of ``wanted`` evenly spaced draws of a chain, or of all where there are fewer."""
-    return np.arange(0, sampling.draws, max(1, sampling.draws // wanted))
+    return np.linspace(0, sampling.draws - 1, min(wanted, sampling.draws)).astype(int)
 
 
 def _take(parameters: Parameters, draws: np.ndarray) -> Parameters:

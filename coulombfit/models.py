@@ -27,7 +27,7 @@ from coulombfit.laws import (
     WignerSurmise,
 )
 
-__all__ = ["MODELS", "OBSERVED", "Model", "Standardisation"]
+__all__ = ["MODELS", "OBSERVED", "Model", "Standardisation", "find_model"]
 
 OBSERVED = {"pair": "eigenvalues", "spacing": "spacing"}
 """The observed site of each likelihood."""
@@ -35,6 +35,8 @@ OBSERVED = {"pair": "eigenvalues", "spacing": "spacing"}
 # Scales of the priors in units of the data: weak beside what a handful of runs says.
 CENTRE_SD = 2.0
 LOG_WIDTH_SD = 1.0
+# Sums over the runs stay within double precision below this.
+LARGEST = 1e290
 
 Parameters = dict[str, Array]
 
@@ -49,21 +51,25 @@ class Standardisation:
     @classmethod
     def of(cls, observations: Float[np.ndarray, "run ..."], likelihood: str) -> Standardisation:
         """Mean and standard deviation over all levels of all runs; for spacings 0 and √⟨S²⟩/2."""
-        if likelihood == "spacing":
-            location, scale = 0.0, float(np.sqrt(np.mean(observations**2)) / 2)
-        else:
-            location, scale = float(observations.mean()), float(observations.std())
-        if scale == 0:
+        if np.abs(observations).max() > LARGEST:
+            raise DataError(f"eigenvalues: expected at most {LARGEST:g}, got {np.abs(observations).max():g}")
+        location = 0.0 if likelihood == "spacing" else float(observations.mean())
+        deviation = observations - location
+        largest = float(np.abs(deviation).max())
+        if largest == 0:
             raise DataError("eigenvalues: expected levels that differ, got all levels of all runs equal")
+        # in units of the largest, so that squares neither overflow nor vanish
+        scale = largest * float(np.sqrt(np.mean((deviation / largest) ** 2)))
+        scale = scale / 2 if likelihood == "spacing" else scale
         return cls(location, scale)
 
     def apply(self, observations: Float[np.ndarray, "run ..."]) -> Float[np.ndarray, "run ..."]:
         """Standardise."""
         return (observations - self.location) / self.scale
 
-    def undo(self, observations: Array) -> Array:
+    def undo(self, z: Array) -> Array:
         """Back to the units of the data."""
-        return self.location + self.scale * observations
+        return self.location + self.scale * z
 
 
 class Model(ABC):
@@ -100,9 +106,7 @@ class Model(ABC):
 
     def priors(self, unit: Standardisation, likelihood: str) -> dict[str, str]:
         """The priors in units of the data, in words."""
-        centre = {"centre": f"Normal(mean {unit.location:.6g}, sd {CENTRE_SD * unit.scale:.3g})"}
-        width = {self.width: f"LogNormal(median {unit.scale:.3g}, sd of its logarithm {LOG_WIDTH_SD:g})"}
-        return (centre if likelihood == "pair" else {}) | width
+        return {_reported(name): _in_words(prior, unit) for name, prior in self.sites(likelihood).items()}
 
     def free_parameters(self, likelihood: str) -> int:
         """How many parameters the data determine."""
@@ -118,6 +122,23 @@ class Model(ABC):
                 numpyro.sample(OBSERVED[likelihood], law, obs=observations)
 
         return program
+
+
+def _reported(site: str) -> str:
+    """The parameter that a site stands for: r = |q|."""
+    return "r" if site == "q" else site
+
+
+def _in_words(prior: dist.Distribution, unit: Standardisation) -> str:
+    match prior:
+        case dist.LogNormal():
+            return f"LogNormal(median {unit.scale * np.exp(prior.loc):.3g}, sd of its logarithm {prior.scale:g})"
+        case dist.Normal():
+            return f"Normal(mean {unit.location + unit.scale * prior.loc:.6g}, sd {unit.scale * prior.scale:.3g})"
+        case dist.Uniform():
+            # of r = |q|, q being uniform about zero
+            return f"Uniform(0, {prior.high:g})"
+    raise NotImplementedError(f"no words for a prior {prior}")
 
 
 def _centre(sites: Parameters, unit: Standardisation) -> Parameters:
@@ -193,8 +214,22 @@ class TwoSpecies(Model):
     def spacing(self, parameters: Parameters) -> dist.Distribution:
         return WignerSurmise(parameters["sigma_m"])
 
-    def priors(self, unit: Standardisation, likelihood: str) -> dict[str, str]:
-        return super().priors(unit, likelihood) | {"r": "Uniform(0, 1)"}
-
 
 MODELS: dict[str, Model] = {model.name: model for model in (Gaussian(), OneSpecies(), TwoSpecies())}
+
+
+def find_model(name: str, likelihood: str) -> Model:
+    """The model of this name, if it takes this likelihood.
+
+    :raises ValueError: for an unknown name or likelihood, or a combination that does not exist.
+    """
+    for argument, value, known in (("model", name, MODELS), ("likelihood", likelihood, OBSERVED)):
+        if value not in known:
+            raise ValueError(f"{argument}: expected one of {', '.join(map(repr, known))}, got {value!r}")
+    model = MODELS[name]
+    if likelihood not in model.likelihoods:
+        raise ValueError(
+            f"likelihood: model {name!r} takes {', '.join(map(repr, model.likelihoods))}, got {likelihood!r}; "
+            "spacings depend on sigma_m alone and cannot tell two species apart (Eq. 31)"
+        )
+    return model

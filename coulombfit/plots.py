@@ -37,7 +37,9 @@ def density(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
     """Histogram of all levels with each model's one-level density: posterior median and 90 % band (Eqs. 11, 32).
 
     :param fits: pair fits of the same data, by the name to show.
+    :raises ValueError: for fits of different data or of spacings.
     """
+    _require(fits, pairs=True)
     ax = _axes(ax)
     levels = next(iter(fits.values())).observations.ravel()
     _histogram(ax, levels, "levels")
@@ -51,7 +53,9 @@ def spacing(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
     """Histogram of the spacings S with each model's law: posterior median and 90 % band (Eq. 31).
 
     :param fits: fits of the same data, by the name to show.
+    :raises ValueError: for fits of different data.
     """
+    _require(fits, pairs=False)
     ax = _axes(ax)
     fit = next(iter(fits.values()))
     spacings = fit.observations if fit.likelihood == "spacing" else fit.observations[:, 0] - fit.observations[:, 1]
@@ -87,6 +91,14 @@ def ranks(fit: Fit) -> Figure:
     figure: Figure = collection.viz["figure"].item()
     figure.set_layout_engine("constrained")
     return figure
+
+
+def _require(fits: Mapping[str, Fit], *, pairs: bool) -> None:
+    """Refuse fits that cannot share a histogram."""
+    if len({fit.record["data"]["fingerprint"] for fit in fits.values()}) != 1:
+        raise ValueError("fits: expected one or more fits of the same data")
+    if pairs and any(fit.likelihood != "pair" for fit in fits.values()):
+        raise ValueError("fits: expected fits of pairs, got spacings, which have no one-level density")
 
 
 def _axes(ax: Axes | None) -> Axes:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, SupportsFloat
 
@@ -18,6 +20,7 @@ from coulombfit.spectra import Spectra
 __all__ = ["read"]
 
 DEFAULT_NAME = "eigenvalues"
+ONLY_ARRAY = "(the only array)"
 
 
 def read(
@@ -37,7 +40,8 @@ def read(
     (run, level) or (run, snapshot, level). A .csv file has one row a run, one column a level, and maybe a header.
 
     :param path: ``.npz``, ``.npy``, ``.csv`` or ``.nc``.
-    :param weights: name of the array of weight matrices, or True where the file holds only one array.
+    :param weights: name of the array of weight matrices, or True where the file holds only one array. In .npy and .csv
+        files, which have no names, any name will do.
     :param eigenvalues: name of the array of eigenvalues, where that is what the file holds; "eigenvalues" if not given.
     :param snapshot: which snapshot, negative counting from the last; the last one if not given.
     :param learning_rate: a number, or the name of a scalar in the file.
@@ -45,6 +49,7 @@ def read(
     :param targets: values of shape (level,), or the name of an array in the file.
     :param name: what to call the data; the file's stem if not given.
     :raises FileNotFoundError: where there is no such file.
+    :raises ValueError: for both ``weights`` and ``eigenvalues``.
     :raises DataError: for an unreadable file, a wrong name, shape or value; Python objects in a file are never loaded.
     """
     path = Path(path)
@@ -53,84 +58,120 @@ def read(
     if path.suffix not in _READERS:
         raise DataError(f"path: expected a file ending in {', '.join(_READERS)}, got {path.name}")
     if weights and eigenvalues is not None:
-        raise DataError("weights, eigenvalues: give the name of one of them, got both")
-    try:
-        arrays, stored = _READERS[path.suffix](path)
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise DataError(f"path: cannot read {path}: {error}") from None
-
-    def setting(given: Any, argument: str) -> Any:
-        if isinstance(given, str):
-            return _named(arrays, given, argument, path)
-        return stored.get(argument) if given is None else given
-
-    wanted = _wanted(arrays, weights, eigenvalues, path)
+        raise ValueError("weights, eigenvalues: give the name of one of them, got both")
     argument = "weights" if weights else "eigenvalues"
-    values = _at_snapshot(arrays[wanted], snapshot, argument, matrix_dims=2 if weights else 1)
-    described: dict[str, Any] = {
-        "learning_rate": setting(learning_rate, "learning_rate"),
-        "batch_size": setting(batch_size, "batch_size"),
-        "targets": setting(targets, "targets"),
-        "name": name or stored.get("name") or path.stem,
-        "provenance": {**stored.get("provenance", {}), "file": path.name, "array": wanted, "snapshot": snapshot},
+    try:
+        with _READERS[path.suffix](path) as (arrays, stored):
+            wanted = _wanted(arrays, weights, eigenvalues, path)
+            values = _named(arrays, wanted, argument, path)
+            described: dict[str, Any] = {}
+            for name_of, given in (("learning_rate", learning_rate), ("batch_size", batch_size), ("targets", targets)):
+                if isinstance(given, str):
+                    described[name_of] = _named(arrays, given, name_of, path)
+                else:
+                    described[name_of] = stored.get(name_of) if given is None else given
+    except DataError:
+        raise
+    except (OSError, ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"path: cannot read {path}: {error}") from None
+    if path.suffix == ".npy" and values.ndim == 3 and not weights and snapshot is None:
+        raise DataError(
+            f"eigenvalues: an array of shape {values.shape} may be weights (run, M, N) or eigenvalues (run, snapshot, "
+            "level); say weights=True or which snapshot"
+        )
+    values = _at_snapshot(values, snapshot, argument, dims=3 if weights else 2)
+    described["name"] = name or stored.get("name") or path.stem
+    described["provenance"] = {
+        **stored.get("provenance", {}),
+        "file": path.name,
+        "array": wanted,
+        "snapshot": snapshot,
     }
     return Spectra.from_weights(values, **described) if weights else Spectra(values, **described)
 
 
-Reader = Callable[[Path], tuple[dict[str, np.ndarray], dict[str, Any]]]
+Contents = tuple[Mapping[str, Any], dict[str, Any]]
+"""Arrays by name, and settings that the file itself names."""
 
 
-def _read_npz(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    with np.load(path, allow_pickle=False) as archive:
-        return dict(archive), {}
+@contextmanager
+def _read_npz(path: Path) -> Iterator[Contents]:
+    # arrays are loaded when asked for, so one that cannot be does no harm to the others
+    archive = np.load(path, allow_pickle=False)
+    if not isinstance(archive, np.lib.npyio.NpzFile):
+        raise ValueError("it holds a single array, as an .npy file does")
+    with archive:
+        yield archive, {}
 
 
-def _read_npy(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    return {DEFAULT_NAME: np.load(path, allow_pickle=False)}, {}
+@contextmanager
+def _read_npy(path: Path) -> Iterator[Contents]:
+    array = np.load(path, allow_pickle=False)
+    if not isinstance(array, np.ndarray):
+        raise ValueError("it is an archive of arrays, as an .npz file is")
+    yield {ONLY_ARRAY: array}, {}
 
 
-def _read_csv(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    with path.open(encoding="utf-8") as lines:
-        first = lines.readline()
-    try:
-        [float(cell) for cell in first.split(",")]
-        header = 0
-    except ValueError:
-        header = 1
-    return {DEFAULT_NAME: np.loadtxt(path, delimiter=",", skiprows=header, ndmin=2)}, {}
+@contextmanager
+def _read_csv(path: Path) -> Iterator[Contents]:
+    # spreadsheets write a byte-order mark
+    with path.open(encoding="utf-8-sig") as lines:
+        rows = lines.read().splitlines()
+    if not rows:
+        raise ValueError("it is empty")
+    first = rows[0].split(",")
+    header = not any(_is_number(cell) for cell in first)
+    if header and not first[0].strip():
+        raise ValueError("its first column has no name and looks like an index; leave it out")
+    yield {ONLY_ARRAY: np.loadtxt(rows, delimiter=",", skiprows=int(header), ndmin=2)}, {}
 
 
-def _read_netcdf(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+@contextmanager
+def _read_netcdf(path: Path) -> Iterator[Contents]:
     with xr.open_dataset(path, engine="h5netcdf") as dataset:
         arrays = {str(name): variable.to_numpy() for name, variable in dataset.variables.items()}
         stored: dict[str, Any] = dict(dataset.attrs)
-    stored["provenance"] = json.loads(stored.get("provenance", "{}"))
+    try:
+        provenance = json.loads(stored.get("provenance", "{}"))
+    except json.JSONDecodeError:
+        provenance = stored["provenance"]
+    # a file of other making may have its own idea of provenance
+    stored["provenance"] = provenance if isinstance(provenance, dict) else {"provenance": provenance}
     stored["targets"] = arrays.get("targets")
-    return arrays, stored
+    yield arrays, stored
 
 
-_READERS: dict[str, Reader] = {".npz": _read_npz, ".npy": _read_npy, ".csv": _read_csv, ".nc": _read_netcdf}
+_READERS = {".npz": _read_npz, ".npy": _read_npy, ".csv": _read_csv, ".nc": _read_netcdf}
 
 
-def _named(arrays: dict[str, np.ndarray], name: str, argument: str, path: Path) -> np.ndarray:
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _named(arrays: Mapping[str, Any], name: str, argument: str, path: Path) -> np.ndarray:
     if name not in arrays:
-        available = ", ".join(f"{key} {value.shape}" for key, value in arrays.items())
-        raise DataError(f"{argument}: no array named {name!r} in {path.name}, which has {available or 'no arrays'}")
+        raise DataError(f"{argument}: no array named {name!r} in {path.name}, which has {', '.join(arrays) or 'none'}")
     return arrays[name]
 
 
-def _wanted(arrays: dict[str, np.ndarray], weights: str | bool, eigenvalues: str | None, path: Path) -> str:
-    if weights is True:
-        if len(arrays) != 1:
-            raise DataError(f"weights: {path.name} has arrays {', '.join(arrays)}; say which, got True")
-        return next(iter(arrays))
-    name = weights or eigenvalues or DEFAULT_NAME
-    _named(arrays, name, "weights" if weights else "eigenvalues", path)
-    return name
+def _wanted(arrays: Mapping[str, Any], weights: str | bool, eigenvalues: str | None, path: Path) -> str:
+    """Name of the array asked for; a file without names has one array, whatever it is called."""
+    if list(arrays) == [ONLY_ARRAY]:
+        return ONLY_ARRAY
+    if weights is not True:
+        return weights or eigenvalues or DEFAULT_NAME
+    if len(arrays) != 1:
+        raise DataError(f"weights: {path.name} has arrays {', '.join(arrays)}; say which, got True")
+    return next(iter(arrays))
 
 
-def _at_snapshot(values: np.ndarray, snapshot: int | None, argument: str, matrix_dims: int) -> np.ndarray:
-    if values.ndim != matrix_dims + 2:
+def _at_snapshot(values: np.ndarray, snapshot: int | None, argument: str, dims: int) -> np.ndarray:
+    """The snapshot's (run, …) array of ``dims`` dimensions, from one with or without a snapshot axis."""
+    if values.ndim != dims + 1:
         if snapshot is not None:
             raise DataError(f"snapshot: {argument} has no snapshot axis, its shape is {values.shape}; got {snapshot}")
         return values

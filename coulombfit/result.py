@@ -36,12 +36,21 @@ class Text(str):
 
 
 def rounder(sd: float) -> Callable[[float], str]:
-    """Format numbers to the decimals that two significant figures of ``sd`` have."""
-    decimals = max(0, 1 - int(np.floor(np.log10(sd)))) if np.isfinite(sd) and sd > 0 else 6
-    return f"{{:.{decimals}f}}".format
+    """Format numbers to two significant figures of ``sd``; with an exponent where decimals would not read well."""
+    if not np.isfinite(sd) or sd <= 0:
+        return "{:.6g}".format
+    last = int(np.floor(np.log10(sd))) - 1
+    if -8 <= last <= 0:
+        return f"{{:.{-last}f}}".format
+
+    def scientific(value: float) -> str:
+        digits = int(np.floor(np.log10(abs(value)))) - last if value else 0
+        return f"{value:.{max(1, digits)}e}"
+
+    return scientific
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fit:
     """Posterior of one model for one set of observations.
 

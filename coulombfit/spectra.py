@@ -55,7 +55,11 @@ class Spectra:
             raise DataError(f"eigenvalues: expected shape (run, level), got {x.shape}")
         if x.shape[0] < 2:
             raise DataError(f"eigenvalues: expected at least 2 runs, the unit of observation, got {x.shape[0]}")
-        _refuse_negative(x)
+        _refuse_negative(x, eigenvalues)
+        try:
+            json.dumps(provenance)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"provenance: expected JSON values, got {error}") from None
         if targets is not None:
             targets = real_array(targets, "targets")
             if targets.shape != x.shape[1:]:
@@ -150,6 +154,8 @@ def real_array(values: object, argument: str) -> Float[np.ndarray, "..."]:
         array = np.asarray(values)
     except ValueError as error:
         raise DataError(f"{argument}: expected a rectangular numeric array ({error})") from None
+    if np.ma.is_masked(values):
+        raise DataError(f"{argument}: expected no masked entries, got {np.ma.count_masked(values)}")
     if array.dtype.kind not in "iuf":
         raise DataError(f"{argument}: expected real numbers, got dtype {array.dtype}")
     array = array.astype(np.float64)
@@ -162,9 +168,10 @@ def real_array(values: object, argument: str) -> Float[np.ndarray, "..."]:
     return array
 
 
-def _refuse_negative(x: Float[np.ndarray, "run level"]) -> None:
+def _refuse_negative(x: Float[np.ndarray, "run level"], given: ArrayLike) -> None:
     # eigvalsh of WᵀW returns zero as a rounding error of either sign, which is no sign of wrong input
-    rounding = x.shape[1] * np.finfo(np.float64).eps * np.abs(x).max()
+    precision = np.result_type(np.asarray(given).dtype, np.float16)
+    rounding = x.shape[1] * np.finfo(precision).eps * np.abs(x).max()
     if x.min() < -rounding:
         where = tuple(int(i) for i in np.argwhere(x < -rounding)[0])
         raise DataError(
@@ -178,5 +185,6 @@ def _positive(value: SupportsFloat | None, argument: str) -> float | None:
         return None
     number = real_array(value, argument)
     if number.size != 1 or number.item() <= 0:
-        raise DataError(f"{argument}: expected one positive number, got {value!r}")
+        got = f"{number.item():g}" if number.size == 1 else f"shape {number.shape}"
+        raise DataError(f"{argument}: expected one positive number, got {got}")
     return float(number.item())

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from simulators.training import positive, whole
+from simulators.training import check_seed, positive, whole
 
 __all__ = ["one_species", "two_species"]
 
@@ -19,6 +19,7 @@ def one_species(*, centre: float, sigma: float, runs: int, seed: int = 0) -> Flo
     """
     positive(sigma=sigma)
     whole(runs=runs)
+    check_seed(seed)
     with jax.enable_x64(True):
         noise = sigma * jax.random.normal(jax.random.key(seed), (runs, 3))
         half_difference = 0.5 * (noise[:, 0] - noise[:, 1])
@@ -38,6 +39,7 @@ def two_species(
     """
     positive(sigma_1=sigma_1, sigma_2=sigma_2)
     whole(runs=runs)
+    check_seed(seed)
     sigma_m = np.sqrt(0.5 * (sigma_1**2 + sigma_2**2))
     r = 0.5 * (sigma_1**2 - sigma_2**2) / sigma_m**2
     with jax.enable_x64(True):

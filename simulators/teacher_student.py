@@ -24,7 +24,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 from numpy.typing import ArrayLike
 
-from simulators.training import Trajectory, ensemble, positive
+from simulators.training import Trajectory, ensemble, positive, whole
 
 __all__ = ["Z_EQ26", "Z_EQ27", "relaxation_times", "simulate", "widths"]
 
@@ -74,9 +74,7 @@ def simulate(
     :warns UserWarning: where the run is shorter than five relaxation times, so that its widths are not stationary.
     """
     z, teacher = _layers(Z, kappa)
-    positive(learning_rate=learning_rate, batch_size=batch_size)
-    if not np.isfinite(noise) or noise < 0:
-        raise ValueError(f"noise: expected a finite number, 0 or above, got {noise!r}")
+    _check_noise(noise, batch_size)
     slowest = float(relaxation_times(Z=z, learning_rate=learning_rate).max())
     if steps < RELAXATIONS * slowest:
         warnings.warn(
@@ -119,6 +117,7 @@ def widths(
     """
     positive(kappa=kappa)
     z, _ = _layers(Z, kappa)
+    _check_noise(noise, batch_size)
     rate = learning_rate * _curvatures(z)
     _refuse_unstable(rate, learning_rate)
     variance = rate * noise**2 / batch_size / (2.0 - rate)
@@ -175,6 +174,12 @@ def _layers(Z: ArrayLike | None, kappa: ArrayLike) -> tuple[np.ndarray, np.ndarr
     if teacher.size != z.shape[1]:
         raise ValueError(f"kappa: expected one number or {z.shape[1]}, as Z has columns, got {teacher.size}")
     return z, teacher
+
+
+def _check_noise(noise: float, batch_size: int) -> None:
+    whole(batch_size=batch_size)
+    if not np.isfinite(noise) or noise < 0:
+        raise ValueError(f"noise: expected a finite number, 0 or above, got {noise!r}")
 
 
 def _curvatures(z: np.ndarray) -> np.ndarray:

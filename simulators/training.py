@@ -1,6 +1,7 @@
 """The one driver of all simulators: many runs of ``(init, step)``, observed every few steps.
 
-Run number i has the key ``fold_in(seed, i)`` and its step t the key ``fold_in(that, t)``, so a run is the same whatever
+Run number i has the key ``fold_in(seed, i)``, its start the key ``fold_in(that, 0)`` and its step t = 1, 2, … the key
+``fold_in(that, t)``, so a run is the same whatever
 ensemble, chunk or snapshot schedule it is part of.
 """
 
@@ -17,7 +18,7 @@ from jaxtyping import Array, Float, Int, Key
 from rich.console import Console
 from rich.progress import track
 
-__all__ = ["Trajectory", "ensemble", "positive", "whole"]
+__all__ = ["Trajectory", "check_seed", "ensemble", "positive", "whole"]
 
 State = TypeVar("State")
 
@@ -58,6 +59,7 @@ def ensemble(
     :return: observations (run, snapshot, …) and the steps they belong to.
     """
     whole(runs=runs, steps=steps)
+    check_seed(seed)
     if save_every is not None:
         whole(save_every=save_every)
         if steps % save_every:
@@ -92,7 +94,7 @@ def _advance(
 ) -> Array:
     """Observations (run, snapshot, …) of a chunk of runs."""
     keys = jax.vmap(partial(jax.random.fold_in, key))(runs)
-    states = jax.vmap(init)(keys)
+    states = jax.vmap(lambda key: init(jax.random.fold_in(key, 0)))(keys)
 
     def one_step(current: State, t: Array) -> tuple[State, None]:
         return jax.vmap(lambda k, state: step(jax.random.fold_in(k, t), state))(keys, current), None
@@ -101,7 +103,6 @@ def _advance(
         later, _ = jax.lax.scan(one_step, current, first + jnp.arange(interval))
         return later, jax.vmap(observe)(later)
 
-    # the key of step 0 is init's own
     interval = steps if save_every is None else save_every
     _, observed = jax.lax.scan(one_interval, states, 1 + jnp.arange(0, steps, interval))
     if save_every is not None:
@@ -114,6 +115,12 @@ def whole(**arguments: int) -> None:
     for name, value in arguments.items():
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
             raise ValueError(f"{name}: expected a whole number above 0, got {value!r}")
+
+
+def check_seed(seed: int) -> None:
+    """Refuse what is no seed of a JAX key."""
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
+        raise ValueError(f"seed: expected a whole number from 0 to 2**63 - 1, got {seed!r}")
 
 
 def positive(**arguments: float) -> None:

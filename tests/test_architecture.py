@@ -43,15 +43,17 @@ def module_of(path: Path, package: str) -> str:
     return ".".join(part for part in parts if part != "__init__")
 
 
-def imports(path: Path) -> set[str]:
+def imports(path: Path, order: list[str] | None = None) -> set[str]:
+    """Full names of what a file imports; ``from package import name`` is its front unless name is a module."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            # `from package import module` and `from module import name` look alike
-            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
+            inner = [f"{node.module}.{alias.name}" for alias in node.names]
+            modules = {name for name in inner if name.partition(".")[2] in (order or [])}
+            found |= modules if len(modules) == len(inner) else modules | {str(node.module)}
     return found
 
 
@@ -60,13 +62,24 @@ def test_imports_run_one_way(package: str, order: list[str]) -> None:
     files = {module_of(path, package): path for path in (ROOT / package).rglob("*.py")}
     assert set(files) == set(order), "a new file needs its place in the order"
     for module, path in files.items():
-        inside = {name.removeprefix(package).lstrip(".") for name in imports(path) if name.split(".")[0] == package}
-        # importing from a package's front is importing the package
-        used = {name for name in inside if name in order} - {module}
-        if any(name and name not in order for name in inside) or len(used) > 1:
-            used.discard("")
+        used = {name.partition(".")[2] for name in imports(path, order) if name.split(".")[0] == package} - {module}
+        assert used <= set(order)
         later = {name for name in used if order.index(name) > order.index(module)}
         assert not later, f"{package}.{module} imports {later}, which stand below it"
+
+
+@pytest.mark.parametrize(
+    ("line", "seen"),
+    [
+        ("import coulombfit as cf", {"coulombfit"}),
+        ("from coulombfit import fit, laws", {"coulombfit", "coulombfit.laws"}),
+        ("from coulombfit import plots", {"coulombfit.plots"}),
+        ("from coulombfit.laws.pair import OneSpeciesPair", {"coulombfit.laws.pair"}),
+    ],
+)
+def test_the_front_door_is_told_from_the_rooms(tmp_path: Path, line: str, seen: set[str]) -> None:
+    (tmp_path / "module.py").write_text(line)
+    assert imports(tmp_path / "module.py", COULOMBFIT) == seen
 
 
 def test_the_packages_are_apart() -> None:

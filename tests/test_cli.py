@@ -52,8 +52,28 @@ def test_json_is_all_of_stdout(weights: Path) -> None:
     assert answer["converged"] is True
     assert answer["file"] == "x.nc"
     table = cf.Fit.load("x.nc").table()
-    assert answer["parameters"]["sigma"]["mean"] == pytest.approx(table.loc["sigma", "mean"], rel=1e-14)
+    assert answer["parameters"]["sigma"]["mean"] == table.loc["sigma", "mean"]
     assert run("fit", str(weights), *READING, "--quiet", "--model", "gaussian").stdout == ""
+
+
+def test_compare_by_spacings_takes_the_models_that_can(weights: Path) -> None:
+    answer = json.loads(run("compare", str(weights), *READING, "--likelihood", "spacing", "--json").stdout)
+    assert set(answer["fits"]) == {"gaussian", "one-species"}
+    assert answer["simplest_unbeaten"] in answer["fits"]
+
+
+def test_fits_of_the_same_name_are_all_reported(weights: Path) -> None:
+    for folder in ("a", "b"):
+        Path(folder).mkdir()
+        run("fit", str(weights), *READING, "--model", "gaussian", "--out", f"{folder}/fit.nc")
+    answer = json.loads(run("report", "a/fit.nc", "b/fit.nc", "--json").stdout)
+    assert answer["fits"] == ["a/fit.nc", "b/fit.nc"]
+
+
+def test_names_make_harmless_file_names(weights: Path) -> None:
+    cf.read(weights, weights="W", name="../a b/c").save("x.nc")
+    run("fit", "x.nc", "--model", "gaussian")
+    assert Path("a-b-c.gaussian.nc").exists()
 
 
 def test_compare_then_report_from_the_saved_fits(weights: Path) -> None:
@@ -103,7 +123,14 @@ def test_a_fit_that_fails_its_gate_exits_with_3_and_is_kept(weights: Path, monke
         (["fit", "{}", "--weights", "W", "--pair", "1"], 4, "no pair 1 among 1 pairs"),
         (["fit", "{}", "--weights", "W", "--out", "no/such/fit.nc"], 2, "the folder no/such does not exist"),
         (["fit", "{}", "--weights", "W", "--targets", "4"], 4, "targets: expected shape (2,)"),
-        (["compare", "{}", "--weights", "W", "--model", "gaussian"], 2, "at least two to compare"),
+        (["fit", "{}", "--weights", "W", "--out", "."], 2, "it is a folder; name a file"),
+        (["fit", "{}", "--weights", "W", "--report", "no/report.html"], 2, "the folder no does not exist"),
+        (["fit", "{}", "--weights", "W", "--seed", "-1"], 2, "seed: expected a whole number"),
+        (["fit", "{}", "--weights", "W", "--learning-rate", "0.1", "--learning-rate-key", "lr"], 2, "got both 0.1 and"),
+        (["fit", "{}", "--weights", "W", "--learning-rate-key", "W"], 4, "expected one positive number, got shape"),
+        (["compare", "{}", "--weights", "W", "--model", "gaussian"], 2, "two or more different models, got gaussian"),
+        (["compare", "{}", "--weights", "W", "--model", "gaussian", "--model", "g"], 2, "model: expected one of"),
+        (["compare", "{}", "--weights", "W", "--out", "nowhere"], 2, "the folder nowhere does not exist"),
         (["report", "nowhere.nc"], 2, "no such file: nowhere.nc"),
         (["report", "{}"], 4, "cannot read a fit"),
         (["simulate", "teacher-student", "--layer", "eq99"], 2, "layer: expected one of identity, eq26, eq27"),

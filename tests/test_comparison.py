@@ -1,7 +1,9 @@
 """Comparison: the right model wins, ties are ties, and what cannot be compared is refused."""
 
 import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 from scipy import stats
 
 import coulombfit as cf
@@ -38,7 +40,7 @@ def test_the_sign_and_the_error_are_as_documented(comparison: cf.Comparison) -> 
 def test_elpd_is_leave_one_out_by_refitting(few: np.ndarray) -> None:
     """The Gaussian null has a near-exact answer: refit without each run and score it there."""
     x = few[:12]
-    table = cf.compare({model: cf.fit(x, model) for model in ("gaussian", "one-species")}).table
+    table = cf.compare({model: cf.fit(x, model, sampling=QUICK) for model in ("gaussian", "one-species")}).table
     scores = []
     for left_out in range(len(x)):
         fit = cf.fit(np.delete(x, left_out, axis=0), "gaussian", sampling=QUICK)
@@ -58,6 +60,44 @@ def test_the_verdict_says_when_it_cannot_be_trusted(comparison: cf.Comparison) -
     doubtful = cf.Comparison(table, comparison.pointwise, {"one-species": False, "two-species": True})
     assert "7 Pareto k̂ above the limit" in doubtful.verdict
     assert "the fit of one-species has not converged" in doubtful.verdict
+
+
+def made_up(**elpds: np.ndarray) -> cf.Comparison:
+    """A comparison of given per-run elpds; the first model has fewest parameters."""
+    totals = {name: values.sum() for name, values in elpds.items()}
+    table = pd.DataFrame({"elpd": totals, "parameters": dict(zip(elpds, range(len(elpds)), strict=True))})
+    table = table.assign(pareto_k_bad=0).sort_values("elpd", ascending=False)
+    return cf.Comparison(table, xr.Dataset({k: ("run", v) for k, v in elpds.items()}), dict.fromkeys(elpds, True))
+
+
+def test_a_preference_is_never_denied() -> None:
+    """C is beaten by b, though a, the best on average, is too noisy to beat it."""
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(2, 400))
+    noise -= noise.mean(axis=1, keepdims=True)
+    c = np.zeros(400)
+    b = c + 50 / 400 + 0.25 * noise[0]
+    a = c + 100 / 400 + 3.0 * noise[1]
+    comparison = made_up(c=c, b=b, a=a)
+    assert not comparison.preferred("a", "c")
+    assert comparison.preferred("b", "c")
+    assert comparison.winner == "b"
+    assert "b is preferred over c by 10.0 standard errors" in comparison.verdict
+    assert "no preference between b and a" in comparison.verdict
+
+
+def test_models_that_differ_by_a_constant_have_no_standard_errors_to_count() -> None:
+    one = np.random.default_rng(0).normal(size=100)
+    assert made_up(one=one, two=one + 0.5).verdict == "two is preferred over one (Δelpd 50.0 ± 0.0)."
+    assert made_up(one=one, two=one).verdict == "no preference between one and two (Δelpd 0.0 ± 0.0)."
+
+
+def test_a_broken_fit_is_not_compared(few: np.ndarray) -> None:
+    fits = {model: cf.fit(few, model, sampling=QUICK) for model in ("gaussian", "one-species")}
+    broken = fits["gaussian"].tree.copy(deep=True)
+    broken["log_likelihood"]["eigenvalues"][0, 0, 0] = np.nan
+    with pytest.raises(ValueError, match="the log likelihood of 'gaussian' is not finite"):
+        cf.compare({**fits, "gaussian": cf.Fit(broken)})
 
 
 def test_an_outlier_is_counted_by_pareto_k(few: np.ndarray) -> None:

@@ -9,6 +9,8 @@ from scipy import stats
 
 import coulombfit as cf
 from coulombfit.inference import _sampler
+from coulombfit.result import rounder
+from simulators import ensembles
 
 QUICK = cf.Sampling(warmup=300, draws=300)
 
@@ -72,26 +74,96 @@ def test_posterior_predictive_looks_like_the_data(two_species: cf.Fit, pairs: np
     assert stats.ks_2samp(spacing, observed).pvalue > 1e-3
 
 
-def test_the_posterior_is_the_one_quadrature_gives(few: np.ndarray) -> None:
-    """One species: centre and ln σ on a grid, prior times likelihood, against the sampler's moments."""
-    fit = cf.fit(few, "one-species", sampling=cf.Sampling(draws=4000))
+def grid_moments(axes: list[np.ndarray], log_posterior, values: dict) -> dict[str, tuple[float, float]]:
+    """Mean and sd of functions of the parameters, by summing the posterior over a grid."""
+    grid = np.meshgrid(*axes, indexing="ij")
+    weight = log_posterior(*grid)
+    weight = np.exp(weight - weight.max())
+    weight /= weight.sum()
+    moments = {}
+    for name, function in values.items():
+        value = function(*grid)
+        mean = (weight * value).sum()
+        moments[name] = float(mean), float(np.sqrt((weight * (value - mean) ** 2).sum()))
+    return moments
+
+
+@pytest.mark.parametrize("runs", [3, 40])
+def test_the_posterior_is_the_one_quadrature_gives(few: np.ndarray, runs: int) -> None:
+    """With three runs the priors matter, and are those the summary prints."""
+    fit = cf.fit(few[:runs], "one-species", sampling=cf.Sampling(draws=5000))
     x = fit.observations
     location, scale = x.mean(), x.std()
-    centre, log_sigma = np.meshgrid(
-        location + scale * np.linspace(-1, 1, 401), np.log(scale) + np.linspace(-1.2, 0.8, 401)
-    )
-    n, sigma = len(x), np.exp(log_sigma)
-    square = (x**2).sum() - 2 * centre * x.sum() + 2 * n * centre**2
-    log_posterior = -3 * n * log_sigma - square / (2 * sigma**2)
-    log_posterior += stats.norm.logpdf(centre, location, 2 * scale) + stats.norm.logpdf(log_sigma, np.log(scale), 1)
-    weight = np.exp(log_posterior - log_posterior.max())
-    weight /= weight.sum()
+
+    def log_posterior(centre, log_sigma):
+        square = (x**2).sum() - 2 * centre * x.sum() + x.size * centre**2
+        likelihood = -3 * len(x) * log_sigma - square / (2 * np.exp(2 * log_sigma))
+        prior = stats.norm.logpdf(centre, location, 2 * scale) + stats.norm.logpdf(log_sigma, np.log(scale), 1)
+        return likelihood + prior
+
+    axes = [location + scale * np.linspace(-6, 6, 1201), np.log(scale) + np.linspace(-2, 3, 601)]
+    exact = grid_moments(axes, log_posterior, {"centre": lambda c, s: c, "sigma": lambda c, s: np.exp(s)})
     table = fit.table()
-    for name, value in {"centre": centre, "sigma": sigma}.items():
-        mean = (weight * value).sum()
-        sd = np.sqrt((weight * (value - mean) ** 2).sum())
-        assert table.loc[name, "mean"] == pytest.approx(mean, abs=0.05 * sd)
+    for name, (mean, sd) in exact.items():
+        assert table.loc[name, "mean"] == pytest.approx(mean, abs=0.04 * sd)
         assert table.loc[name, "sd"] == pytest.approx(sd, rel=0.05)
+
+
+def test_the_posterior_of_two_species_is_the_one_quadrature_gives(few: np.ndarray) -> None:
+    """On a grid over centre, ln σ_m and r, with the law written out again."""
+    fit = cf.fit(few[:6], "two-species", sampling=cf.Sampling(draws=5000))
+    x = fit.observations
+    location, scale = x.mean(), x.std()
+
+    def log_posterior(centre, log_sigma_m, r):
+        sigma_m = np.exp(log_sigma_m)
+        wide, narrow = sigma_m**2 * (1 + r), sigma_m**2 * (1 - r)
+        total = stats.norm.logpdf(centre, location, 2 * scale) + stats.norm.logpdf(log_sigma_m, np.log(scale), 1)
+        for x1, x2 in x:
+            d1, d2 = (x1 - centre) ** 2 / 2, (x2 - centre) ** 2 / 2
+            total = total + np.logaddexp(-d1 / wide - d2 / narrow, -d1 / narrow - d2 / wide)
+            total = total - 0.5 * np.log(wide * narrow) - log_sigma_m
+        return total
+
+    axes = [
+        location + scale * np.linspace(-4, 4, 161),
+        np.log(scale) + np.linspace(-1.5, 2, 141),
+        (np.arange(200) + 0.5) / 200,
+    ]
+    values = {
+        "centre": lambda c, s, r: c,
+        "sigma_m": lambda c, s, r: np.exp(s),
+        "r": lambda c, s, r: r,
+        "sigma_2": lambda c, s, r: np.exp(s) * np.sqrt(1 - r),
+    }
+    table = fit.table()
+    for name, (mean, sd) in grid_moments(axes, log_posterior, values).items():
+        assert table.loc[name, "mean"] == pytest.approx(mean, abs=0.06 * sd), name
+        assert table.loc[name, "sd"] == pytest.approx(sd, rel=0.06), name
+
+
+def test_prior_draws_follow_the_priors_in_words(few: np.ndarray) -> None:
+    fit = cf.fit(few, "two-species", sampling=cf.Sampling(warmup=50, draws=4000))
+    prior = {name: draws.to_numpy().ravel() for name, draws in fit.tree["prior"].to_dataset().items()}
+    location, scale = fit.unit.location, fit.unit.scale
+    words = fit.model.priors(fit.unit, "pair")
+    assert words == {
+        "centre": f"Normal(mean {location:.6g}, sd {2 * scale:.3g})",
+        "sigma_m": f"LogNormal(median {scale:.3g}, sd of its logarithm 1)",
+        "r": "Uniform(0, 1)",
+    }
+    assert stats.kstest(prior["centre"], stats.norm(location, 2 * scale).cdf).pvalue > 1e-3
+    assert stats.kstest(np.log(prior["sigma_m"]), stats.norm(np.log(scale), 1).cdf).pvalue > 1e-3
+    assert stats.kstest(prior["r"], stats.uniform.cdf).pvalue > 1e-3
+
+
+def test_a_handful_of_runs_converges() -> None:
+    """The gate does not fail honest small data: 16 data sets of 5 and 10 runs."""
+    for seed in range(8):
+        for runs in (5, 10):
+            x = ensembles.two_species(centre=4.0, sigma_1=0.04, sigma_2=0.02, runs=runs, seed=seed)
+            diagnosis = cf.fit(x, "two-species", seed=seed).diagnosis
+            assert diagnosis.passed, (seed, runs, str(diagnosis))
 
 
 def test_spacings_alone_give_the_mean_width(pairs: np.ndarray) -> None:
@@ -123,6 +195,45 @@ def test_scale_and_origin_do_not_matter(few: np.ndarray) -> None:
     plain = cf.fit(few, "one-species", sampling=QUICK).table()
     tiny = cf.fit(1e-6 * few, "one-species", sampling=QUICK).table()
     np.testing.assert_allclose(tiny.loc["sigma", ["mean", "sd"]], 1e-6 * plain.loc["sigma", ["mean", "sd"]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("factor", [1e-170, 1e150])
+def test_no_scale_is_too_small_or_large(few: np.ndarray, factor: float) -> None:
+    table = cf.fit(factor * few, "one-species", sampling=QUICK).table()
+    assert table.loc["sigma", "mean"] == pytest.approx(0.04 * factor, rel=0.5)
+
+
+def test_numbers_beyond_double_precision_are_refused() -> None:
+    with pytest.raises(cf.DataError, match=r"eigenvalues: expected at most 1e\+290, got 1.7e\+308"):
+        cf.fit([[1.7e308, 1e308], [1.6e308, 1.1e308]])
+
+
+def test_every_likelihood_draw_is_kept_where_that_is_asked_for(few: np.ndarray) -> None:
+    tree = cf.fit(few, sampling=cf.Sampling(warmup=100, draws=333, per_run_draws=250, predictive_draws=333)).tree
+    assert tree["log_likelihood"].sizes["draw"] == 250
+    assert tree["posterior_predictive"].sizes["draw"] == 333
+    assert list(tree["log_likelihood"]["draw"].to_numpy()[[0, -1]]) == [0, 332]
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"chains": 0}, "chains: expected a whole number above 0, got 0"),
+        ({"per_run_draws": 0}, "per_run_draws: expected a whole number above 0"),
+        ({"target_accept": 1.5}, "target_accept: expected a number between 0 and 1, got 1.5"),
+    ],
+)
+def test_sampling_settings_are_checked(setting, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        cf.Sampling(**setting)
+
+
+def test_numbers_are_rounded_to_their_error() -> None:
+    assert rounder(0.00025)(0.0327394) == "0.03274"
+    assert rounder(12.0)(34567.8) == "34568"
+    assert rounder(1200.0)(34567.8) == "3.46e+04"
+    assert rounder(2.5e-12)(3.27394e-10) == "3.274e-10"
+    assert rounder(float("nan"))(1.5) == "1.5"
 
 
 def test_two_runs_are_enough_to_fit() -> None:
@@ -175,8 +286,9 @@ def test_summary_has_parameters_priors_and_gate(few: np.ndarray) -> None:
         ({"likelihood": "levels"}, "likelihood: expected one of 'pair', 'spacing', got 'levels'"),
         ({"model": "two-species", "likelihood": "spacing"}, "model 'two-species' takes 'pair', got 'spacing'"),
         ({"sampler": "emcee"}, "sampler: expected one of 'nuts', got 'emcee'"),
-        ({"seed": -1}, "seed: expected a non-negative integer, got -1"),
-        ({"seed": True}, "seed: expected a non-negative integer, got True"),
+        ({"seed": -1}, "seed: expected a whole number from 0 to .*, got -1"),
+        ({"seed": 2**70}, "seed: expected a whole number from 0 to .*, got 118"),
+        ({"seed": True}, "seed: expected a whole number from 0 to .*, got True"),
     ],
 )
 def test_wrong_arguments_are_named(few: np.ndarray, arguments, message) -> None:

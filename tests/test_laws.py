@@ -193,7 +193,7 @@ def test_numpyro_contract(problem: Problem) -> None:
     np.testing.assert_allclose(by_vmap[0, 0], reference[0], rtol=1e-13)
 
 
-@every(PROBLEMS)
+@every([problem for problem in PROBLEMS if "extreme" not in problem.name])
 def test_float32_follows_the_input(problem: Problem) -> None:
     """About a centre of zero, where single precision can express the data at all."""
     parameters = {**problem.parameters, **({"centre": 0.0} if "centre" in problem.parameters else {})}
@@ -202,20 +202,18 @@ def test_float32_follows_the_input(problem: Problem) -> None:
     got = single.log_prob(jnp.asarray(values, dtype=jnp.float32))
     assert got.dtype == jnp.float32
     exact = np.asarray(problem.law(**parameters).log_prob(values))
-    # conditioning: d(log p)/d(log σ) is of the order of the exponent, which for ratio 1e-3 reaches 1e6
-    bound = 3e-5 if "extreme" not in problem.name else 0.5
-    np.testing.assert_allclose(got, exact, atol=bound * (1 + np.abs(exact).max()))
+    np.testing.assert_allclose(got, exact, atol=3e-5 * (1 + np.abs(exact).max()))
 
 
 def test_outside_the_support() -> None:
     pair = jnp.array([[3.9, 4.1], [4.0, 4.0]])
     for law in (
+        laws.GaussianPair(4.0, 0.1, validate_args=False),
         laws.OneSpeciesPair(4.0, 0.1, validate_args=False),
         laws.TwoSpeciesPair(4.0, 0.1, 0.2, validate_args=False),
     ):
         assert (law.log_prob(pair) == -jnp.inf).all()
         assert not law.support(pair).any()
-    assert laws.GaussianPair(4.0, 0.1, validate_args=False).log_prob(pair[0]) == -jnp.inf
     assert laws.WignerSurmise(1.0, validate_args=False).log_prob(jnp.array(-1.0)) == -jnp.inf
 
 

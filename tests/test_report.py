@@ -87,7 +87,7 @@ def test_the_report_has_everything_in_one_file(tmp_path: Path, fits) -> None:
     assert f"{table.loc['sigma', 'lower']} to {table.loc['sigma', 'upper']}" in text
     again = tmp_path / "again.html"
     cf.write_report(again, fits=fits, comparison=comparison, title="Report of <this>")
-    assert again.stat().st_size == path.stat().st_size
+    assert again.read_bytes() == path.read_bytes()
 
 
 def test_a_fit_that_has_not_converged_says_so_on_top(tmp_path: Path, fits) -> None:
@@ -102,6 +102,10 @@ def test_a_fit_that_has_not_converged_says_so_on_top(tmp_path: Path, fits) -> No
     assert text.index("NOT CONVERGED") < text.index("Parameters")
     assert "not run" in text
     assert "Comparison" not in page.headings
+    doubtful = cf.compare({"broken": broken, "gaussian": fits["gaussian"]})
+    assert not doubtful.trustworthy
+    cf.write_report(tmp_path / "report.html", fits={"broken": broken}, comparison=doubtful)
+    assert (tmp_path / "report.html").read_text().count('class="verdict bad"') == 2
     assert "NOT CONVERGED" in broken.summary()
 
 
@@ -127,6 +131,15 @@ def test_bands_lie_on_the_histogram_of_data_from_the_model(fits) -> None:
     assert np.trapezoid((x - 4) ** 2 * y, x) == pytest.approx(levels.var(), rel=0.1)
     ax = plots.spacing(fits)
     assert {text.get_text() for text in ax.get_legend().get_texts()} == {"spacings", *fits}
+
+
+def test_figures_refuse_fits_that_share_no_histogram(fits) -> None:
+    spacing = cf.fit(fits["gaussian"].observations, "one-species", "spacing", sampling=QUICK)
+    with pytest.raises(ValueError, match="got spacings, which have no one-level density"):
+        plots.density({"spacing": spacing})
+    other = cf.fit(fits["gaussian"].observations + 1, "one-species", sampling=QUICK)
+    with pytest.raises(ValueError, match="fits of the same data"):
+        plots.spacing({"one": fits["one-species"], "other": other})
 
 
 def test_figures_draw_on_the_axes_given(fits) -> None:

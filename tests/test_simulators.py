@@ -31,6 +31,11 @@ def test_widths_follow_noise_batch_and_teacher() -> None:
     np.testing.assert_allclose(teacher_student.widths(Z=Z_EQ26, kappa=1.0), base / 2)
 
 
+def test_widths_check_their_arguments() -> None:
+    with pytest.raises(ValueError, match="batch_size: expected a whole number above 0, got -1"):
+        teacher_student.widths(batch_size=-1)
+
+
 def test_relaxation_times() -> None:
     np.testing.assert_allclose(
         teacher_student.relaxation_times(Z=Z_EQ26, learning_rate=1e-4), [1 / 1.31440e-4, 1 / 0.01189e-4], rtol=5e-4
@@ -93,7 +98,9 @@ def test_short_runs_are_warned_about() -> None:
         ({"Z": Z_EQ27, "learning_rate": 0.5}, "expected below .* = 0.4917, got 0.5"),
         ({"learning_rate": -0.1}, "learning_rate: expected a finite number above 0, got -0.1"),
         ({"noise": -0.1}, "noise: expected a finite number, 0 or above, got -0.1"),
-        ({"batch_size": 0}, "batch_size: expected a finite number above 0, got 0"),
+        ({"batch_size": 0}, "batch_size: expected a whole number above 0, got 0"),
+        ({"seed": -1}, "seed: expected a whole number from 0"),
+        ({"seed": 2**70}, "seed: expected a whole number from 0"),
         ({"runs": 0}, "runs: expected a whole number above 0, got 0"),
         ({"steps": -5}, "steps: expected a whole number above 0, got -5"),
         ({"save_every": 7}, "save_every: expected a divisor of steps = 6000, got 7"),

@@ -107,9 +107,28 @@ def test_resolved_levels_do_not_pair() -> None:
         cf.Spectra(x).pair(0)
 
 
+@pytest.mark.parametrize("runs", [2, 3, 5, 20])
+def test_few_runs_seldom_hide_a_pair(runs: int) -> None:
+    pairs = [ensembles.one_species(centre=4.0, sigma=0.1, runs=runs, seed=seed) for seed in range(200)]
+    assert sum(len(group_by_gaps(pair)) == 2 for pair in pairs) <= 8
+
+
 def test_one_level_is_no_pair() -> None:
     with pytest.raises(cf.DataError, match="a pair needs at least 2 levels, got 1"):
         cf.Spectra([[1.0], [2.0]]).pair(0)
+
+
+def test_single_precision_rounding_below_zero_is_no_error() -> None:
+    assert cf.Spectra(np.array([[4.0, -1.7e-8], [4.0, 1e-8]], dtype=np.float32)).levels == 2
+    with pytest.raises(cf.DataError, match="cannot be negative"):
+        cf.Spectra([[4.0, -1.7e-8], [4.0, 1e-8]])
+
+
+def test_masks_and_unsaveable_provenance_are_refused() -> None:
+    with pytest.raises(cf.DataError, match="expected no masked entries, got 1"):
+        cf.Spectra(np.ma.masked_greater([[4.0, 999.0], [4.0, 3.0]], 100))
+    with pytest.raises(cf.DataError, match="provenance: expected JSON values"):
+        cf.Spectra([[4.0, 3.0], [4.0, 3.0]], provenance={"seed": np.int64(3)})
 
 
 def test_fingerprint_knows_the_data() -> None:

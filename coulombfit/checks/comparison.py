@@ -25,7 +25,7 @@ MIN_DIFFERENCE = 4.0
 MIN_STANDARD_ERRORS = 2.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """Leave-one-out comparison.
 
@@ -47,28 +47,37 @@ class Comparison:
 
     @property
     def winner(self) -> str:
-        """The simplest model that none predicts better than: fewest parameters, then highest elpd."""
-        best = str(self.table.index[0])
-        unbeaten = [str(name) for name in self.table.index if not self.preferred(best, str(name))]
-        return min(unbeaten, key=lambda name: self.table.loc[name, "parameters"])
+        """The simplest model that no other predicts better than: fewest parameters, then highest elpd."""
+        names = [str(name) for name in self.table.index]
+        unbeaten = [name for name in names if not any(self.preferred(other, name) for other in names)]
+        # preference is no order: three models may beat each other in a circle, and the best elpd stands first
+        return min(unbeaten or names[:1], key=lambda name: self.table.loc[name, "parameters"])
+
+    @property
+    def trustworthy(self) -> bool:
+        """Whether every fit has converged and no Pareto k̂ is above its limit."""
+        return all(self.converged.values()) and not self.table["pareto_k_bad"].any()
 
     @property
     def verdict(self) -> str:
         """One sentence about the winner against every other model; see :meth:`preferred` for what a preference is."""
-        winner = self.winner
-        parts = []
-        for name in map(str, self.table.index.drop(winner)):
-            total, se = _sum_and_se(self.pointwise[winner] - self.pointwise[name])
-            by = f"Δelpd {total:.1f} ± {se:.1f}"
-            if self.preferred(winner, name):
-                parts.append(f"{winner} is preferred over {name} by {total / se:.1f} standard errors ({by})")
-            else:
-                parts.append(f"no preference between {winner} and {name} ({by})")
+        parts = [self._judgement(self.winner, str(name)) for name in self.table.index.drop(self.winner)]
         if bad := int(self.table["pareto_k_bad"].sum()):
             parts.append(f"but {bad} Pareto k̂ above the limit make these numbers unreliable")
         if failed := [name for name, good in self.converged.items() if not good]:
             parts.append(f"but the fit of {', '.join(failed)} has not converged")
         return "; ".join(parts) + "."
+
+    def _judgement(self, winner: str, name: str) -> str:
+        if self.preferred(name, winner):
+            winner, name = name, winner
+        total, se = _sum_and_se(self.pointwise[winner] - self.pointwise[name])
+        by = f"Δelpd {total:.1f} ± {se:.1f}"
+        if not self.preferred(winner, name):
+            return f"no preference between {winner} and {name} ({by})"
+        # models that differ by the same in every run have no error to count in
+        errors = f" by {total / se:.1f} standard errors" if se > 1e-6 * total else ""
+        return f"{winner} is preferred over {name}{errors} ({by})"
 
     def preferred(self, one: str, other: str) -> bool:
         """Whether ``one`` predicts better than ``other`` by more than 4 in elpd and more than 2 standard errors."""
@@ -84,7 +93,8 @@ def compare(fits: Mapping[str, Fit]) -> Comparison:
     """Compare two or more fits of the same observations.
 
     :param fits: fits by the name to show, e.g. ``{"one": fit1, "two": fit2}``.
-    :raises ValueError: for fewer than two fits, or fits of different data or of different units of observation.
+    :raises ValueError: for fewer than two fits, fits of different data or of different units of observation, or a fit
+        whose log likelihood is not finite.
     """
     if len(fits) < 2:
         raise ValueError(f"fits: expected at least two to compare, got {len(fits)}")
@@ -100,7 +110,7 @@ def compare(fits: Mapping[str, Fit]) -> Comparison:
 
     rows, pointwise = {}, {}
     for name, one in fits.items():
-        result = _loo(one)
+        result = _loo(name, one)
         pointwise[name] = ("run", np.asarray(result.elpd_i, dtype=float))
         rows[name] = {
             "parameters": one.model.free_parameters(one.likelihood),
@@ -121,8 +131,10 @@ def compare(fits: Mapping[str, Fit]) -> Comparison:
     )
 
 
-def _loo(fit: Fit) -> azs.ELPDData:
+def _loo(name: str, fit: Fit) -> azs.ELPDData:
     kept = fit.tree["log_likelihood"].to_dataset()
+    if not all(np.isfinite(values).all() for values in kept.values()):
+        raise ValueError(f"fits: the log likelihood of {name!r} is not finite; {fit.diagnosis.verdict}")
     posterior = fit.tree["posterior"].to_dataset().sel(draw=kept["draw"])
     draws = kept.sizes["chain"] * kept.sizes["draw"]
     efficiency = min(float(value) for value in azs.ess(posterior, method="mean").values()) / draws
@@ -134,4 +146,5 @@ def _loo(fit: Fit) -> azs.ELPDData:
 
 
 def _sum_and_se(per_run: xr.DataArray) -> tuple[float, float]:
-    return float(per_run.sum()), float(np.sqrt(per_run.size) * per_run.std(ddof=1))
+    values = per_run.to_numpy()
+    return float(values.sum()), float(np.sqrt(values.size) * values.std(ddof=1))

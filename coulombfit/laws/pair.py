@@ -24,13 +24,16 @@ __all__ = ["GaussianPair", "OneSpeciesPair", "TwoSpeciesPair", "descending_pair"
 LOG_FOUR_SQRT_PI = log(4.0) + 0.5 * log(pi)
 
 
-class _DescendingPair(constraints._SingletonConstraint):
+class _DescendingPair(constraints.Constraint):
     """Pairs ``(x1, x2)`` with ``x1 > x2``."""
 
     event_dim = 1
 
     def __call__(self, x: Array | np.ndarray) -> Array | np.ndarray:
         return x[..., 0] > x[..., 1]
+
+    def tree_flatten(self) -> tuple[tuple, tuple]:
+        return (), ((), {})
 
     def feasible_like(self, prototype: Array) -> Array:
         return jnp.broadcast_to(jnp.array([1.0, 0.0], dtype=prototype.dtype), prototype.shape)
@@ -77,7 +80,7 @@ class GaussianPair(OneWidth):
     def log_prob(self, value: ArrayLike) -> Array:
         value = jnp.asarray(value)
         u1, u2 = (value[..., 0] - self.centre) / self.sigma, (value[..., 1] - self.centre) / self.sigma
-        inside = value[..., 0] >= value[..., 1]
+        inside = value[..., 0] > value[..., 1]
         log_density = -log(pi) - 2.0 * jnp.log(self.sigma) - 0.5 * (u1**2 + u2**2)
         return jnp.where(inside, log_density, -jnp.inf)
 
