@@ -36,9 +36,13 @@ class Check:
         met = self.value <= self.threshold if self.rule == "at most" else self.value >= self.threshold
         return "passed" if met else "failed"
 
+    @property
+    def shown(self) -> str:
+        """The value as text."""
+        return "absent" if self.value is None else f"{self.value:.5g}"
+
     def __str__(self) -> str:
-        value = "absent" if self.value is None else f"{self.value:.4g}"
-        return f"{self.name}: {value} ({self.rule} {self.threshold:g}): {self.status}"
+        return f"{self.name}: {self.shown} ({self.rule} {self.threshold:g}): {self.status}"
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ __all__ = ["Sampling", "fit"]
 SAMPLERS = ("nuts",)
 STATISTICS = ("energy", "potential_energy", "num_steps", "accept_prob", "adapt_state.step_size")
 Law = Callable[[Parameters], dist.Distribution]
-PACKAGES = ("jax", "numpyro", "arviz-base", "arviz-stats", "numpy", "xarray")
+PACKAGES = ("coulombfit", "jax", "numpyro", "arviz-base", "arviz-stats", "numpy", "xarray")
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,8 @@ class Spectra:
             "provenance": dict(provenance or {}),
         }
         for field, value in values.items():
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
             object.__setattr__(self, field, value)
 
     @classmethod

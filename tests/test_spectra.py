@@ -17,6 +17,8 @@ def test_levels_descend_and_settings_are_kept() -> None:
     spectra = cf.Spectra([[1, 3, 2], [5.0, 4.0, 6.0]], learning_rate=0.1, batch_size=np.int64(16), targets=[1, 3, 2])
     np.testing.assert_array_equal(spectra.eigenvalues, [[3, 2, 1], [6, 5, 4]])
     np.testing.assert_array_equal(spectra.targets, [3, 2, 1])
+    with pytest.raises(ValueError, match="read-only"):
+        spectra.eigenvalues[0, 0] = 1.0
     assert (spectra.runs, spectra.levels, spectra.learning_rate, spectra.batch_size) == (2, 3, 0.1, 16.0)
 
 
