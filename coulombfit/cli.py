@@ -309,7 +309,7 @@ def teacher_student(
     noise: Annotated[float, typer.Option(help="Standard deviation of one sample's gradient noise.")] = 0.1,
     batch_size: Annotated[int, typer.Option(help="Batch size |B|.")] = 1,
     runs: Annotated[int, typer.Option(help="Number of independent students.")] = 1000,
-    steps: Annotated[int, typer.Option(help="Number of updates.")] = 6000,
+    steps: Annotated[int, typer.Option(help="Number of updates.")] = 8000,
     save_every: Annotated[int | None, typer.Option(help="Steps between snapshots; only the last if not given.")] = None,
     seed: Seed = 0,
     as_json: AsJson = False,

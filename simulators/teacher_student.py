@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike
 
 from simulators.training import Trajectory, ensemble, positive, whole
 
-__all__ = ["Z_EQ26", "Z_EQ27", "relaxation_times", "simulate", "widths"]
+__all__ = ["Z_EQ26", "Z_EQ27", "relaxation_times", "simulate", "steps_to_stationarity", "widths"]
 
 Z_EQ26 = np.array([[-0.1727, -0.8341], [-0.0106, -0.7750]])
 """Second layer of Eq. 26; the eigenvalues of ZᵀZ are 1.31440 and 0.01189."""
@@ -34,7 +34,8 @@ Z_EQ26 = np.array([[-0.1727, -0.8341], [-0.0106, -0.7750]])
 Z_EQ27 = np.array([[-1.8198, 0.5861], [-0.6574, 0.0473]])
 """Second layer of Eq. 27; the eigenvalues of ZᵀZ are 4.06759 and 0.02201."""
 
-RELAXATIONS = 5
+# A start is forgotten when it adds less than this fraction to the stationary variance; without noise, to unity.
+FORGOTTEN = 0.01
 
 
 class Student(NamedTuple):
@@ -51,7 +52,7 @@ def simulate(
     noise: float = 0.1,
     batch_size: int = 1,
     runs: int = 1000,
-    steps: int = 6000,
+    steps: int = 8000,
     save_every: int | None = None,
     seed: int = 0,
     dtype: str = "float64",
@@ -71,15 +72,15 @@ def simulate(
     :param dtype: "float32" or "float64".
     :param progress: show progress on stderr; by default where it is a terminal.
     :raises ValueError: for an argument outside its range, or α beyond the stable range 0 < α < 2/λ_max.
-    :warns UserWarning: where the run is shorter than five relaxation times, so that its widths are not stationary.
+    :warns UserWarning: where the run is shorter than :func:`steps_to_stationarity`.
     """
     z, teacher = _layers(Z, kappa)
     _check_noise(noise, batch_size)
-    slowest = float(relaxation_times(Z=z, learning_rate=learning_rate).max())
-    if steps < RELAXATIONS * slowest:
+    needed = steps_to_stationarity(Z=z, kappa=teacher, learning_rate=learning_rate, noise=noise, batch_size=batch_size)
+    if steps < needed:
         warnings.warn(
-            f"steps = {steps} is shorter than {RELAXATIONS} relaxation times of the slowest mode "
-            f"({slowest:.0f} steps each): the widths are not stationary",
+            f"steps = {steps}: the slowest mode needs {needed:.0f} steps to forget its start, "
+            "so centres and widths of these spectra are not yet stationary",
             UserWarning,
             stacklevel=2,
         )
@@ -120,8 +121,7 @@ def widths(
     _check_noise(noise, batch_size)
     rate = learning_rate * _curvatures(z)
     _refuse_unstable(rate, learning_rate)
-    variance = rate * noise**2 / batch_size / (2.0 - rate)
-    return np.sort(np.sqrt(4.0 * kappa * variance))[::-1]
+    return np.sort(np.sqrt(4.0 * kappa * _stationary_variance(rate, noise, batch_size)))[::-1]
 
 
 def relaxation_times(*, Z: ArrayLike | None = None, learning_rate: float = 0.1) -> Float[np.ndarray, " mode"]:
@@ -134,6 +134,31 @@ def relaxation_times(*, Z: ArrayLike | None = None, learning_rate: float = 0.1) 
     _refuse_unstable(rate, learning_rate)
     with np.errstate(divide="ignore"):
         return np.sort(np.abs(1.0 / np.log(np.abs(1.0 - rate))))
+
+
+def steps_to_stationarity(
+    *,
+    Z: ArrayLike | None = None,
+    kappa: ArrayLike = 4.0,
+    learning_rate: float = 0.1,
+    noise: float = 0.1,
+    batch_size: int = 1,
+) -> float:
+    """Steps after which the random start adds less than 1 % to the stationary variance of every weight.
+
+    The start is W_ij ~ N(0, 1), so its second moment about W_t is at most 1 + κ and decays as (1 − αλ_i)^2t; it has to
+    fall below 0.01 v_i, the stationary variance of :func:`widths`. That is more than a fixed number of relaxation
+    times: the quieter the training, the longer it takes. Modes with λ_i = 0 never get there: infinite.
+    """
+    z, teacher = _layers(Z, kappa)
+    _check_noise(noise, batch_size)
+    rate = learning_rate * _curvatures(z)
+    _refuse_unstable(rate, learning_rate)
+    variance = _stationary_variance(rate, noise, batch_size) if noise else np.ones_like(rate)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        decay = 2.0 * np.abs(np.log(np.abs(1.0 - rate)))
+        steps = np.log((1.0 + teacher.max()) / (FORGOTTEN * variance)) / decay
+    return float(np.where(rate > 0, steps, np.inf).max())
 
 
 @lru_cache(maxsize=32)
@@ -180,6 +205,11 @@ def _check_noise(noise: float, batch_size: int) -> None:
     whole(batch_size=batch_size)
     if not np.isfinite(noise) or noise < 0:
         raise ValueError(f"noise: expected a finite number, 0 or above, got {noise!r}")
+
+
+def _stationary_variance(rate: np.ndarray, noise: float, batch_size: int) -> np.ndarray:
+    """v_i of a weight in a mode with αλ_i = ``rate``."""
+    return rate * noise**2 / batch_size / (2.0 - rate)
 
 
 def _curvatures(z: np.ndarray) -> np.ndarray:

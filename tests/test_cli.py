@@ -86,11 +86,11 @@ def test_compare_then_report_from_the_saved_fits(weights: Path) -> None:
 
 
 def test_simulate_gives_a_file_that_fit_takes() -> None:
-    output = run("simulate", "teacher-student", "--runs", "50", "--steps", "100", "--save-every", "50").stdout
+    output = run("simulate", "teacher-student", "--runs", "50", "--steps", "200", "--save-every", "100").stdout
     assert "linear-response widths 0.091766, 0.091766" in output
     spectra = cf.read("teacher-student.nc")
     assert (spectra.runs, spectra.learning_rate, spectra.batch_size) == (50, 0.1, 1.0)
-    assert spectra.provenance["steps"] == 100
+    assert spectra.provenance["steps"] == 200
     assert cf.read("teacher-student.nc", snapshot=0).fingerprint != spectra.fingerprint
 
 
@@ -154,7 +154,7 @@ def test_the_installed_command_runs() -> None:
     """A process of its own: devices, precision and backend are set before JAX starts."""
     command = Path(sys.executable).parent / "coulombfit"
     done = subprocess.run(
-        [command, "simulate", "teacher-student", "--runs", "3", "--steps", "60"], timeout=120, check=True
+        [command, "simulate", "teacher-student", "--runs", "3", "--steps", "120"], timeout=120, check=True
     )
     assert done.returncode == 0
     assert Path("teacher-student.nc").exists()

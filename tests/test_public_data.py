@@ -12,7 +12,7 @@ import coulombfit as cf
 from coulombfit.cli import app
 
 # Cheaper than the default: thousands of pairs in eight files, three models each.
-SAMPLING = cf.Sampling(warmup=300, draws=400, target_accept=0.9)
+SAMPLING = cf.Sampling(warmup=300, draws=400, target_accept=0.9, per_run_draws=100)
 
 
 def reference(path: Path) -> dict[str, float]:

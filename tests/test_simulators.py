@@ -44,11 +44,11 @@ def test_relaxation_times() -> None:
     assert teacher_student.widths(Z=[[1.0, 1.0]])[1] == 0
 
 
-@pytest.mark.parametrize(("z", "batch_size", "steps"), [(None, 4, 200), (Z_EQ26, 1, 5000)])
+@pytest.mark.parametrize(("z", "batch_size", "steps"), [(None, 4, 200), (Z_EQ26, 1, 8500)])
 def test_stationary_moments(z, batch_size, steps) -> None:
     """Mean square spacing 4σ_m² and, for first-order noise, Var x = 3σ_m²/2 whatever the ratio of the widths."""
     setting = {"Z": z, "batch_size": batch_size, "noise": 0.05}
-    run = teacher_student.simulate(**setting, runs=4000, steps=steps, seed=1)
+    run = teacher_student.simulate(**setting, runs=3000, steps=steps, seed=1)
     x = run.eigenvalues[:, -1]
     sigma_m2 = np.mean(teacher_student.widths(**setting) ** 2)
     square = (x[:, 0] - x[:, 1]) ** 2
@@ -68,7 +68,7 @@ def test_noiseless_training_follows_the_linear_solution() -> None:
 
 
 def test_a_run_is_the_same_in_any_ensemble_and_schedule() -> None:
-    short = {"steps": 60, "Z": [[1.0, 0.0], [0.0, 1.0]]}
+    short = {"steps": 120, "Z": [[1.0, 0.0], [0.0, 1.0]]}
     many = teacher_student.simulate(runs=1030, seed=5, **short).eigenvalues
     few = teacher_student.simulate(runs=3, seed=5, **short).eigenvalues
     watched = teacher_student.simulate(runs=3, seed=5, save_every=20, **short).eigenvalues
@@ -81,14 +81,26 @@ def test_a_run_is_the_same_in_any_ensemble_and_schedule() -> None:
 
 
 def test_precision_follows_the_argument() -> None:
-    assert teacher_student.simulate(runs=2, steps=60, dtype="float32").eigenvalues.dtype == np.float32
-    assert teacher_student.simulate(runs=2, steps=60).eigenvalues.dtype == np.float64
+    assert teacher_student.simulate(runs=2, steps=120, dtype="float32").eigenvalues.dtype == np.float32
+    assert teacher_student.simulate(runs=2, steps=120).eigenvalues.dtype == np.float64
     assert jax.numpy.ones(1).dtype == np.float32
 
 
 def test_short_runs_are_warned_about() -> None:
-    with pytest.warns(UserWarning, match=r"steps = 100 is shorter than 5 relaxation times .* \(841 steps each\)"):
-        teacher_student.simulate(Z=Z_EQ26, runs=2, steps=100)
+    with pytest.warns(UserWarning, match="steps = 6000: the slowest mode needs 76.. steps to forget its start"):
+        teacher_student.simulate(Z=Z_EQ26, runs=2, steps=6000)
+
+
+@pytest.mark.parametrize("setting", [{"Z": Z_EQ26}, {"Z": Z_EQ27, "noise": 0.02}, {"batch_size": 64}])
+def test_steps_to_stationarity_make_the_start_negligible(setting) -> None:
+    """By the closed form of the AR(1) second moment, and infinite where a mode never learns."""
+    steps = teacher_student.steps_to_stationarity(**setting)
+    z = setting.get("Z", np.eye(2))
+    rate = 0.1 * np.linalg.eigvalsh(np.transpose(z) @ z)
+    stationary = rate * setting.get("noise", 0.1) ** 2 / setting.get("batch_size", 1) / (2 - rate)
+    start = 5.0 * (1 - rate) ** (2 * steps)
+    assert max(start / stationary) == pytest.approx(0.01)
+    assert teacher_student.steps_to_stationarity(Z=[[1.0, 1.0]]) == np.inf
 
 
 @pytest.mark.parametrize(
@@ -103,7 +115,7 @@ def test_short_runs_are_warned_about() -> None:
         ({"seed": 2**70}, "seed: expected a whole number from 0"),
         ({"runs": 0}, "runs: expected a whole number above 0, got 0"),
         ({"steps": -5}, "steps: expected a whole number above 0, got -5"),
-        ({"save_every": 7}, "save_every: expected a divisor of steps = 6000, got 7"),
+        ({"save_every": 7}, "save_every: expected a divisor of steps = 8000, got 7"),
         ({"dtype": "float16"}, "dtype: expected 'float32' or 'float64', got 'float16'"),
         ({"kappa": [4.0, -1.0]}, "kappa: expected positive numbers"),
         ({"kappa": [4.0, 4.0, 4.0], "Z": Z_EQ26}, "kappa: expected one number or 2, as Z has columns, got 3"),
