@@ -20,8 +20,8 @@ from simulators import teacher_student
 
 
 def example_file(folder: Path) -> Path:
-    """A stand-in for a file of one's own: weights of 500 simulated students whose spectra we know."""
-    run = teacher_student.simulate(learning_rate=0.1, batch_size=16, runs=500, steps=500, save_every=250)
+    """A stand-in for a file of one's own: weights of 200 simulated students whose spectra we know."""
+    run = teacher_student.simulate(learning_rate=0.1, batch_size=16, runs=200, steps=500, save_every=250)
     weights = np.sqrt(run.eigenvalues)[..., None] * np.eye(2)
     np.savez(folder / "students.npz", W=weights, lr=0.1, batch_size=16)
     return folder / "students.npz"

@@ -43,7 +43,7 @@ CASES = {
 @pytest.mark.parametrize("model", CASES)
 def test_ninety_percent_intervals_cover(model: str) -> None:
     draw, truth = CASES[model]
-    sampling = cf.Sampling(chains=1, warmup=300, draws=1000, target_accept=0.9)
+    sampling = cf.Sampling(chains=1, warmup=250, draws=800, target_accept=0.85)
     covered = dict.fromkeys(truth, 0)
     for seed in range(FITS):
         posterior = cf.fit(draw(seed), model, seed=seed, sampling=sampling).tree["posterior"].to_dataset()
