@@ -132,8 +132,7 @@ def relaxation_times(*, Z: ArrayLike | None = None, learning_rate: float = 0.1) 
     z, _ = _layers(Z, 1.0)
     rate = learning_rate * _curvatures(z)
     _refuse_unstable(rate, learning_rate)
-    with np.errstate(divide="ignore"):
-        return np.sort(np.abs(1.0 / np.log(np.abs(1.0 - rate))))
+    return np.sort(_memory(rate))
 
 
 def steps_to_stationarity(
@@ -155,10 +154,9 @@ def steps_to_stationarity(
     rate = learning_rate * _curvatures(z)
     _refuse_unstable(rate, learning_rate)
     variance = _stationary_variance(rate, noise, batch_size) if noise else np.ones_like(rate)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        decay = 2.0 * np.abs(np.log(np.abs(1.0 - rate)))
-        steps = np.log((1.0 + teacher.max()) / (FORGOTTEN * variance)) / decay
-    return float(np.where(rate > 0, steps, np.inf).max())
+    with np.errstate(divide="ignore"):
+        steps = 0.5 * _memory(rate) * np.log((1.0 + teacher.max()) / (FORGOTTEN * variance))
+    return float(steps.max())
 
 
 @lru_cache(maxsize=32)
@@ -205,6 +203,12 @@ def _check_noise(noise: float, batch_size: int) -> None:
     whole(batch_size=batch_size)
     if not np.isfinite(noise) or noise < 0:
         raise ValueError(f"noise: expected a finite number, 0 or above, got {noise!r}")
+
+
+def _memory(rate: np.ndarray) -> np.ndarray:
+    """Relaxation time in steps of a mode with αλ_i = ``rate``; infinite for a rate of 0."""
+    with np.errstate(divide="ignore"):
+        return np.abs(1.0 / np.log(np.abs(1.0 - rate)))
 
 
 def _stationary_variance(rate: np.ndarray, noise: float, batch_size: int) -> np.ndarray:
