@@ -10,7 +10,7 @@ from math import log, pi
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import erf
+from jax.scipy.special import erf, erfc
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 from numpyro.distributions import constraints
@@ -18,16 +18,27 @@ from numpyro.distributions.util import validate_sample
 
 from coulombfit.laws.pair import LOG_FOUR_SQRT_PI, OneSpeciesPair, TwoSpeciesPair
 from coulombfit.laws.parameters import OneWidth, TwoWidths
+from coulombfit.laws.quantile import symmetric_quantile
 
 __all__ = ["OneSpeciesDensity", "TwoSpeciesDensity"]
 
 
-def _log_repulsion(v: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """``ln[2 exp(-v²/2) + √(2π) v erf(v/√2)]``: ⟨|v − t|⟩ over a unit Gaussian t, times √(2π). Never below ln 2."""
-    return jnp.log(2.0 * jnp.exp(-0.5 * v**2) + jnp.sqrt(2.0 * pi) * v * erf(v / jnp.sqrt(2.0)))
+@jax.custom_jvp
+def repulsion(v: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """``2 exp(-v²/2) + √(2π) v erf(v/√2)``: ⟨|v − t|⟩ over a unit Gaussian t, times √(2π). Never below 2."""
+    return 2.0 * jnp.exp(-0.5 * v**2) + jnp.sqrt(2.0 * pi) * v * erf(v / jnp.sqrt(2.0))
 
 
-def _random_level(key: jax.Array, pairs: Array) -> Array:
+@repulsion.defjvp
+def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    # two of the three terms of the derivative cancel
+    (v,), (dv,) = primals, tangents
+    slope = jnp.sqrt(2.0 * pi) * erf(v / jnp.sqrt(2.0))
+    return 2.0 * jnp.exp(-0.5 * v**2) + v * slope, slope * dv
+
+
+def random_level(key: jax.Array, pairs: Float[Array, "*shape 2"]) -> Float[Array, "*shape"]:
+    """One level of every pair."""
     return jnp.where(jax.random.bernoulli(key, shape=pairs.shape[:-1]), pairs[..., 0], pairs[..., 1])
 
 
@@ -48,12 +59,12 @@ class OneSpeciesDensity(OneWidth):
 
     def sample(self, key: jax.Array, sample_shape: tuple[int, ...] = ()) -> Array:
         key_pair, key_level = jax.random.split(key)
-        return _random_level(key_level, OneSpeciesPair(self.centre, self.sigma).sample(key_pair, sample_shape))
+        return random_level(key_level, OneSpeciesPair(self.centre, self.sigma).sample(key_pair, sample_shape))
 
     @validate_sample
     def log_prob(self, value: ArrayLike) -> Array:
         u = (jnp.asarray(value) - self.centre) / self.sigma
-        return _log_repulsion(u) - 0.5 * u**2 - LOG_FOUR_SQRT_PI - jnp.log(self.sigma)
+        return jnp.log(repulsion(u)) - 0.5 * u**2 - LOG_FOUR_SQRT_PI - jnp.log(self.sigma)
 
     @property
     def mean(self) -> Array:
@@ -65,7 +76,10 @@ class OneSpeciesDensity(OneWidth):
 
     def cdf(self, value: ArrayLike) -> Array:
         u = (jnp.asarray(value) - self.centre) / self.sigma
-        return 0.5 * (1.0 + erf(u)) - jnp.sqrt(0.125) * jnp.exp(-0.5 * u**2) * erf(u / jnp.sqrt(2.0))
+        return 0.5 * erfc(-u) - jnp.sqrt(0.125) * jnp.exp(-0.5 * u**2) * erf(u / jnp.sqrt(2.0))
+
+    def icdf(self, q: ArrayLike) -> Array:
+        return symmetric_quantile(self, q, self.sigma)
 
 
 class TwoSpeciesDensity(TwoWidths):
@@ -89,15 +103,15 @@ class TwoSpeciesDensity(TwoWidths):
     def sample(self, key: jax.Array, sample_shape: tuple[int, ...] = ()) -> Array:
         key_pair, key_level = jax.random.split(key)
         pair = TwoSpeciesPair(self.centre, self.sigma_1, self.sigma_2)
-        return _random_level(key_level, pair.sample(key_pair, sample_shape))
+        return random_level(key_level, pair.sample(key_pair, sample_shape))
 
     @validate_sample
     def log_prob(self, value: ArrayLike) -> Array:
         dx = jnp.asarray(value) - self.centre
         u1, u2 = dx / self.sigma_1, dx / self.sigma_2
         log_norm = LOG_FOUR_SQRT_PI + log(2.0) + jnp.log(self.sigma_1) + jnp.log(self.sigma_2) + jnp.log(self.sigma_m)
-        first = 2.0 * jnp.log(self.sigma_1) - 0.5 * u2**2 + _log_repulsion(u1)
-        second = 2.0 * jnp.log(self.sigma_2) - 0.5 * u1**2 + _log_repulsion(u2)
+        first = 2.0 * jnp.log(self.sigma_1) - 0.5 * u2**2 + jnp.log(repulsion(u1))
+        second = 2.0 * jnp.log(self.sigma_2) - 0.5 * u1**2 + jnp.log(repulsion(u2))
         return jnp.logaddexp(first, second) - log_norm
 
     @property
@@ -113,5 +127,8 @@ class TwoSpeciesDensity(TwoWidths):
         u1, u2 = dx / self.sigma_1, dx / self.sigma_2
         correction = self.sigma_1 * jnp.exp(-0.5 * u1**2) * erf(u2 / jnp.sqrt(2.0))
         correction += self.sigma_2 * jnp.exp(-0.5 * u2**2) * erf(u1 / jnp.sqrt(2.0))
-        whole = 0.5 * (1.0 + erf(dx * self.sigma_m / (self.sigma_1 * self.sigma_2)))
+        whole = 0.5 * erfc(-dx * self.sigma_m / (self.sigma_1 * self.sigma_2))
         return whole - jnp.sqrt(2.0) / 8.0 * correction / self.sigma_m
+
+    def icdf(self, q: ArrayLike) -> Array:
+        return symmetric_quantile(self, q, jnp.maximum(self.sigma_1, self.sigma_2))

@@ -47,16 +47,21 @@ def _from_unconstrained(constraint: constraints.Constraint) -> transforms.Transf
     return transforms.ComposeTransform([transforms.OrderedTransform(), transforms.PermuteTransform(jnp.array([1, 0]))])
 
 
-def _log_spacing(x: Float[Array, "*batch 2"]) -> Float[Array, "*batch"]:
+def log_spacing(x: Float[Array, "*batch 2"]) -> Float[Array, "*batch"]:
     """``ln(x1 - x2)``: the Vandermonde factor, minus infinity off the support without a NaN in its gradient."""
     spacing = x[..., 0] - x[..., 1]
     inside = spacing > 0
     return jnp.where(inside, jnp.log(jnp.where(inside, spacing, 1.0)), -jnp.inf)
 
 
-def _from_sum_and_spacing(centre: ArrayLike, total: Array, spacing: Array) -> Array:
+def from_sum_and_spacing(centre: ArrayLike, total: Array, spacing: Array) -> Array:
     """Levels from ``R = x1 + x2 - 2 centre`` and ``S = x1 - x2``."""
     return jnp.stack([centre + 0.5 * (total + spacing), centre + 0.5 * (total - spacing)], axis=-1)
+
+
+def alike(values: Float[Array, "*batch"]) -> Float[Array, "*batch 2"]:
+    """The same for both levels."""
+    return jnp.stack([values, values], axis=-1)
 
 
 class GaussianPair(OneWidth):
@@ -84,6 +89,14 @@ class GaussianPair(OneWidth):
         log_density = -log(pi) - 2.0 * jnp.log(self.sigma) - 0.5 * (u1**2 + u2**2)
         return jnp.where(inside, log_density, -jnp.inf)
 
+    @property
+    def mean(self) -> Array:
+        return from_sum_and_spacing(self.centre, jnp.zeros_like(self.sigma), 2.0 / jnp.sqrt(pi) * self.sigma)
+
+    @property
+    def variance(self) -> Array:
+        return alike(jnp.broadcast_to((1.0 - 1.0 / pi) * self.sigma**2, self.batch_shape))
+
 
 class OneSpeciesPair(OneWidth):
     r"""One species: the Coulomb gas of two levels in one harmonic potential (Eq. 7 with N = 2).
@@ -105,14 +118,22 @@ class OneSpeciesPair(OneWidth):
         shape = (*sample_shape, *self.batch_shape)
         spacing = 2.0 * self.sigma * jnp.sqrt(jax.random.exponential(key_spacing, shape))
         total = jnp.sqrt(2.0) * self.sigma * jax.random.normal(key_total, shape)
-        return _from_sum_and_spacing(self.centre, total, spacing)
+        return from_sum_and_spacing(self.centre, total, spacing)
 
     @validate_sample
     def log_prob(self, value: ArrayLike) -> Array:
         value = jnp.asarray(value)
         u1, u2 = (value[..., 0] - self.centre) / self.sigma, (value[..., 1] - self.centre) / self.sigma
         log_norm = LOG_FOUR_SQRT_PI - log(2.0) + 3.0 * jnp.log(self.sigma)
-        return _log_spacing(value) - log_norm - 0.5 * (u1**2 + u2**2)
+        return log_spacing(value) - log_norm - 0.5 * (u1**2 + u2**2)
+
+    @property
+    def mean(self) -> Array:
+        return from_sum_and_spacing(self.centre, jnp.zeros_like(self.sigma), jnp.sqrt(pi) * self.sigma)
+
+    @property
+    def variance(self) -> Array:
+        return alike(jnp.broadcast_to((1.5 - pi / 4.0) * self.sigma**2, self.batch_shape))
 
 
 class TwoSpeciesPair(TwoWidths):
@@ -144,7 +165,7 @@ class TwoSpeciesPair(TwoWidths):
         # sd of R given S is √2 σ_m √(1 − r²) = √2 σ₁σ₂/σ_m, written without the cancellation at r → 1
         spread = jnp.sqrt(2.0) * self.sigma_1 * self.sigma_2 / self.sigma_m
         total = self.asymmetry * labelled + spread * jax.random.normal(key_total, shape)
-        return _from_sum_and_spacing(self.centre, total, spacing)
+        return from_sum_and_spacing(self.centre, total, spacing)
 
     @validate_sample
     def log_prob(self, value: ArrayLike) -> Array:
@@ -153,4 +174,13 @@ class TwoSpeciesPair(TwoWidths):
         log_norm = LOG_FOUR_SQRT_PI + jnp.log(self.sigma_1) + jnp.log(self.sigma_2) + jnp.log(self.sigma_m)
         labelling_12 = -0.5 * ((dx1 / self.sigma_1) ** 2 + (dx2 / self.sigma_2) ** 2)
         labelling_21 = -0.5 * ((dx1 / self.sigma_2) ** 2 + (dx2 / self.sigma_1) ** 2)
-        return _log_spacing(value) - log_norm + jnp.logaddexp(labelling_12, labelling_21)
+        return log_spacing(value) - log_norm + jnp.logaddexp(labelling_12, labelling_21)
+
+    @property
+    def mean(self) -> Array:
+        return from_sum_and_spacing(self.centre, jnp.zeros_like(self.sigma_m), jnp.sqrt(pi) * self.sigma_m)
+
+    @property
+    def variance(self) -> Array:
+        # ¼ (Var R + Var S): the two labellings make R and S uncorrelated
+        return alike(jnp.broadcast_to((1.5 - pi / 4.0 + 0.5 * self.asymmetry**2) * self.sigma_m**2, self.batch_shape))
