@@ -1,6 +1,7 @@
 """The command ``coulombfit``: files in, files out.
 
-Exit codes: 0 fine, 2 usage, 3 a fit has not converged (its results are written and say so), 4 data refused.
+Exit codes: 0 fine, 2 usage, 3 a fit has not converged (its results are written and say so), 4 data refused,
+5 a calibration has failed.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ __all__ = ["app"]
 
 NOT_CONVERGED = 3
 DATA_REFUSED = 4
+NOT_CALIBRATED = 5
 ALL_MODELS = list(cf.MODELS)
 CHAINS = cf.Sampling().chains
 
@@ -53,7 +55,7 @@ BatchSize = Annotated[float | None, typer.Option(help="Batch size |B|.")]
 BatchSizeKey = Annotated[str | None, typer.Option(help="Name of the batch size in FILE.")]
 Targets = Annotated[str | None, typer.Option(help="Target eigenvalues, comma-separated, or the name of an array.")]
 Pair = Annotated[int, typer.Option(help="Which degenerate pair of levels, 0 being the top one.")]
-Likelihood = Annotated[str, typer.Option(help="What is observed of a run: pair or spacing.")]
+Likelihood = Annotated[str, typer.Option(help="What is observed of a run: pair, density, density-raw or spacing.")]
 Seed = Annotated[int, typer.Option(help="Random seed.")]
 Report = Annotated[Path | None, typer.Option(help="Also write a posterior report (HTML) here.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -298,6 +300,38 @@ def report(
         comparison = cf.compare(loaded) if same and len(loaded) > 1 else None
         cf.write_report(out, fits=loaded, comparison=comparison)
     finish(loaded, {"file": out, "fits": list(loaded)}, f"saved {out}", as_json, quiet)
+
+
+@app.command()
+def calibrate(
+    model: Annotated[str, typer.Argument(help=f"One of {', '.join(ALL_MODELS)}.")] = "one-species",
+    likelihood: Annotated[str | None, typer.Option(help="As for fit; the model's default if not given.")] = None,
+    runs: Annotated[int, typer.Option(help="Runs in each data set.")] = 100,
+    datasets: Annotated[int, typer.Option(help="Number of data sets.")] = 1000,
+    seed: Seed = 0,
+    out: Annotated[Path, typer.Option(help="The netCDF file of ranks to write.")] = Path("calibration.nc"),
+    figure: Annotated[Path | None, typer.Option(help="Also draw the ranks here (.png, .pdf, .svg).")] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Simulate, infer, and check that posteriors hold the truth as often as they claim.
+
+    Example: coulombfit calibrate one-species --likelihood density --datasets 200 --figure ranks.png
+    """
+    with refusing():
+        require_all_writable(out, figure)
+        result = cf.calibrate(
+            model, likelihood, runs=runs, datasets=datasets, seed=seed, progress=False if quiet else None
+        )
+        write_netcdf(result.tree, out)
+        if figure is not None:
+            with replacing(figure) as temporary:
+                plots.calibration(result).savefig(temporary, format=figure.suffix[1:] or "png", dpi=150)
+    answer = {"verdict": result.verdict, "calibrated": result.passed, "table": result.table, "file": out}
+    finish({}, answer, f"{result.summary()}\nsaved {out}", as_json, quiet)
+    if not result.passed:
+        typer.echo(f"error: {result.verdict}", err=True)
+        raise typer.Exit(NOT_CALIBRATED)
 
 
 @simulate.command("teacher-student")

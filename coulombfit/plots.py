@@ -10,20 +10,23 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 import xarray as xr
+from arviz_stats.ecdf_utils import ecdf_pit
 from jaxtyping import Array, Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from coulombfit.models import Parameters
+from coulombfit.checks.calibration import Calibration
+from coulombfit.models import REDUNDANT, PairModel, Parameters
 from coulombfit.precision import double_precision
 from coulombfit.result import INTERVAL, Fit
 
-__all__ = ["density", "laws", "ranks", "spacing"]
+__all__ = ["calibration", "density", "laws", "ranks", "spacing"]
 
 # One colour (Okabe and Ito's, safe for the colour-blind) and one line style a model, everywhere.
 # Broken lines lie above full ones, so that curves that coincide are all seen.
 STYLES = {
-    "two-species": {"color": "#009E73", "linestyle": "-"},
+    "anisotropic": {"color": "#CC79A7", "linestyle": "-"},
+    "two-species": {"color": "#009E73", "linestyle": "-."},
     "one-species": {"color": "#0072B2", "linestyle": "--"},
     "gaussian": {"color": "#D55E00", "linestyle": ":"},
 }
@@ -31,6 +34,8 @@ BAND_DRAWS = 200
 RANK_DRAWS = 250
 RANK_COLUMNS = 3
 GRID = 400
+ENVELOPE = 0.99
+ENVELOPE_SIMULATIONS = 2000
 
 
 def density(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
@@ -44,7 +49,9 @@ def density(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
     levels = next(iter(fits.values())).observations.ravel()
     _histogram(ax, levels, "levels")
     margin = 0.1 * np.ptp(levels)
-    _bands(ax, fits, np.linspace(levels.min() - margin, levels.max() + margin, GRID), lambda fit: fit.model.density)
+    _bands(
+        ax, fits, np.linspace(levels.min() - margin, levels.max() + margin, GRID), lambda fit: _pair_model(fit).density
+    )
     ax.set(xlabel="eigenvalue $x$", ylabel=r"spectral density $\rho(x)$")
     return ax
 
@@ -62,7 +69,7 @@ def spacing(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
     _histogram(ax, spacings, "spacings")
     # a law of spacings lives on S > 0
     grid = np.linspace(0.0, 1.1 * spacings.max(), GRID + 1)[1:]
-    _bands(ax, fits, grid, lambda fit: fit.model.spacing)
+    _bands(ax, fits, grid, lambda fit: _pair_model(fit).spacing)
     ax.set(xlabel="spacing $S = x_1 - x_2$", ylabel="$P(S)$", xlim=(0, None))
     return ax
 
@@ -78,7 +85,7 @@ def laws(fits: Mapping[str, Fit]) -> Figure:
 
 def ranks(fit: Fit) -> Figure:
     """ArviZ's rank plot of the parameters, a panel each: chains that agree wander about zero together."""
-    posterior = fit.tree["posterior"].to_dataset().drop_vars("mean_spacing", errors="ignore")
+    posterior = fit.tree["posterior"].to_dataset().drop_vars(REDUNDANT, errors="ignore")
     # the envelope is simulated, at a cost that grows with the draws; a few hundred a chain show any disagreement
     thinned = posterior.thin(draw=max(1, posterior.sizes["draw"] // RANK_DRAWS))
     rows = -(-len(thinned) // RANK_COLUMNS)
@@ -93,12 +100,43 @@ def ranks(fit: Fit) -> Figure:
     return figure
 
 
+def calibration(result: Calibration) -> Figure:
+    """Ranks of the truth as the difference of their distribution from uniform, a panel a parameter.
+
+    The grey band holds the whole of a uniform curve with probability 99 %: a curve that leaves it anywhere is alarming.
+    Above zero on the left and below on the right, posteriors are too narrow; the other way round, too wide; on one side
+    of zero throughout, they are shifted.
+    """
+    rows = -(-len(result.uniform) // RANK_COLUMNS)
+    columns = min(len(result.uniform), RANK_COLUMNS)
+    figure = Figure(figsize=(0.4 + 2.9 * columns, 0.3 + 2.4 * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for ax, (name, values) in zip(axes, result.uniform.items(), strict=False):
+        at, below, lower, upper = ecdf_pit(values.to_numpy(), ENVELOPE, ENVELOPE_SIMULATIONS)
+        ax.fill_between(at, lower - at, upper - at, color="0.85", linewidth=0)
+        ax.axhline(0.0, color="0.6", linewidth=0.8)
+        ax.plot(at, below - at, color="#0072B2")
+        ax.set_title(f"{name}: p = {result.table.loc[name, 'p_value']:.2g}", fontsize="medium")
+    for ax in axes[len(result.uniform) :]:
+        ax.set_axis_off()
+    figure.supxlabel("rank of the truth among posterior draws, as a fraction", fontsize="medium")
+    figure.supylabel("ECDF − uniform", fontsize="medium")
+    figure.suptitle(f"{result.name}, {result.ranks.sizes['dataset']} data sets")
+    return figure
+
+
 def _require(fits: Mapping[str, Fit], *, pairs: bool) -> None:
     """Refuse fits that cannot share a histogram."""
     if len({fit.record["data"]["fingerprint"] for fit in fits.values()}) != 1:
         raise ValueError("fits: expected one or more fits of the same data")
-    if pairs and any(fit.likelihood != "pair" for fit in fits.values()):
+    if pairs and any(fit.likelihood == "spacing" for fit in fits.values()):
         raise ValueError("fits: expected fits of pairs, got spacings, which have no one-level density")
+
+
+def _pair_model(fit: Fit) -> PairModel:
+    if not isinstance(fit.model, PairModel):
+        raise ValueError(f"fits: expected fits of pairs, got {fit.model.name}")
+    return fit.model
 
 
 def _axes(ax: Axes | None) -> Axes:

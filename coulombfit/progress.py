@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from rich.console import Console
+from rich.progress import track
 
-__all__ = ["working"]
+__all__ = ["tracked", "working"]
+
+Item = TypeVar("Item")
 
 
 @contextmanager
@@ -19,3 +23,9 @@ def working(what: str, *, show: bool | None = None) -> Iterator[None]:
             yield
     else:
         yield
+
+
+def tracked(items: Iterable[Item], what: str, *, show: bool | None = None) -> Iterable[Item]:
+    """Show a bar with ``what`` on stderr while iterating; by default only where stderr is a terminal."""
+    console = Console(stderr=True)
+    return track(items, what, console=console, disable=not (console.is_terminal if show is None else show))

@@ -72,11 +72,13 @@ class Fit:
     @property
     def model(self) -> Model:
         """The model fitted."""
-        return MODELS[self.record["model"]]
+        model = MODELS[self.record["model"]]
+        structure = self.record.get("structure")
+        return type(model)(**structure) if structure else model
 
     @property
     def likelihood(self) -> str:
-        """What one observation is: "pair" or "spacing"."""
+        """What one observation is: "pair", "density", "density-raw" or "spacing"."""
         return self.record["likelihood"]
 
     @property
@@ -87,7 +89,7 @@ class Fit:
     @property
     def unit(self) -> Standardisation:
         """Location and scale by which the data were standardised; the units of the priors."""
-        return Standardisation(**self.record["standardisation"])
+        return Standardisation.from_json(self.record["standardisation"])
 
     @cached_property
     def diagnosis(self) -> Diagnosis:
@@ -124,7 +126,8 @@ class Fit:
         """What was fitted, the parameters with intervals, the priors and the gate, as text."""
         data = self.record["data"]
         setting = [f"{name} {data[name]:g}" for name in ("learning_rate", "batch_size") if data[name] is not None]
-        described = ", ".join([data["name"] or "unnamed", f"{data['runs']} runs", *setting])
+        size = f"{data['runs']} {'levels, pairing unknown' if data.get('pooled') else 'runs'}"
+        described = ", ".join([data["name"] or "unnamed", size, *setting])
         header = [
             f"{self.model.name}: {self.model.description}",
             f"data: {described}",

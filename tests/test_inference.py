@@ -184,7 +184,7 @@ def test_same_seed_same_draws_and_no_other(few: np.ndarray) -> None:
 def test_chains_in_turn_give_the_same_posterior_and_compile_once(few: np.ndarray) -> None:
     sampling = cf.Sampling(warmup=300, draws=500)
     first = cf.fit(few, "one-species", sampling=sampling)
-    compiled = _sampler("one-species", "pair", sampling, False)
+    compiled = _sampler(cf.MODELS["one-species"], "pair", sampling, False)
     assert compiled._cache_size() == 1
     cf.fit(few + 0.1, "one-species", sampling=sampling)
     assert compiled._cache_size() == 1
@@ -282,9 +282,15 @@ def test_summary_has_parameters_priors_and_gate(few: np.ndarray) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"model": "three-species"}, "model: expected one of 'gaussian', 'one-species', 'two-species', got 'three"),
-        ({"likelihood": "levels"}, "likelihood: expected one of 'pair', 'spacing', got 'levels'"),
-        ({"model": "two-species", "likelihood": "spacing"}, "model 'two-species' takes 'pair', got 'spacing'"),
+        (
+            {"model": "three-species"},
+            "model: expected one of 'gaussian', 'one-species', 'two-species', 'anisotropic', got 'three",
+        ),
+        ({"likelihood": "level"}, "likelihood: expected one of 'pair', 'density', .*, got 'level'"),
+        (
+            {"model": "two-species", "likelihood": "spacing"},
+            "model 'two-species' takes 'pair', 'density', 'density-raw', got 'spacing'",
+        ),
         ({"sampler": "emcee"}, "sampler: expected one of 'nuts', got 'emcee'"),
         ({"seed": -1}, "seed: expected a whole number from 0 to .*, got -1"),
         ({"seed": 2**70}, "seed: expected a whole number from 0 to .*, got 118"),

@@ -105,6 +105,10 @@ def compare(fits: Mapping[str, Fit]) -> Comparison:
                 f"fits: {first_name!r} describes a run by its {first.likelihood}, {name!r} by its {other.likelihood}; "
                 "densities of different observations cannot be compared"
             )
+        if other.record["data"].get("pooled"):
+            raise ValueError(
+                f"fits: {name!r} was fitted to levels whose pairing is not known; comparison needs the runs"
+            )
         if other.record["data"]["fingerprint"] != first.record["data"]["fingerprint"]:
             raise ValueError(f"fits: {first_name!r} and {name!r} were fitted to different data")
 

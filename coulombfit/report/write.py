@@ -80,7 +80,7 @@ SYMBOLS = {
 def _law_pictures(group: Mapping[str, Fit]) -> list[Picture]:
     likelihood = next(iter(group.values())).likelihood
     pictures = []
-    if likelihood == "pair":
+    if likelihood != "spacing":
         pictures.append(
             _picture(
                 _figure(plots.density(group)),

@@ -1,0 +1,178 @@
+"""Simulation-based calibration: whether posteriors mean what they say.
+
+Parameters drawn from the prior, data from the law at these parameters, and a posterior from the data: over repetitions
+the rank of the truth among posterior draws is uniform, and a 90 % interval holds the truth in 90 % of them, if law,
+sampler and parametrisation are right (Talts et al., arXiv:1804.06788). The prior is that of the model in units in which
+location is 0 and scale 1; the data are not standardised again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import xarray as xr
+from jaxtyping import Array, Int
+from scipy import stats
+
+from coulombfit.composite import corrected
+from coulombfit.models import REDUNDANT, Model, PairModel, Parameters, find_model
+from coulombfit.precision import double_precision
+from coulombfit.progress import tracked
+from coulombfit.result import Text
+from coulombfit.sampler import Sampling, markov_chain
+
+__all__ = ["Calibration", "calibrate"]
+
+
+KEPT = 100
+"""Posterior draws of a data set among which the truth is ranked, thinned so that they are nearly independent."""
+
+CANDIDATES = 64
+FALSE_ALARM = 1e-3
+SETTINGS = Sampling(chains=1, warmup=500, draws=1000, target_accept=0.9)
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """Ranks of the truth over repeated inferences.
+
+    ``ranks`` has a variable a parameter, dim (dataset,): how many of the ``KEPT`` posterior draws lie below the truth.
+    ``uniform`` are the same as numbers between 0 and 1, randomised within the width of a rank, so that they are uniform
+    and not just nearly so. ``table`` has a row a parameter: ``p_value`` of the hypothesis that they are uniform
+    (Kolmogorov–Smirnov), and the share of data sets whose 50 % and 90 % intervals hold the truth.
+    """
+
+    name: str
+    ranks: xr.Dataset
+    uniform: xr.Dataset
+    table: pd.DataFrame
+    divergent: float
+
+    @property
+    def passed(self) -> bool:
+        """No p-value below 1e-3 over the number of parameters."""
+        return bool(self.table["p_value"].min() * len(self.table) > FALSE_ALARM)
+
+    @property
+    def verdict(self) -> str:
+        """One sentence."""
+        low, high = self.table["coverage_90"].min(), self.table["coverage_90"].max()
+        covers = f"90 % intervals cover {low:.1%} to {high:.1%} of {self.ranks.sizes['dataset']} data sets"
+        least = f"least p {self.table['p_value'].min():.2g}"
+        if self.passed:
+            return f"{self.name} is calibrated: the ranks are uniform ({least}), {covers}."
+        failed = ", ".join(self.table.index[self.table["p_value"] * len(self.table) <= FALSE_ALARM])
+        return f"{self.name} is NOT CALIBRATED in {failed} ({least}); {covers}."
+
+    @property
+    def tree(self) -> xr.DataTree:
+        """Ranks, the same between 0 and 1 in the group where ArviZ looks for them, and the table."""
+        table = xr.Dataset.from_dataframe(self.table.rename_axis("parameter"))
+        groups = {"ranks": self.ranks, "prior_sbc": self.uniform.rename(dataset="sample"), "table": table}
+        return xr.DataTree.from_dict(groups)
+
+    def summary(self) -> Text:
+        """Table and verdict as text."""
+        lines = [self.table.to_string(float_format="{:.3f}".format), self.verdict]
+        if self.divergent:
+            lines.append(f"{self.divergent:.2%} of all draws diverged.")
+        return Text("\n".join(lines))
+
+
+def calibrate(
+    model: str | Model = "one-species",
+    likelihood: str | None = None,
+    *,
+    runs: int = 100,
+    datasets: int = 1000,
+    seed: int = 0,
+    sampling: Sampling = SETTINGS,
+    batch: int = 50,
+    progress: bool | None = None,
+) -> Calibration:
+    """Simulation-based calibration of a model with a likelihood, in float64.
+
+    :param model: name of a model, or one of your own.
+    :param runs: runs in each data set.
+    :param datasets: repetitions.
+    :param seed: same seed, same ranks.
+    :param sampling: settings of the single chain a data set gets; a tenth of its draws is ranked.
+    :param batch: data sets inferred side by side; all batches share one compilation.
+    :param progress: show progress on stderr; by default where it is a terminal.
+    :raises ValueError: for an unknown name, or numbers that make no sense.
+    """
+    if isinstance(model, Model):
+        chosen, likelihood = model, likelihood or model.likelihoods[0]
+    else:
+        chosen, likelihood = find_model(model, likelihood)
+    for name, value, least in (("runs", runs, 2), ("datasets", datasets, 20), ("batch", batch, 1)):
+        if isinstance(value, bool) or value < least:
+            raise ValueError(f"{name}: expected a whole number of at least {least}, got {value!r}")
+    if sampling.draws % KEPT:
+        raise ValueError(f"sampling: expected draws to be a multiple of {KEPT}, got {sampling.draws}")
+    what = f"calibrating {chosen.name} ({likelihood}) on {datasets} data sets"
+    batches = -(-datasets // batch)
+    with double_precision():
+        keys = jax.random.split(jax.random.key(seed), (batches, batch))
+        several = jax.jit(jax.vmap(partial(_repetition, chosen, likelihood, runs, sampling)))
+        parts = [jax.tree.map(np.asarray, several(some)) for some in tracked(keys, what, show=progress)]
+    results = jax.tree.map(lambda *values: np.concatenate(values)[:datasets], *parts)
+    return _judged(f"{chosen.name} ({likelihood})", results, seed)
+
+
+def _repetition(
+    model: Model, likelihood: str, runs: int, sampling: Sampling, key: Array
+) -> tuple[dict[str, Int[Array, "..."]], dict[str, Array], Array]:
+    """Ranks, interval hits and divergences of one data set."""
+    key_prior, key_data, key_chain, key_correction = jax.random.split(key, 4)
+    unit = model.reference
+    sites = _from_prior(model, likelihood, key_prior)
+    truth = model.parameters(sites, unit)
+    observations = model.simulate(likelihood, truth).sample(key_data, (runs,))
+    draws, stats_of_chain = markov_chain(model, likelihood, sampling)(key_chain, observations, unit)
+    if likelihood == "density" and isinstance(model, PairModel):
+        draws = corrected(model, draws, observations, key_correction, pooled=False)
+    posterior = model.parameters(draws, unit)
+    ranks, hits = {}, {}
+    for name in posterior.keys() - {REDUNDANT}:
+        thinned = posterior[name][sampling.draws // KEPT - 1 :: sampling.draws // KEPT]
+        ranks[name] = jnp.sum(thinned < truth[name], axis=0)
+        edges = jnp.quantile(posterior[name], jnp.array([0.05, 0.25, 0.75, 0.95]), axis=0)
+        hits[name] = jnp.stack(
+            [(edges[i] <= truth[name]) & (truth[name] <= edges[-1 - i]) for i in (1, 0)],
+        )
+    return ranks, hits, jnp.mean(stats_of_chain["diverging"])
+
+
+def _from_prior(model: Model, likelihood: str, key: Array) -> Parameters:
+    """Sites drawn from the prior where the law exists: the first of many candidates for which it does."""
+    priors = model.sites(likelihood)
+    keys = jax.random.split(key, len(priors))
+    sites = {name: prior.sample(k, (CANDIDATES,)) for k, (name, prior) in zip(keys, priors.items(), strict=True)}
+    first = jnp.argmax(jax.vmap(lambda one: model.exists(model.parameters(one, model.reference)))(sites))
+    return {name: values[first] for name, values in sites.items()}
+
+
+def _judged(name: str, results: tuple, seed: int) -> Calibration:
+    ranks, hits, divergent = results
+    jitter = np.random.default_rng(seed)
+    whole, uniform, rows = {}, {}, {}
+    for parameter, values in ranks.items():
+        several = values.ndim > 1
+        for k, one in enumerate(values.T if several else [values]):
+            label = f"{parameter}[{k}]" if several else parameter
+            covered = hits[parameter][:, :, k] if several else hits[parameter]
+            whole[label] = ("dataset", one)
+            uniform[label] = ("dataset", (one + jitter.random(one.size)) / (KEPT + 1))
+            rows[label] = {
+                "p_value": stats.kstest(uniform[label][1], "uniform").pvalue,
+                "coverage_50": covered[:, 0].mean(),
+                "coverage_90": covered[:, 1].mean(),
+            }
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    return Calibration(name, xr.Dataset(whole), xr.Dataset(uniform), table, float(divergent.mean()))

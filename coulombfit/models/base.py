@@ -1,0 +1,145 @@
+"""What a model is: a prior over the parameters of a law, as a NumPyro program over an ensemble of runs.
+
+Sites are standardised, so that one set of weak priors serves all data; parameters are reported in the units of x. The
+unit of observation is the run.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+from jaxtyping import Array, Float
+
+from coulombfit.models.standardisation import Standardisation
+from coulombfit.spectra import Spectra
+
+__all__ = ["CENTRE_SD", "LOG_WIDTH_SD", "OBSERVED", "REDUNDANT", "Model", "Parameters"]
+
+OBSERVED = {
+    "pair": "eigenvalues",
+    "density": "eigenvalues",
+    "density-raw": "eigenvalues",
+    "spacing": "spacing",
+    "levels": "eigenvalues",
+}
+"""The observed site of each likelihood."""
+
+# Scales of the priors in units of the data: weak beside what a handful of runs says.
+CENTRE_SD = 2.0
+LOG_WIDTH_SD = 1.0
+
+REDUNDANT = "mean_spacing"
+"""A parameter that is a multiple of another, reported for convenience."""
+
+Parameters = dict[str, Array]
+
+
+class Model(ABC):
+    """One hypothesis about the levels of a run. Equal models are interchangeable: they hash alike and hold no data.
+
+    Laws take the parameters by their reported names, in any units, as arrays of any common shape.
+    """
+
+    name: ClassVar[str]
+    description: ClassVar[str]
+    likelihoods: ClassVar[tuple[str, ...]]
+    """What a run may be observed by; the first is the default."""
+
+    @abstractmethod
+    def sites(self, likelihood: str) -> dict[str, dist.Distribution]:
+        """Priors of the standardised sites."""
+
+    @abstractmethod
+    def parameters(self, sites: Parameters, unit: Standardisation) -> Parameters:
+        """The reported parameters in units of the data, from standardised sites of any common shape."""
+
+    @abstractmethod
+    def law(self, likelihood: str, parameters: Parameters) -> dist.Distribution:
+        """The law of what is observed of a run."""
+
+    @abstractmethod
+    def observe(self, spectra: Spectra, likelihood: str) -> Float[np.ndarray, "run ..."]:
+        """What ``likelihood`` looks at, one entry a run.
+
+        :raises DataError: for spectra that no law of this model can describe.
+        """
+
+    @abstractmethod
+    def unit(self, observations: Float[np.ndarray, "run ..."], likelihood: str) -> Standardisation:
+        """The units of the priors for these observations."""
+
+    @property
+    def reference(self) -> Standardisation:
+        """Units in which the model can be tried without data."""
+        return Standardisation()
+
+    def exists(self, parameters: Parameters) -> Array:
+        """Whether the law is defined at these parameters; priors reach no further."""
+        return jnp.array(True)
+
+    def simulate(self, likelihood: str, parameters: Parameters) -> dist.Distribution:
+        """The law of new observations: that of the likelihood, unless the likelihood is a composite."""
+        return self.law(likelihood, parameters)
+
+    def fitted_to(self, spectra: Spectra) -> Model:
+        """The same model with the structure that the spectra show, where it has any."""
+        return self
+
+    @property
+    def structure(self) -> dict[str, Any]:
+        """What :meth:`fitted_to` found, as JSON values: ``type(model)(**structure)`` is this model."""
+        return {}
+
+    def priors(self, unit: Standardisation, likelihood: str) -> dict[str, str]:
+        """The priors in units of the data, in words."""
+        return {_reported(name): _in_words(prior, unit) for name, prior in self.sites(likelihood).items()}
+
+    def free_parameters(self, likelihood: str) -> int:
+        """How many parameters the data determine."""
+        return sum(int(np.prod(prior.event_shape)) for prior in self.sites(likelihood).values())
+
+    def program(self, likelihood: str) -> Callable[..., None]:
+        """NumPyro program ``f(observations, unit)``: a plate over the runs."""
+
+        def program(observations: Array, unit: Standardisation) -> None:
+            sites = {name: numpyro.sample(name, prior) for name, prior in self.sites(likelihood).items()}
+            law, seen = self.standardised(likelihood, sites, observations, unit)
+            with numpyro.plate("run", len(observations)):
+                numpyro.sample(OBSERVED[likelihood], law, obs=seen)
+
+        return program
+
+    def standardised(
+        self, likelihood: str, sites: Parameters, observations: Array, unit: Standardisation
+    ) -> tuple[dist.Distribution, Array]:
+        """Law and observations in the frame in which they are sampled: standardised ones."""
+        return self.law(likelihood, self.parameters(sites, Standardisation())), unit.apply(observations)
+
+
+def _reported(site: str) -> str:
+    """The parameter that a site stands for: r = |q|."""
+    return "r" if site == "q" else site
+
+
+def _in_words(prior: dist.Distribution, unit: Standardisation) -> str:
+    match prior:
+        case dist.LogNormal():
+            return f"LogNormal(median {_shown(unit.scale * np.exp(prior.loc))}, sd of its logarithm {prior.scale:g})"
+        case dist.Normal():
+            mean, sd = unit.location + unit.scale * prior.loc, unit.scale * prior.scale
+            return f"Normal(mean {_shown(mean, 6)}, sd {_shown(sd)})"
+        case dist.Uniform():
+            # of r = |q|, q being uniform about zero
+            return f"Uniform(0, {prior.high:g})"
+    raise NotImplementedError(f"no words for a prior {prior}")
+
+
+def _shown(values: float | np.ndarray, digits: int = 3) -> str:
+    shown = [f"{value:.{digits}g}" for value in np.ravel(values)]
+    return shown[0] if np.ndim(values) == 0 else f"[{', '.join(shown)}]"
