@@ -26,7 +26,7 @@ import coulombfit as cf
 import simulators
 from coulombfit import plots
 from coulombfit.files import replacing, require_writable, write_netcdf
-from coulombfit.models import find_model
+from coulombfit.models import PairModel, find_model
 from coulombfit.progress import working
 
 __all__ = ["app"]
@@ -35,6 +35,7 @@ NOT_CONVERGED = 3
 DATA_REFUSED = 4
 NOT_CALIBRATED = 5
 ALL_MODELS = list(cf.MODELS)
+PAIR_MODELS = [name for name, model in cf.MODELS.items() if isinstance(model, PairModel)]
 CHAINS = cf.Sampling().chains
 
 app = typer.Typer(
@@ -54,8 +55,14 @@ LearningRateKey = Annotated[str | None, typer.Option(help="Name of the learning 
 BatchSize = Annotated[float | None, typer.Option(help="Batch size |B|.")]
 BatchSizeKey = Annotated[str | None, typer.Option(help="Name of the batch size in FILE.")]
 Targets = Annotated[str | None, typer.Option(help="Target eigenvalues, comma-separated, or the name of an array.")]
-Pair = Annotated[int, typer.Option(help="Which degenerate pair of levels, 0 being the top one.")]
-Likelihood = Annotated[str, typer.Option(help="What is observed of a run: pair, density, density-raw or spacing.")]
+Pair = Annotated[
+    int | None,
+    typer.Option(help="Which degenerate pair of levels, 0 being the top one; a gas takes all levels instead."),
+]
+Likelihood = Annotated[
+    str | None,
+    typer.Option(help="pair, density, density-raw, spacing or, of a gas, levels; the model's default if not given."),
+]
 Seed = Annotated[int, typer.Option(help="Random seed.")]
 Report = Annotated[Path | None, typer.Option(help="Also write a posterior report (HTML) here.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -123,7 +130,8 @@ def to_json(result: object) -> str:
     return json.dumps(result, default=plain, indent=2, allow_nan=False)
 
 
-def read_pair(
+def read_levels(
+    model: str,
     path: Path,
     weights: str | None,
     eigenvalues: str | None,
@@ -131,9 +139,9 @@ def read_pair(
     learning_rate: float | str | None,
     batch_size: float | str | None,
     targets: str | None,
-    pair: int,
+    pair: int | None,
 ) -> cf.Spectra:
-    """The pair that the reading options describe."""
+    """The pair that the reading options describe, or all levels where the model is one of all levels."""
     try:
         known: str | list[float] | None = None if targets is None else [float(value) for value in targets.split(",")]
     except ValueError:
@@ -147,7 +155,7 @@ def read_pair(
         batch_size=batch_size,
         targets=known,
     )
-    return spectra.pair(pair)
+    return spectra if pair is None and not isinstance(cf.MODELS[model], PairModel) else spectra.pair(pair or 0)
 
 
 def finish(fits: Mapping[str, cf.Fit], result: object, text: str, as_json: bool, quiet: bool) -> None:
@@ -179,7 +187,7 @@ def fit_result(fit: cf.Fit, path: Path) -> dict[str, Any]:
 
 
 def fit_and_compare(
-    spectra: cf.Spectra, models: list[str], likelihood: str, seed: int, out: Path, quiet: bool
+    spectra: cf.Spectra, models: list[str], likelihood: str | None, seed: int, out: Path, quiet: bool
 ) -> tuple[dict[str, cf.Fit], dict[str, Path], cf.Comparison]:
     """Fit every model, save each, compare."""
     progress = False if quiet else None
@@ -195,7 +203,7 @@ def fit_and_compare(
 def fit(
     file: File,
     model: Annotated[str, typer.Option(help=f"One of {', '.join(ALL_MODELS)}.")] = "one-species",
-    likelihood: Likelihood = "pair",
+    likelihood: Likelihood = None,
     weights: Weights = None,
     eigenvalues: Eigenvalues = None,
     snapshot: Snapshot = None,
@@ -213,7 +221,7 @@ def fit(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Infer centre and width(s) of a degenerate pair of levels.
+    """Infer centre and width(s) of a degenerate pair of levels, or of all levels.
 
     Example: coulombfit fit runs.npz --weights W --learning-rate-key lr --batch-size-key batch_size
     """
@@ -221,7 +229,7 @@ def fit(
         rate = setting(learning_rate, learning_rate_key, "learning_rate")
         size = setting(batch_size, batch_size_key, "batch_size")
         find_model(model, likelihood)
-        spectra = read_pair(file, weights, eigenvalues, snapshot, rate, size, targets, pair)
+        spectra = read_levels(model, file, weights, eigenvalues, snapshot, rate, size, targets, pair)
         path = out or Path(file_name(spectra, model))
         require_all_writable(path, report)
         result = cf.fit(spectra, model, likelihood, seed=seed, progress=False if quiet else None)
@@ -238,7 +246,7 @@ def compare(
         list[str] | None,
         typer.Option(help="Models to compare; repeat the option. All of them if not given."),
     ] = None,
-    likelihood: Likelihood = "pair",
+    likelihood: Likelihood = None,
     weights: Weights = None,
     eigenvalues: Eigenvalues = None,
     snapshot: Snapshot = None,
@@ -261,12 +269,12 @@ def compare(
     with refusing():
         rate = setting(learning_rate, learning_rate_key, "learning_rate")
         size = setting(batch_size, batch_size_key, "batch_size")
-        models = model or [name for name, one in cf.MODELS.items() if likelihood in one.likelihoods]
+        models = model or [name for name, one in cf.MODELS.items() if (likelihood or "pair") in one.likelihoods]
         for name in models:
             find_model(name, likelihood)
         if len(set(models)) != len(models) or len(models) < 2:
             raise ValueError(f"model: expected two or more different models, got {', '.join(models) or 'none'}")
-        spectra = read_pair(file, weights, eigenvalues, snapshot, rate, size, targets, pair)
+        spectra = read_levels(models[0], file, weights, eigenvalues, snapshot, rate, size, targets, pair)
         require_all_writable(*(out / file_name(spectra, name) for name in models), report)
         fits, paths, comparison = fit_and_compare(spectra, models, likelihood, seed, out, quiet)
         if report is not None:
@@ -305,7 +313,7 @@ def report(
 @app.command()
 def calibrate(
     model: Annotated[str, typer.Argument(help=f"One of {', '.join(ALL_MODELS)}.")] = "one-species",
-    likelihood: Annotated[str | None, typer.Option(help="As for fit; the model's default if not given.")] = None,
+    likelihood: Likelihood = None,
     runs: Annotated[int, typer.Option(help="Runs in each data set.")] = 100,
     datasets: Annotated[int, typer.Option(help="Number of data sets.")] = 1000,
     seed: Seed = 0,
@@ -402,7 +410,7 @@ def demo(
         provenance = {"simulator": "two-species ensemble (Eq. 29)", **truth, "seed": seed}
         spectra = cf.Spectra(eigenvalues, name="two-species-ensemble", provenance=provenance)
         spectra.save(out / "spectra.nc")
-        fits, paths, comparison = fit_and_compare(spectra, ALL_MODELS, "pair", seed, out, quiet)
+        fits, paths, comparison = fit_and_compare(spectra, PAIR_MODELS, "pair", seed, out, quiet)
         with replacing(out / "laws.png") as temporary:
             plots.laws(fits).savefig(temporary, format="png", dpi=150)
         cf.write_report(out / "report.html", fits=fits, comparison=comparison, title="coulombfit demo")

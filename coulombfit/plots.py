@@ -20,7 +20,7 @@ from coulombfit.models import REDUNDANT, PairModel, Parameters
 from coulombfit.precision import double_precision
 from coulombfit.result import INTERVAL, Fit
 
-__all__ = ["calibration", "density", "laws", "ranks", "spacing"]
+__all__ = ["calibration", "density", "laws", "levels", "ranks", "spacing"]
 
 # One colour (Okabe and Ito's, safe for the colour-blind) and one line style a model, everywhere.
 # Broken lines lie above full ones, so that curves that coincide are all seen.
@@ -34,6 +34,8 @@ BAND_DRAWS = 200
 RANK_DRAWS = 250
 RANK_COLUMNS = 3
 GRID = 400
+LEVEL_BINS = 150
+GAS_COLOURS = ("#0072B2", "#D55E00")
 ENVELOPE = 0.99
 ENVELOPE_SIMULATIONS = 2000
 
@@ -100,6 +102,30 @@ def ranks(fit: Fit) -> Figure:
     return figure
 
 
+def levels(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
+    """Histogram of all levels of a gas, new levels under each model (lines), and the bare centres (ticks on top).
+
+    :param fits: fits of the same data with likelihood "levels", by the name to show.
+    :raises ValueError: for other fits.
+    """
+    _require(fits)
+    if any(fit.likelihood != "levels" for fit in fits.values()):
+        raise ValueError("fits: expected fits of all levels of a gas")
+    ax = _axes(ax)
+    observed = next(iter(fits.values())).observations
+    _, edges, _ = ax.hist(
+        observed.ravel(), LEVEL_BINS, density=True, label="levels", color="0.85", edgecolor="0.6", linewidth=0.5
+    )
+    for (name, fit), colour in zip(fits.items(), GAS_COLOURS, strict=False):
+        predicted = fit.tree["posterior_predictive"]["eigenvalues"].to_numpy()
+        ax.hist(predicted.ravel(), list(edges), density=True, label=name, histtype="step", color=colour)
+        for centre in fit.tree["posterior"]["centre"].mean(("chain", "draw")).to_numpy():
+            ax.plot([centre, centre], [0.97, 1.0], transform=ax.get_xaxis_transform(), color=colour)
+    ax.set(xlabel="eigenvalue $x$", ylabel=r"spectral density $\rho(x)$")
+    ax.legend(frameon=False)
+    return ax
+
+
 def calibration(result: Calibration) -> Figure:
     """Ranks of the truth as the difference of their distribution from uniform, a panel a parameter.
 
@@ -125,7 +151,7 @@ def calibration(result: Calibration) -> Figure:
     return figure
 
 
-def _require(fits: Mapping[str, Fit], *, pairs: bool) -> None:
+def _require(fits: Mapping[str, Fit], *, pairs: bool = False) -> None:
     """Refuse fits that cannot share a histogram."""
     if len({fit.record["data"]["fingerprint"] for fit in fits.values()}) != 1:
         raise ValueError("fits: expected one or more fits of the same data")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from jaxtyping import Array
-from numpyro.infer import MCMC, NUTS
+from numpyro.infer import MCMC, NUTS, init_to_uniform
 
 from coulombfit.models import Model, Parameters, Standardisation
 
@@ -58,6 +58,7 @@ def markov_chain(model: Model, likelihood: str, sampling: Sampling) -> Chain:
     def chain(key: Array, observations: Array, unit: Standardisation) -> tuple[Parameters, Parameters]:
         kernel = NUTS(
             model.program(likelihood),
+            init_strategy=init_to_uniform(radius=model.start_radius),
             dense_mass=True,
             target_accept_prob=sampling.target_accept,
             max_tree_depth=sampling.max_treedepth,

@@ -102,6 +102,16 @@ class Spectra:
         return self.eigenvalues.shape[1]
 
     @property
+    def clusters(self) -> list[list[int]]:
+        """Levels that belong together, from the top: by targets where they are known, else by their distributions.
+
+        The rules are in :mod:`coulombfit.degeneracy`.
+        """
+        if self.targets is not None:
+            return group_by_targets(self.eigenvalues, self.targets)
+        return group_by_gaps(self.eigenvalues)
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256 of the eigenvalues: equal for the same data and only for them."""
         return hashlib.sha256(repr(self.eigenvalues.shape).encode() + self.eigenvalues.tobytes()).hexdigest()
@@ -109,21 +119,17 @@ class Spectra:
     def pair(self, k: int = 0) -> Spectra:
         """The k-th (near-)degenerate pair of levels, counted from the top, as spectra of two levels.
 
-        Levels belong together where their targets do, if targets are known, else where their distributions over the
-        runs overlap; the rules are in :mod:`coulombfit.degeneracy`.
+        Pairs are the :attr:`clusters` of two levels.
 
         :param k: which pair, from 0.
         :raises DataError: where there is no such pair; the message shows the groups of levels found.
         """
         if self.levels < 2:
             raise DataError(f"eigenvalues: a pair needs at least 2 levels, got {self.levels}")
-        if self.targets is not None:
-            groups = group_by_targets(self.eigenvalues, self.targets)
-        else:
-            groups = group_by_gaps(self.eigenvalues)
-        pairs = [group for group in groups if len(group) == 2]
+        clusters = self.clusters
+        pairs = [cluster for cluster in clusters if len(cluster) == 2]
         if not 0 <= k < len(pairs):
-            refuse_pair(k, self.eigenvalues, groups, by_targets=self.targets is not None)
+            refuse_pair(k, self.eigenvalues, clusters, by_targets=self.targets is not None)
         if self.levels == 2:
             return self
         chosen = pairs[k]

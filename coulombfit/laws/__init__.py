@@ -2,12 +2,14 @@
 
 from coulombfit.laws.anisotropic import AnisotropicDensity, AnisotropicPair
 from coulombfit.laws.density import OneSpeciesDensity, TwoSpeciesDensity
+from coulombfit.laws.gas import CoulombGas
 from coulombfit.laws.pair import GaussianPair, OneSpeciesPair, TwoSpeciesPair, descending_pair
 from coulombfit.laws.spacing import WignerSurmise
 
 __all__ = [
     "AnisotropicDensity",
     "AnisotropicPair",
+    "CoulombGas",
     "GaussianPair",
     "OneSpeciesDensity",
     "OneSpeciesPair",

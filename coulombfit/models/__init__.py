@@ -1,12 +1,25 @@
 """Models by name."""
 
 from coulombfit.models.base import OBSERVED, REDUNDANT, Model, Parameters
+from coulombfit.models.gas import FreeGas, Gas
 from coulombfit.models.pairs import Anisotropic, Gaussian, OneSpecies, PairModel, TwoSpecies
 from coulombfit.models.standardisation import Standardisation
 
-__all__ = ["MODELS", "OBSERVED", "REDUNDANT", "Model", "PairModel", "Parameters", "Standardisation", "find_model"]
+__all__ = [
+    "MODELS",
+    "OBSERVED",
+    "REDUNDANT",
+    "Gas",
+    "Model",
+    "PairModel",
+    "Parameters",
+    "Standardisation",
+    "find_model",
+]
 
-MODELS: dict[str, Model] = {model.name: model for model in (Gaussian(), OneSpecies(), TwoSpecies(), Anisotropic())}
+MODELS: dict[str, Model] = {
+    model.name: model for model in (Gaussian(), OneSpecies(), TwoSpecies(), Anisotropic(), Gas(), FreeGas())
+}
 
 
 def find_model(name: str, likelihood: str | None = None) -> tuple[Model, str]:

@@ -50,6 +50,8 @@ class Model(ABC):
     description: ClassVar[str]
     likelihoods: ClassVar[tuple[str, ...]]
     """What a run may be observed by; the first is the default."""
+    start_radius: ClassVar[float] = 2.0
+    """Chains start uniformly within this of zero in the unconstrained coordinates of the sites."""
 
     @abstractmethod
     def sites(self, likelihood: str) -> dict[str, dist.Distribution]:
@@ -98,7 +100,10 @@ class Model(ABC):
 
     def priors(self, unit: Standardisation, likelihood: str) -> dict[str, str]:
         """The priors in units of the data, in words."""
-        return {_reported(name): _in_words(prior, unit) for name, prior in self.sites(likelihood).items()}
+        return {
+            _reported(name): _in_words(prior, Standardisation() if name == "beta" else unit)
+            for name, prior in self.sites(likelihood).items()
+        }
 
     def free_parameters(self, likelihood: str) -> int:
         """How many parameters the data determine."""
@@ -128,6 +133,8 @@ def _reported(site: str) -> str:
 
 
 def _in_words(prior: dist.Distribution, unit: Standardisation) -> str:
+    while isinstance(prior, dist.Independent | dist.ExpandedDistribution):
+        prior = prior.base_dist  # one for every cluster
     match prior:
         case dist.LogNormal():
             return f"LogNormal(median {_shown(unit.scale * np.exp(prior.loc))}, sd of its logarithm {prior.scale:g})"

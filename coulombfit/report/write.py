@@ -58,7 +58,7 @@ def write_report(
         interval=f"{INTERVAL:.0%}",
         laws=[(group, _law_pictures(group)) for group in groups.values()],
         ranks={name: _rank_picture(name, fit) for name, fit in fits.items()},
-        symbols=SYMBOLS,
+        symbol=_symbol,
     )
     write_text(page, path)
 
@@ -67,6 +67,7 @@ SYMBOLS = {
     name: Markup(symbol)
     for name, symbol in {
         "centre": "centre <i>x<sub>c</sub></i>",
+        "beta": "repulsion <i>β</i>",
         "sigma": "width <i>σ</i>",
         "sigma_1": "wider width <i>σ</i><sub>1</sub>",
         "sigma_2": "narrower width <i>σ</i><sub>2</sub>",
@@ -77,9 +78,24 @@ SYMBOLS = {
 }
 
 
+def _symbol(parameter: str) -> Markup:
+    """A parameter as it is written; of one cluster of a gas with the cluster's number."""
+    name, _, cluster = parameter.partition("[")
+    return SYMBOLS[name] + (f" of cluster {cluster.removesuffix(']')}" if cluster else "")
+
+
 def _law_pictures(group: Mapping[str, Fit]) -> list[Picture]:
     likelihood = next(iter(group.values())).likelihood
     pictures = []
+    if likelihood == "levels":
+        return [
+            _picture(
+                _figure(plots.levels(group)),
+                "Levels",
+                "All levels of all runs (grey), new levels under each model (lines) and the bare centres (ticks on "
+                "top), from which repulsion displaces the levels. Lines that leave the grey are alarming.",
+            )
+        ]
     if likelihood != "spacing":
         pictures.append(
             _picture(

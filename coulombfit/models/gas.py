@@ -1,0 +1,123 @@
+"""Models of all levels of a run at once: bare centres and widths of a Coulomb gas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import numpyro.distributions as dist
+from jaxtyping import Array, Float
+
+from coulombfit.errors import DataError
+from coulombfit.laws.gas import CoulombGas
+from coulombfit.models.base import CENTRE_SD, LOG_WIDTH_SD, Model, Parameters
+from coulombfit.models.standardisation import Standardisation
+from coulombfit.spectra import Spectra
+
+__all__ = ["FreeGas", "Gas"]
+
+# Clusters of a gas tried without data: far enough apart for all but a few draws from the prior.
+APART = 60.0
+
+
+@dataclass(frozen=True)
+class Gas(Model):
+    """Coulomb gas of N levels, Eq. 7 with β = 1: a bare centre and a width for every cluster of degenerate levels.
+
+    Repulsion between clusters displaces levels from their bare centres; here it is part of the law, so centres come out
+    bare. Clusters are those of :attr:`coulombfit.Spectra.clusters`. Priors are stated in units of each cluster's spread
+    and reach as far as the law: where clusters would lie closer than it allows, they vanish.
+
+    :param sizes: numbers of levels of the clusters, from the top.
+    """
+
+    sizes: Sequence[int] = (2,)
+
+    name = "gas"
+    description = "Coulomb gas of all levels, bare centres (Eq. 7)"
+    likelihoods = ("levels",)
+    # a start within the prior's bulk may put clusters on top of each other
+    start_radius = 0.1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sizes", tuple(int(size) for size in self.sizes))
+
+    @property
+    def structure(self) -> dict[str, Any]:
+        return {"sizes": list(self.sizes)}
+
+    @property
+    def reference(self) -> Standardisation:
+        clusters = len(self.sizes)
+        return Standardisation(APART * jnp.arange(clusters - 1.0, -1.0, -1.0), jnp.ones(clusters))
+
+    def exists(self, parameters: Parameters) -> Array:
+        return self.law("levels", parameters).separated
+
+    def fitted_to(self, spectra: Spectra) -> Model:
+        sizes = tuple(len(cluster) for cluster in spectra.clusters)
+        if len(sizes) > 1 and max(sizes) > 2:
+            raise DataError(
+                f"data: expected clusters of one or two levels, or one cluster, got clusters of {sizes} levels; "
+                "other gases have no exact normaliser. Give targets= if you know which levels are degenerate"
+            )
+        return type(self)(sizes)
+
+    def sites(self, likelihood: str) -> dict[str, dist.Distribution]:
+        shape = (len(self.sizes),)
+        return {
+            "centre": dist.Normal(0.0, CENTRE_SD).expand(shape).to_event(1),
+            "sigma": dist.LogNormal(0.0, LOG_WIDTH_SD).expand(shape).to_event(1),
+        }
+
+    def parameters(self, sites: Parameters, unit: Standardisation) -> Parameters:
+        return {"centre": unit.undo(sites["centre"]), "sigma": unit.scale * sites["sigma"]}
+
+    def law(self, likelihood: str, parameters: Parameters) -> CoulombGas:
+        return CoulombGas(parameters["centre"], parameters["sigma"], tuple(self.sizes), parameters.get("beta", 1.0))
+
+    def observe(self, spectra: Spectra, likelihood: str) -> Float[np.ndarray, "run level"]:
+        if (np.diff(spectra.eigenvalues, axis=1) == 0).any():
+            raise DataError(
+                "data: expected distinct levels, got tied ones; levels repel, so equal ones are no spectrum"
+            )
+        return spectra.eigenvalues
+
+    def unit(self, observations: Float[np.ndarray, "run level"], likelihood: str) -> Standardisation:
+        edges = np.cumsum(self.sizes)[:-1]
+        each = [Standardisation.of(cluster) for cluster in np.split(observations, edges, axis=1)]
+        # repulsion widens a level of a cluster of n to σ²(n + 1)/2
+        widened = np.sqrt((np.asarray(self.sizes) + 1) / 2)
+        return Standardisation(np.array([u.location for u in each]), np.array([u.scale for u in each]) / widened)
+
+    def standardised(
+        self, likelihood: str, sites: Parameters, observations: Array, unit: Standardisation
+    ) -> tuple[dist.Distribution, Array]:
+        # distances between clusters have to be in one unit
+        return self.law(likelihood, self.parameters(sites, unit)), observations
+
+
+@dataclass(frozen=True)
+class FreeGas(Gas):
+    """Coulomb gas of one cluster of degenerate levels with its repulsion β unknown; β = 1 for real weights."""
+
+    name = "gas-beta"
+    description = "Coulomb gas of one cluster, repulsion β free (Eq. 7)"
+
+    def fitted_to(self, spectra: Spectra) -> Model:
+        model = super().fitted_to(spectra)
+        if len(spectra.clusters) > 1 or spectra.levels < 2:
+            raise DataError(
+                f"data: expected one cluster of two or more levels, got clusters of {model.structure['sizes']} levels; "
+                "with β free, only one cluster has a normaliser. Pick a pair with spectra.pair(k)"
+            )
+        return model
+
+    def sites(self, likelihood: str) -> dict[str, dist.Distribution]:
+        return super().sites(likelihood) | {"beta": dist.LogNormal(0.0, LOG_WIDTH_SD)}
+
+    def parameters(self, sites: Parameters, unit: Standardisation) -> Parameters:
+        return super().parameters(sites, unit) | {"beta": sites["beta"]}

@@ -1,0 +1,122 @@
+"""Stationary Dyson gases against closed forms and random matrices."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from simulators import dyson
+
+# Chance that any one goodness-of-fit test here fails by luck; seeds are fixed, so it is spent once.
+FALSE_ALARM = 1e-3
+
+
+def last(**setting) -> np.ndarray:
+    return dyson.simulate(**setting).eigenvalues[:, -1]
+
+
+@pytest.mark.parametrize("step_size", [0.3, None, 1.5])
+def test_a_degenerate_pair_is_the_one_species_law_at_any_step_size(step_size) -> None:
+    """S ~ Rayleigh(√2 σ) independent of R ~ N(0, 2σ²)."""
+    x = last(centres=[4.0, 4.0], widths=0.04, runs=8000, steps=80, step_size=step_size, seed=1)
+    spacing, total = x[:, 0] - x[:, 1], x.sum(axis=1) - 8.0
+    scale = np.sqrt(2) * 0.04
+    assert stats.kstest(spacing, "rayleigh", (0, scale)).pvalue > FALSE_ALARM
+    assert stats.kstest(total, "norm", (0, scale)).pvalue > FALSE_ALARM
+    assert stats.spearmanr(spacing, np.abs(total)).pvalue > FALSE_ALARM
+    assert stats.kstest(spacing, "rayleigh", (0, 1.05 * scale)).pvalue < FALSE_ALARM
+    assert stats.kstest(total, "norm", (0, 1.05 * scale)).pvalue < FALSE_ALARM
+
+
+def test_unlike_widths_at_one_centre_are_the_two_species_law() -> None:
+    """|S| ~ Rayleigh(√2 σ_m), Var R = 2σ_m²(1 + r²) by the moments of Eq. 29."""
+    x = last(centres=[0.0, 0.0], widths=[2.0, 1.0], runs=8000, steps=200, seed=2)
+    sigma_m, r = np.sqrt(2.5), 0.6
+    assert stats.kstest(x[:, 0] - x[:, 1], "rayleigh", (0, np.sqrt(2) * sigma_m)).pvalue > FALSE_ALARM
+    square = x.sum(axis=1) ** 2
+    expected = 2 * sigma_m**2 * (1 - r**2) + 4 * sigma_m**2 * r**2
+    assert abs(square.mean() - expected) < 4 * square.std() / np.sqrt(len(x))
+
+
+def test_a_single_level_is_gaussian() -> None:
+    x = last(centres=[-2.0], widths=[0.5], runs=8000, steps=40, seed=3)
+    assert stats.kstest(x[:, 0], "norm", (-2.0, 0.5)).pvalue > FALSE_ALARM
+
+
+def test_two_distant_levels_are_displaced_as_computed() -> None:
+    """E x_i = c_i ± σ_i²/d but for exchange, as p ∝ (x₁ − x₂) times two Gaussians."""
+    x = last(centres=[9.0, 0.0], widths=[1.0, 0.5], runs=20_000, steps=60, seed=4)
+    error = 1 / np.sqrt(len(x))
+    assert x[:, 0].mean() == pytest.approx(9 + 1 / 9, abs=4 * error)
+    assert x[:, 1].mean() == pytest.approx(-0.25 / 9, abs=2 * error)
+    assert x[:, 0].mean() > 9 + 6 * error
+
+
+@pytest.mark.slow
+def test_a_degenerate_cluster_has_the_eigenvalues_of_gaussian_matrices() -> None:
+    """GOE of variance σ² on the diagonal, σ²/2 off it."""
+    x = last(centres=[1.0] * 6, widths=0.1, runs=6000, steps=600, seed=5)
+    normal = np.random.default_rng(6).standard_normal((6000, 6, 6))
+    matrices = (normal + normal.transpose(0, 2, 1)) / 2
+    y = 1.0 + 0.1 * np.linalg.eigvalsh(matrices)[:, ::-1]
+    columns = [(x[:, i], y[:, i]) for i in range(6)] + [(-np.diff(x)[:, i], -np.diff(y)[:, i]) for i in range(5)]
+    for ours, theirs in columns:
+        assert stats.ks_2samp(ours, theirs).pvalue > FALSE_ALARM / len(columns)
+
+
+@pytest.mark.parametrize(
+    ("centres", "widths"),
+    [
+        ([5.0, 4.6, 4.6, 3.6, 3.6, 2.4, 2.4, 1.4, 1.4, 1.0], 0.02),
+        (np.arange(10.0)[::-1], 0.1),
+        ([0.0, 0.0], 1.0),
+    ],
+)
+def test_the_default_step_is_accepted_about_two_times_in_three(centres, widths) -> None:
+    run = dyson.simulate(centres=centres, widths=widths, runs=100, steps=120, save_every=1)
+    moved = (np.diff(run.eigenvalues[:, 40:], axis=1) != 0).any(axis=-1)
+    assert 0.6 < moved.mean() < 0.8
+
+
+def test_a_run_is_the_same_in_any_ensemble_and_schedule() -> None:
+    gas = {"centres": [2.0, 1.0, 1.0], "widths": [0.1, 0.2, 0.2], "steps": 60, "seed": 5}
+    many = dyson.simulate(runs=1030, **gas)
+    watched = dyson.simulate(runs=3, save_every=20, **gas)
+    assert many.eigenvalues.shape == (1030, 1, 3)
+    assert watched.eigenvalues.shape == (3, 4, 3)
+    np.testing.assert_array_equal(watched.steps, [0, 20, 40, 60])
+    np.testing.assert_allclose(many.eigenvalues[:3, 0], watched.eigenvalues[:, -1], rtol=1e-12)
+    assert (np.diff(many.eigenvalues) < 0).all()
+    assert many.parameters["simulator"] == "dyson"
+    assert many.parameters["centres"] == [2.0, 1.0, 1.0]
+    assert not np.allclose(dyson.simulate(runs=3, **gas | {"seed": 6}).eigenvalues[:, -1], many.eigenvalues[:3, 0])
+
+
+def test_precision_follows_the_argument() -> None:
+    single = dyson.simulate(centres=[1.0, 1.0], widths=0.1, runs=2000, steps=60, dtype="float32").eigenvalues
+    assert single.dtype == np.float32
+    spacing = single[:, 0, 0] - single[:, 0, 1]
+    assert stats.kstest(spacing, "rayleigh", (0, np.sqrt(2) * 0.1)).pvalue > FALSE_ALARM
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"centres": [0.0, 1.0]}, r"centres: expected finite numbers, descending, shape \(N,\), got \[0.0, 1.0\]"),
+        ({"centres": []}, "centres: expected finite numbers"),
+        ({"centres": [[1.0], [0.0]]}, "centres: expected finite numbers"),
+        ({"centres": [np.nan, 0.0]}, "centres: expected finite numbers"),
+        ({"widths": [1.0, -1.0]}, r"widths: expected finite numbers above 0, got \[1.0, -1.0\]"),
+        ({"widths": 0.0}, "widths: expected finite numbers above 0, got 0.0"),
+        ({"widths": [1.0] * 3}, r"widths: expected one number or 2, one a centre, got shape \(3,\)"),
+        ({"step_size": 0.0}, "step_size: expected a finite number above 0, got 0.0"),
+        ({"runs": 0}, "runs: expected a whole number above 0, got 0"),
+        ({"steps": 2.5}, "steps: expected a whole number above 0, got 2.5"),
+        ({"save_every": 7}, "save_every: expected a divisor of steps = 10, got 7"),
+        ({"seed": -1}, "seed: expected a whole number from 0"),
+        ({"dtype": "float16"}, "dtype: expected 'float32' or 'float64', got 'float16'"),
+    ],
+)
+def test_arguments_are_checked(arguments, message) -> None:
+    gas = {"centres": [1.0, 0.0], "widths": 0.1, "runs": 1, "steps": 10}
+    with pytest.raises(ValueError, match=message):
+        dyson.simulate(**gas | arguments)
