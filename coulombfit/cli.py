@@ -212,7 +212,7 @@ def fit(
     batch_size: BatchSize = None,
     batch_size_key: BatchSizeKey = None,
     targets: Targets = None,
-    pair: Pair = 0,
+    pair: Pair = None,
     seed: Seed = 0,
     out: Annotated[
         Path | None, typer.Option(help="Where to save the fit; FILE's name + model + .nc here if not given.")
@@ -255,7 +255,7 @@ def compare(
     batch_size: BatchSize = None,
     batch_size_key: BatchSizeKey = None,
     targets: Targets = None,
-    pair: Pair = 0,
+    pair: Pair = None,
     seed: Seed = 0,
     out: Annotated[Path, typer.Option(help="Folder for the fits.")] = Path(),
     report: Report = None,

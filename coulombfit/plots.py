@@ -34,7 +34,7 @@ BAND_DRAWS = 200
 RANK_DRAWS = 250
 RANK_COLUMNS = 3
 GRID = 400
-LEVEL_BINS = 150
+BIN_OF_A_LEVEL = 0.35
 GAS_COLOURS = ("#0072B2", "#D55E00")
 ENVELOPE = 0.99
 ENVELOPE_SIMULATIONS = 2000
@@ -87,7 +87,7 @@ def laws(fits: Mapping[str, Fit]) -> Figure:
 
 def ranks(fit: Fit) -> Figure:
     """ArviZ's rank plot of the parameters, a panel each: chains that agree wander about zero together."""
-    posterior = fit.tree["posterior"].to_dataset().drop_vars(REDUNDANT, errors="ignore")
+    posterior = fit.numbers.drop_vars(REDUNDANT, errors="ignore")
     # the envelope is simulated, at a cost that grows with the draws; a few hundred a chain show any disagreement
     thinned = posterior.thin(draw=max(1, posterior.sizes["draw"] // RANK_DRAWS))
     rows = -(-len(thinned) // RANK_COLUMNS)
@@ -113,12 +113,13 @@ def levels(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
         raise ValueError("fits: expected fits of all levels of a gas")
     ax = _axes(ax)
     observed = next(iter(fits.values())).observations
-    _, edges, _ = ax.hist(
-        observed.ravel(), LEVEL_BINS, density=True, label="levels", color="0.85", edgecolor="0.6", linewidth=0.5
-    )
+    # peaks stay apart where a bin is a fraction of a level's width
+    count = np.ptp(observed) / (BIN_OF_A_LEVEL * observed.std(axis=0).mean())
+    edges = list(np.linspace(observed.min(), observed.max(), int(np.clip(count, 8, 1000))))
+    ax.hist(observed.ravel(), edges, density=True, label="levels", color="0.85", histtype="stepfilled")
     for (name, fit), colour in zip(fits.items(), GAS_COLOURS, strict=False):
         predicted = fit.tree["posterior_predictive"]["eigenvalues"].to_numpy()
-        ax.hist(predicted.ravel(), list(edges), density=True, label=name, histtype="step", color=colour)
+        ax.hist(predicted.ravel(), edges, density=True, label=name, histtype="step", color=colour)
         for centre in fit.tree["posterior"]["centre"].mean(("chain", "draw")).to_numpy():
             ax.plot([centre, centre], [0.97, 1.0], transform=ax.get_xaxis_transform(), color=colour)
     ax.set(xlabel="eigenvalue $x$", ylabel=r"spectral density $\rho(x)$")
@@ -155,6 +156,8 @@ def _require(fits: Mapping[str, Fit], *, pairs: bool = False) -> None:
     """Refuse fits that cannot share a histogram."""
     if len({fit.record["data"]["fingerprint"] for fit in fits.values()}) != 1:
         raise ValueError("fits: expected one or more fits of the same data")
+    for fit in fits.values() if pairs else ():
+        _pair_model(fit)
     if pairs and any(fit.likelihood == "spacing" for fit in fits.values()):
         raise ValueError("fits: expected fits of pairs, got spacings, which have no one-level density")
 

@@ -91,6 +91,17 @@ class Fit:
         """Location and scale by which the data were standardised; the units of the priors."""
         return Standardisation.from_json(self.record["standardisation"])
 
+    @property
+    def numbers(self) -> xr.Dataset:
+        """Posterior draws, one variable a number: a parameter of clusters comes as centre[0], centre[1] and so on."""
+        split: dict[str, xr.DataArray] = {}
+        for name, draws in self.tree["posterior"].to_dataset().items():
+            if "cluster" in draws.dims:
+                split |= {f"{name}[{k}]": draws.isel(cluster=k, drop=True) for k in range(draws.sizes["cluster"])}
+            else:
+                split[str(name)] = draws
+        return xr.Dataset(split)
+
     @cached_property
     def diagnosis(self) -> Diagnosis:
         """Whether the sampler converged."""
@@ -98,7 +109,7 @@ class Fit:
 
     def table(self, interval: float = INTERVAL) -> pd.DataFrame:
         """Parameters (rows): mean, sd, equal-tailed interval [lower, upper], bulk and tail ESS, R̂."""
-        posterior = _one_number_each(self.tree["posterior"].to_dataset())
+        posterior = self.numbers
         bulk, tail = azs.ess(posterior, method="bulk"), azs.ess(posterior, method="tail")
         rhat = azs.rhat(posterior) if posterior.sizes["chain"] > 1 else None
         rows = {}
@@ -156,14 +167,3 @@ class Fit:
                 return cls(tree.load())
         except (OSError, ValueError) as error:
             raise DataError(f"path: cannot read a fit from {path}: {error}") from None
-
-
-def _one_number_each(posterior: xr.Dataset) -> xr.Dataset:
-    """Parameters that have a value a cluster, as centre[0], centre[1] and so on."""
-    split: dict[str, xr.DataArray] = {}
-    for name, draws in posterior.items():
-        if "cluster" in draws.dims:
-            split |= {f"{name}[{k}]": draws.isel(cluster=k, drop=True) for k in range(draws.sizes["cluster"])}
-        else:
-            split[str(name)] = draws
-    return xr.Dataset(split)

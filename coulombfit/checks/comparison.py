@@ -141,7 +141,7 @@ def _loo(name: str, fit: Fit) -> azs.ELPDData:
         raise ValueError(f"fits: the log likelihood of {name!r} is not finite; {fit.diagnosis.verdict}")
     posterior = fit.tree["posterior"].to_dataset().sel(draw=kept["draw"])
     draws = kept.sizes["chain"] * kept.sizes["draw"]
-    efficiency = min(float(value) for value in azs.ess(posterior, method="mean").values()) / draws
+    efficiency = min(float(value.min()) for value in azs.ess(posterior, method="mean").values()) / draws
     with warnings.catch_warnings():
         # a high Pareto k̂ is counted in the table and said in the verdict
         warnings.filterwarnings("ignore", message="Estimated shape parameter of Pareto")

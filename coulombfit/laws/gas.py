@@ -46,8 +46,7 @@ descending = _Descending()
 
 @biject_to.register(type(descending))
 def _from_unconstrained(constraint: constraints.Constraint) -> transforms.Transform:
-    negative = transforms.AffineTransform(0.0, -1.0, domain=constraints.real_vector)
-    return transforms.ComposeTransform([transforms.OrderedTransform(), negative])
+    return transforms.ComposeTransform([transforms.OrderedTransform(), transforms.AffineTransform(0.0, -1.0)])
 
 
 class CoulombGas(Distribution):
@@ -126,7 +125,7 @@ class CoulombGas(Distribution):
         if len(self.sizes) == 1:
             return log_normaliser_of_one(self.sizes[0], self.widths[..., 0], self.beta)
         separated, centres, widths = self._separated_parameters()
-        function = jnp.vectorize(partial(log_normaliser_of_clusters, sizes=self.sizes), signature="(k),(k)->()")
+        function = jnp.vectorize(lambda c, w: log_normaliser_of_clusters(c, w, self.sizes), signature="(k),(k)->()")
         return jnp.where(separated, function(centres, widths), jnp.inf)
 
     def _separated_parameters(self) -> tuple[Bool[Array, "*batch"], Array, Array]:
@@ -208,6 +207,7 @@ def _displaced(at: Array, centres: Array, widths: Array, sizes: tuple[int, ...])
     return centres + widths**2 * push
 
 
+@partial(jax.jit, static_argnums=(1, 2))
 def _tridiagonal(key: jax.Array, shape: tuple[int, ...], levels: int, beta: Array) -> Array:
     """Descending eigenvalues with density ∝ Π \\|λ_i − λ_j\\|^β e^{−Σλ²/2}."""
     key_diagonal, key_off = jax.random.split(key)
@@ -220,12 +220,15 @@ def _tridiagonal(key: jax.Array, shape: tuple[int, ...], levels: int, beta: Arra
     return jnp.linalg.eigvalsh(matrix, symmetrize_input=False)[..., ::-1]
 
 
+@partial(jax.jit, static_argnums=(1, 2))
 def _by_rejection(
     key: jax.Array, shape: tuple[int, ...], sizes: tuple[int, ...], separated: Array, centres: Array, widths: Array
 ) -> Array:
     of_level = np.repeat(np.arange(len(sizes)), sizes)
     paired = np.asarray(sizes)[of_level] == 2
-    sign = np.where(paired, np.where(np.diff(of_level, prepend=-1) > 0, 1.0, -1.0), 0.0)
+    upper = np.diff(of_level, prepend=-1) > 0
+    of_half = jnp.asarray(np.where(paired, np.where(upper, 1.0, -1.0), 0.0), centres.dtype)
+    of_common = jnp.asarray(np.where(paired, np.sqrt(0.5), 1.0), centres.dtype)
     between = of_level[:, None] < of_level
     tangent = centres
     for _ in range(4):
@@ -238,8 +241,7 @@ def _by_rejection(
         keys = jax.random.split(key, 3)
         common = jax.random.normal(keys[0], (*shape, len(sizes)), centres.dtype)[..., of_level]
         half = jnp.sqrt(jax.random.exponential(keys[1], (*shape, len(sizes)), centres.dtype))[..., of_level]
-        deviation = jnp.where(paired, np.sqrt(0.5), 1.0) * common + sign * half
-        x = middle[..., of_level] + widths[..., of_level] * deviation
+        x = middle[..., of_level] + widths[..., of_level] * (of_common * common + of_half * half)
         ratio = jnp.where(between, (x[..., :, None] - x[..., None, :]) / jnp.where(between, gap, 1.0), 1.0)
         ordered = (ratio > 0).all(axis=(-2, -1))
         log_accept = (jnp.log(jnp.where(ratio > 0, ratio, 1.0)) - (ratio - 1.0)).sum(axis=(-2, -1))

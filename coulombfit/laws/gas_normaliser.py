@@ -17,7 +17,7 @@ columns in balance (:func:`_basis_near`) they depend on those ratios alone, so n
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import combinations
 from math import log, pi
 from typing import NamedTuple
@@ -37,6 +37,7 @@ LARGEST_WITH_PAIRS = 16
 AT_ONCE = 32
 
 
+@partial(jax.jit, static_argnums=0)
 def log_normaliser_of_one(
     levels: int, width: Float[Array, "*batch"], beta: Float[Array, "*batch"]
 ) -> Float[Array, "*batch"]:
@@ -47,6 +48,7 @@ def log_normaliser_of_one(
     return 0.5 * levels * log(2.0 * pi) + gammas.sum(axis=-1) + power * jnp.log(width)
 
 
+@partial(jax.jit, static_argnums=2)
 def log_normaliser_of_clusters(
     centres: Float[Array, " cluster"], widths: Float[Array, " cluster"], sizes: tuple[int, ...]
 ) -> Float[Array, ""]:

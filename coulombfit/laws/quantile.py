@@ -28,7 +28,7 @@ def symmetric_quantile(law: Distribution, q: ArrayLike, width: Array) -> Array:
     low = lax.stop_gradient(jnp.broadcast_to(mean - REACH * width, jnp.broadcast_shapes(q.shape, jnp.shape(mean))))
     high = lax.stop_gradient(jnp.broadcast_to(mean, low.shape))
 
-    def halve(_: int, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
+    def halve(_: ArrayLike, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = bracket
         middle = 0.5 * (low + high)
         below = law.cdf(middle) < target

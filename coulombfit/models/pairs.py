@@ -70,7 +70,7 @@ class PairModel(Model):
     def law(self, likelihood: str, parameters: Parameters) -> dist.Distribution:
         if likelihood in COMPOSITE:
             return self.density(parameters).expand((2,)).to_event(1)
-        return self.simulate(likelihood, parameters)
+        return self.spacing(parameters) if likelihood == "spacing" else self.pair(parameters)
 
     def simulate(self, likelihood: str, parameters: Parameters) -> dist.Distribution:
         return self.spacing(parameters) if likelihood == "spacing" else self.pair(parameters)

@@ -1,0 +1,125 @@
+"""Posteriors hold the truth as often as they claim, and a planted error is caught by the same test."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+import coulombfit as cf
+from coulombfit import laws, plots
+from coulombfit.checks.calibration import KEPT, _from_prior
+from coulombfit.models import Gas
+from coulombfit.models.pairs import OneSpecies
+
+QUICK = cf.Sampling(chains=1, warmup=300, draws=500, target_accept=0.9)
+
+
+class WiderThanItSays(OneSpecies):
+    """A planted error: data whose width is 5 % more than the law has it."""
+
+    def simulate(self, likelihood, parameters):
+        return super().simulate(likelihood, parameters | {"sigma": 1.05 * parameters["sigma"]})
+
+
+class Unnormalised(laws.OneSpeciesPair):
+    def log_prob(self, value):
+        return super().log_prob(value) + 3.0 * jnp.log(self.sigma)
+
+
+class WithoutNormaliser(OneSpecies):
+    """A planted error: a law that forgets its factor σ⁻³, as a likelihood without its normaliser does."""
+
+    def law(self, likelihood, parameters):
+        return Unnormalised(parameters["centre"], parameters["sigma"])
+
+
+@pytest.fixture(scope="module")
+def result() -> cf.Calibration:
+    return cf.calibrate("one-species", runs=20, datasets=200, batch=100, sampling=QUICK)
+
+
+def test_one_species_is_calibrated(result: cf.Calibration) -> None:
+    assert result.passed, result.verdict
+    assert set(result.table.index) == {"centre", "sigma"}
+    assert result.ranks.sizes == {"dataset": 200}
+    assert int(result.ranks["sigma"].max()) <= KEPT
+    assert result.divergent == 0
+    assert "is calibrated" in result.verdict
+    p = stats.kstest(result.uniform["sigma"], "uniform").pvalue
+    assert result.table.loc["sigma", "p_value"] == pytest.approx(p)
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_ranks_and_no_other() -> None:
+    settings = {"runs": 5, "datasets": 20, "batch": 20, "sampling": QUICK}
+    one, two = (cf.calibrate("gaussian", "spacing", **settings, seed=1) for _ in range(2))
+    other = cf.calibrate("gaussian", "spacing", **settings, seed=2)
+    np.testing.assert_array_equal(one.ranks["sigma"], two.ranks["sigma"])
+    assert (one.ranks["sigma"] != other.ranks["sigma"]).any()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("planted", [WiderThanItSays, WithoutNormaliser])
+def test_planted_errors_are_caught(planted: Callable) -> None:
+    result = cf.calibrate(planted(), runs=100, datasets=200, batch=100, sampling=QUICK)
+    assert not result.passed
+    assert "NOT CALIBRATED in" in result.verdict
+    assert result.table.loc["sigma", "p_value"] < 1e-6
+
+
+SLOW = [
+    *((name, likelihood) for name in ("gaussian", "one-species") for likelihood in ("pair", "density", "spacing")),
+    *((name, likelihood) for name in ("two-species", "anisotropic") for likelihood in ("pair",)),
+    ("two-species", "density"),
+    ("gas-beta", "levels"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("model", "likelihood"), SLOW)
+def test_every_model_is_calibrated(model: str, likelihood: str) -> None:
+    """150 data sets each; all tests of this kind together raise a false alarm in less than one case in a hundred."""
+    result = cf.calibrate(model, likelihood, runs=40, datasets=150, batch=50, sampling=QUICK)
+    assert result.passed, str(result.summary())
+
+
+@pytest.mark.slow
+def test_the_gas_of_several_clusters_is_calibrated() -> None:
+    result = cf.calibrate(Gas((1, 2, 2)), runs=40, datasets=150, batch=50, sampling=QUICK)
+    assert set(result.table.index) == {f"{name}[{k}]" for name in ("centre", "sigma") for k in range(3)}
+    assert result.passed, str(result.summary())
+
+
+def test_truths_are_drawn_where_the_law_exists() -> None:
+
+    model = Gas((1, 2, 2))
+    sites = jax.vmap(lambda key: _from_prior(model, "levels", key))(jax.random.split(jax.random.key(0), 500))
+    parameters = model.parameters(sites, model.reference)
+    assert model.exists(parameters).all()
+
+
+def test_ranks_are_drawn_against_an_envelope(result: cf.Calibration) -> None:
+    figure = plots.calibration(result)
+    assert len([ax for ax in figure.axes if ax.axison]) == 2
+    assert figure.axes[0].get_title().startswith("centre: p = ")
+    tree = result.tree
+    assert tree["prior_sbc"].sizes["sample"] == 200
+    assert ((tree["prior_sbc"]["sigma"] > 0) & (tree["prior_sbc"]["sigma"] < 1)).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"model": "gass"}, "model: expected one of"),
+        ({"likelihood": "levels"}, "likelihood: model 'one-species' takes"),
+        ({"runs": 1}, "runs: expected a whole number of at least 2, got 1"),
+        ({"datasets": 5}, "datasets: expected a whole number of at least 20, got 5"),
+        ({"sampling": cf.Sampling(draws=150)}, "sampling: expected draws to be a multiple of 100, got 150"),
+    ],
+)
+def test_wrong_arguments_are_named(arguments, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        cf.calibrate(**arguments)
