@@ -399,36 +399,37 @@ def demo(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Simulate a two-species ensemble, fit three models, compare them, and write a report.
+    """Train students with a hidden layer, infer the widths their noise leaves by four models, and write a report.
 
     Example: coulombfit demo --out demo
     """
-    truth = {"centre": 4.0, "sigma_1": 0.04, "sigma_2": 0.02}
+    students = simulators.teacher_student
+    setting: dict[str, Any] = {"Z": students.Z_EQ26, "kappa": 4.0, "learning_rate": 0.1, "noise": 0.1}
     with refusing():
         out.mkdir(parents=True, exist_ok=True)
-        eigenvalues = simulators.ensembles.two_species(**truth, runs=3000, seed=seed)
-        provenance = {"simulator": "two-species ensemble (Eq. 29)", **truth, "seed": seed}
-        spectra = cf.Spectra(eigenvalues, name="two-species-ensemble", provenance=provenance)
+        run = students.simulate(**setting, runs=1000, steps=8000, seed=seed, progress=False if quiet else None)
+        spectra = cf.Spectra(
+            run.eigenvalues[:, -1], learning_rate=0.1, batch_size=1, name="students", provenance=run.parameters
+        )
         spectra.save(out / "spectra.nc")
         fits, paths, comparison = fit_and_compare(spectra, PAIR_MODELS, "pair", seed, out, quiet)
         with replacing(out / "laws.png") as temporary:
             plots.laws(fits).savefig(temporary, format="png", dpi=150)
         cf.write_report(out / "report.html", fits=fits, comparison=comparison, title="coulombfit demo")
-    table = fits["two-species"].formatted()
-    recovered = [
-        f"  {name}: true {value:g}, inferred {table.loc[name, 'mean']} ± {table.loc[name, 'sd']}"
-        for name, value in {**truth, "sigma_m": float(np.sqrt(0.5 * (0.04**2 + 0.02**2)))}.items()
-    ]
-    text = "\n".join(
-        ["two-species fit of 3000 simulated pairs", *recovered, comparison.verdict, f"report: {out / 'report.html'}"]
-    )
+    sigma_1, sigma_2 = students.widths(**setting).tolist()
+    theory = {"sigma_1": sigma_1, "sigma_2": sigma_2, "sigma_m": float(np.sqrt(0.5 * (sigma_1**2 + sigma_2**2)))}
+    tables = {model: fits[model].formatted() for model in ("anisotropic", "two-species")}
+    lines = ["1000 students with a hidden layer (Eqs. 26, 28): widths by linear response, and inferred"]
+    for name, value in theory.items():
+        inferred = [f"{model} {table.loc[name, 'mean']} ± {table.loc[name, 'sd']}" for model, table in tables.items()]
+        lines.append(f"  {name}: {value:.4f}; {', '.join(inferred)}")
     result = {
-        "truth": truth,
+        "linear_response": theory,
         "verdict": comparison.verdict,
         "report": out / "report.html",
         "fits": {name: fit_result(one, paths[name]) for name, one in fits.items()},
     }
-    finish(fits, result, text, as_json, quiet)
+    finish(fits, result, "\n".join([*lines, comparison.verdict, f"report: {out / 'report.html'}"]), as_json, quiet)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ the widths wrong; spacings alone get σ_m right; the anisotropic pair gets every
 import argparse
 from pathlib import Path
 
+import jax
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -34,6 +35,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("hidden_layer.png"), help="the figure to write")
     arguments = parser.parse_args()
 
+    jax.config.update("jax_num_cpu_devices", 4)  # one a chain, before JAX starts: half the time on two cores
     training = {"kappa": 4.0, "learning_rate": 0.1, "noise": 0.1}
     students = teacher_student.simulate(Z=LAYERS[arguments.layer], **training, runs=arguments.runs, steps=8000, seed=0)
     pair = cf.Spectra(students.eigenvalues[:, -1], learning_rate=0.1, name=f"Z of {arguments.layer}").pair()
@@ -51,10 +53,10 @@ def main() -> None:
         width = widths[-1] if widths else draws["sigma"].to_numpy().ravel()
         shown = ", ".join(f"{each.mean():.5f} ± {each.std():.5f}" for each in widths or [width])
         print(f"{route}: {shown}; {fits[route].diagnosis.verdict}")
-        right.hist(width, 40, density=True, histtype="stepfilled", alpha=0.6, color=colour, label=route)
+        right.hist(width, 40, density=True, histtype="step", linewidth=1.5, color=colour, label=route)
     right.axvline(sigma_m, color="black", linestyle="--", label="linear response")
-    right.set(xlabel=r"mean width $\sigma_m$", ylabel="posterior density")
-    right.legend(frameon=False, fontsize="small")
+    right.set(xlabel=r"mean width $\sigma_m$", ylabel="posterior density", ylim=(0, 1.5 * right.get_ylim()[1]))
+    right.legend(frameon=False, fontsize="small", loc="upper left")
 
     laws = {model: fits[f"{model}, joint law"] for model in ("two-species", "anisotropic")}
     laws = {"one-species": cf.fit(pair, "one-species"), **laws}

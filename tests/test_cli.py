@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import coulombfit as cf
-from coulombfit.cli import app
+import simulators
+from coulombfit.cli import PAIR_MODELS, app
 
 
 @pytest.fixture(autouse=True)
@@ -94,15 +95,16 @@ def test_simulate_gives_a_file_that_fit_takes() -> None:
     assert cf.read("teacher-student.nc", snapshot=0).fingerprint != spectra.fingerprint
 
 
+@pytest.mark.slow
 def test_demo_recovers_what_it_simulated() -> None:
     output = run("demo", "--out", "here/demo").stdout
-    assert "sigma_1: true 0.04" in output
-    assert "two-species is preferred over one-species" in output
+    assert "sigma_1: 0.1061; anisotropic 0.1" in output
+    assert "anisotropic is preferred over two-species" in output
     assert {path.name for path in Path("here/demo").iterdir()} == {
         "laws.png",
         "report.html",
         "spectra.nc",
-        *(f"two-species-ensemble.{model}.nc" for model in cf.MODELS),
+        *(f"students.{model}.nc" for model in PAIR_MODELS),
     }
 
 
@@ -146,7 +148,7 @@ def test_errors_are_one_line_and_an_exit_code(weights: Path, arguments, code, me
 
 
 def test_every_command_has_an_example_in_its_help() -> None:
-    for command in (["demo"], ["fit"], ["compare"], ["report"], ["simulate", "teacher-student"]):
+    for command in (["demo"], ["fit"], ["compare"], ["report"], ["calibrate"], ["simulate", "teacher-student"]):
         assert f"Example: coulombfit {' '.join(command)}" in " ".join(run(*command, "--help").stdout.split())
 
 
@@ -158,3 +160,27 @@ def test_the_installed_command_runs() -> None:
     )
     assert done.returncode == 0
     assert Path("teacher-student.nc").exists()
+
+
+def test_calibrate_writes_ranks_and_exits_with_5_where_they_are_not_uniform(monkeypatch) -> None:
+    arguments = ("calibrate", "gaussian", "--likelihood", "spacing", "--runs", "10", "--datasets", "40")
+    output = run(*arguments, "--figure", "ranks.png").stdout
+    assert "gaussian (spacing) is calibrated" in output
+    assert Path("calibration.nc").exists()
+    assert Path("ranks.png").stat().st_size > 5_000
+    monkeypatch.setattr("coulombfit.checks.calibration.FALSE_ALARM", 1.0)
+    result = run(*arguments, "--json", code=5)
+    assert json.loads(result.stdout)["calibrated"] is False
+    assert "NOT CALIBRATED in sigma" in result.stderr
+
+
+def test_a_gas_takes_all_levels_unless_told_which_pair(tmp_path: Path) -> None:
+    run_ = simulators.dyson.simulate(centres=[5.0, 3.0, 3.0], widths=0.1, runs=40, steps=300)
+    cf.Spectra(run_.eigenvalues[:, -1], name="three").save("three.nc")
+    quick = ("--json", "--quiet")
+    all_levels = json.loads(run("fit", "three.nc", "--model", "gas", *quick).stdout)
+    assert set(all_levels["parameters"]) == {"centre[0]", "centre[1]", "sigma[0]", "sigma[1]"}
+    assert all_levels["likelihood"] == "levels"
+    pair = json.loads(run("fit", "three.nc", "--model", "gas", "--pair", "0", *quick).stdout)
+    assert set(pair["parameters"]) == {"centre[0]", "sigma[0]"}
+    assert "one cluster" in run("fit", "three.nc", "--model", "gas-beta", code=4).stderr

@@ -15,6 +15,7 @@ from coulombfit import plots
 from simulators import ensembles
 
 QUICK = cf.Sampling(warmup=300, draws=300)
+MODELS = ("gaussian", "one-species", "two-species")
 NAME = "<runs & others>"
 
 
@@ -22,7 +23,7 @@ NAME = "<runs & others>"
 def fits() -> dict[str, cf.Fit]:
     x = ensembles.one_species(centre=4.0, sigma=0.04, runs=500, seed=4)
     sampling = cf.Sampling(warmup=300, draws=600, target_accept=0.9)
-    return {model: cf.fit(cf.Spectra(x, 0.1, 16, name=NAME), model, sampling=sampling) for model in cf.MODELS}
+    return {model: cf.fit(cf.Spectra(x, 0.1, 16, name=NAME), model, sampling=sampling) for model in MODELS}
 
 
 class Outline(HTMLParser):

@@ -63,6 +63,11 @@ def _log_angular_average(amplitude: Float[Array, "*shape"], offset: Float[Array,
     return jnp.log(average) - 0.5 * start**2
 
 
+def _ordered(a: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
+    """The lesser and the greater; of equals ``a`` and ``b``, so that an even function keeps its second derivatives."""
+    return jnp.where(a <= b, a, b), jnp.where(a <= b, b, a)
+
+
 class AnisotropicPair(TwoWidths):
     r"""Eigenvalues of a 2×2 matrix with anisotropic noise: what linear training with a hidden layer leaves.
 
@@ -97,12 +102,12 @@ class AnisotropicPair(TwoWidths):
         spread = (
             jnp.sqrt(2.0) * self.sigma_1 * self.sigma_2 / sigma_m
         )  # sd of R, written without the cancellation of 1 − r²
-        less = jnp.square(jnp.minimum(self.sigma_1, self.sigma_2) / sigma_m)  # 1 − |r|
+        less = jnp.square(_ordered(self.sigma_1, self.sigma_2)[0] / sigma_m)  # 1 − |r|
         # off the support any finite number serves
         safe = jnp.where(spacing > 0, spacing, sigma_m)
         amplitude = (1.0 - less) * safe / spread  # |r|S in units of the sd of R
         # |R| − |r|S, from |R| − S = 2 max(δx₂, −δx₁), exact where R and S are close
-        offset = (2.0 * jnp.maximum(dx2, -dx1) + less * spacing) / spread
+        offset = (2.0 * _ordered(-dx1, dx2)[1] + less * spacing) / spread
         angular = _log_angular_average(*jnp.broadcast_arrays(amplitude, jnp.where(spacing > 0, offset, 0.0)))
         log_norm = 0.5 * log(2.0 * pi) + 2.0 * jnp.log(sigma_m) + jnp.log(spread)
         return log_spacing(value) - jnp.square(0.5 * spacing / sigma_m) + angular - log_norm
@@ -134,10 +139,11 @@ def _density_term(node: tuple[Array, ...], placed: tuple[Array, ...], variables:
 
 
 def _cdf_term(node: tuple[Array, ...], placed: tuple[Array, ...], variables: tuple[Array, ...]) -> Array:
-    """What the mean over the angle takes from the Gaussian CDF of R/2, whose width is σ_m √((1 − r²)/2)."""
+    """What the mean over the angle takes from the Gaussian CDF of R/2, over its largest exponential."""
     (tangent,), (gather,), (u, less, determinant) = node, placed, variables
     weight, k, v = _angle(tangent, gather, less, determinant)
-    return weight * k / jnp.sqrt(2.0 * v) * jnp.exp(-0.5 * u**2 / v) * erf(u * k / jnp.sqrt(2.0 * v * determinant))
+    peak = jnp.exp(-0.5 * u**2 * (1.0 / v - 1.0 / (2.0 - less)))
+    return weight * k / jnp.sqrt(2.0 * v) * peak * erf(u * k / jnp.sqrt(2.0 * v * determinant))
 
 
 class AnisotropicDensity(TwoWidths):
@@ -168,7 +174,8 @@ class AnisotropicDensity(TwoWidths):
     @validate_sample
     def log_prob(self, value: ArrayLike) -> Array:
         u, less, determinant, nodes, gather = self._standard(value)
-        average = sum_over_nodes(_density_term, nodes, (gather,), (jnp.abs(u), less, determinant))
+        # not jnp.abs, whose second derivative at zero is lost
+        average = sum_over_nodes(_density_term, nodes, (gather,), (jnp.where(u < 0, -u, u), less, determinant))
         return jnp.log(average) - 0.5 * u**2 / (2.0 - less) - 0.5 * log(16.0 * pi) - jnp.log(self.sigma_m)
 
     @property
@@ -181,19 +188,21 @@ class AnisotropicDensity(TwoWidths):
 
     def cdf(self, value: ArrayLike) -> Array:
         u, less, determinant, nodes, gather = self._standard(value)
-        correction = sum_over_nodes(_cdf_term, nodes, (gather,), (u, less, determinant))
-        return 0.5 * erfc(-u / jnp.sqrt(determinant)) - 0.5 * correction
+        u = jnp.clip(u, -1e4, 1e4)  # nothing changes beyond, nor at infinity
+        # its integrand is wider than the density's: fewer nodes near φ = π
+        correction = sum_over_nodes(_cdf_term, nodes, (jnp.maximum(gather, 0.15),), (u, less, determinant))
+        return 0.5 * erfc(-u / jnp.sqrt(determinant)) - 0.5 * jnp.exp(-0.5 * u**2 / (2.0 - less)) * correction
 
     def icdf(self, q: ArrayLike) -> Array:
         return symmetric_quantile(self, q, jnp.maximum(self.sigma_1, self.sigma_2))
 
     def _standard(self, value: ArrayLike) -> tuple[Array, Array, Array, tuple[Array, ...], Array]:
         """δx/σ_m, 1 − |r| and 1 − r² of one shape; nodes and how far they are gathered about φ = π."""
-        narrow, wide = jnp.minimum(self.sigma_1, self.sigma_2), jnp.maximum(self.sigma_1, self.sigma_2)
+        narrow, wide = _ordered(self.sigma_1, self.sigma_2)
         u = (jnp.asarray(value) - self.centre) / self.sigma_m
         less, determinant = jnp.square(narrow / self.sigma_m), jnp.square(narrow * wide / self.sigma_m**2)
         # found by search: for every ratio of widths and every u, 48 nodes are exact over a wide range about this
-        gather = lax.stop_gradient(jnp.sqrt((narrow / wide) ** 0.84 + 0.25 * jnp.abs(u)))
+        gather = lax.stop_gradient(jnp.sqrt((narrow / wide) ** 0.84 + 0.25 * jnp.minimum(jnp.abs(u), 1e4)))
         tangent = np.tan((np.arange(NODES) + 0.5) * pi / (2 * NODES))
         nodes = (jnp.asarray(tangent, u.dtype),)
         u, less, determinant, gather = jnp.broadcast_arrays(u, less, determinant, gather)

@@ -120,7 +120,7 @@ class TwoSpeciesDensity(TwoWidths):
 
     @property
     def variance(self) -> Array:
-        return self.sigma_m**2 * (1.5 + 0.5 * self.asymmetry**2)
+        return jnp.broadcast_to((1.5 + 0.5 * self.asymmetry**2) * self.sigma_m**2, self.batch_shape)
 
     def cdf(self, value: ArrayLike) -> Array:
         dx = jnp.asarray(value) - self.centre

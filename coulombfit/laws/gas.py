@@ -17,13 +17,17 @@ from jaxtyping import Array, Bool, Float
 from numpyro.distributions import Distribution, biject_to, constraints, transforms
 from numpyro.distributions.util import validate_sample
 
-from coulombfit.laws.gas_normaliser import LARGEST_WITH_PAIRS, log_normaliser_of_clusters, log_normaliser_of_one
+from coulombfit.laws.gas_normaliser import (
+    LARGEST_WITH_PAIRS,
+    SEPARATION,
+    SEPARATION_DISPLACED,
+    displaced,
+    far_apart,
+    log_normaliser,
+    separated_parameters,
+)
 
-__all__ = ["SEPARATION", "CoulombGas", "descending"]
-
-SEPARATION = 6.0
-# What must be left of it when the clusters have pushed each other about; in a regular spectrum it grows.
-SEPARATION_DISPLACED = 5.5
+__all__ = ["CoulombGas", "descending"]
 
 
 class _Descending(constraints.Constraint):
@@ -104,7 +108,7 @@ class CoulombGas(Distribution):
     def validate_args(self, strict: bool = True) -> None:
         super().validate_args(strict)
         with jax.ensure_compile_time_eval():
-            far = _far_apart(self.centres, self.widths, self.sizes)
+            far = far_apart(self.sizes, self.centres, self.widths)
         if not isinstance(far, jax.core.Tracer) and not far.all():
             *batch, first = np.argwhere(~np.asarray(far))[0]
             c, w = (np.asarray(a)[(*batch, slice(first, first + 2))] for a in (self.centres, self.widths))
@@ -117,36 +121,16 @@ class CoulombGas(Distribution):
     @property
     def separated(self) -> Bool[Array, "*batch"]:
         """Whether the clusters are as far apart as the law needs."""
-        return _far_apart(self.centres, self.widths, self.sizes).all(axis=-1)
+        return far_apart(self.sizes, self.centres, self.widths).all(axis=-1)
 
     @property
     def log_normaliser(self) -> Float[Array, "*batch"]:
         """ln ∫ over x1 > … > xN of the right-hand side above; infinite where the clusters are not separated."""
-        if len(self.sizes) == 1:
-            return log_normaliser_of_one(self.sizes[0], self.widths[..., 0], self.beta)
-        separated, centres, widths = self._separated_parameters()
-        function = jnp.vectorize(lambda c, w: log_normaliser_of_clusters(c, w, self.sizes), signature="(k),(k)->()")
-        return jnp.where(separated, function(centres, widths), jnp.inf)
-
-    def _separated_parameters(self) -> tuple[Bool[Array, "*batch"], Array, Array]:
-        """The parameters with others in place of those that would only give NaN."""
-        separated = self.separated
-        far = -100.0 * jnp.arange(len(self.sizes), dtype=self.centres.dtype)
-        held = separated[..., None]
-        return separated, jnp.where(held, self.centres, far), jnp.where(held, self.widths, 1.0)
+        return log_normaliser(self.sizes, self.centres, self.widths, self.beta)
 
     @validate_sample
     def log_prob(self, value: ArrayLike) -> Array:
-        value = jnp.asarray(value)
-        levels = np.arange(sum(self.sizes))
-        of_level = np.repeat(np.arange(len(self.sizes)), self.sizes)
-        inside = descending(value) & self.separated
-        spacings = value[..., :, None] - value[..., None, :]
-        counted = (levels[:, None] < levels) & (spacings > 0)
-        log_repulsion = jnp.log(jnp.where(counted, spacings, 1.0)).sum(axis=(-2, -1))
-        u = (value - self.centres[..., of_level]) / self.widths[..., of_level]
-        log_density = self.beta * log_repulsion - 0.5 * jnp.square(u).sum(axis=-1) - self.log_normaliser
-        return jnp.where(inside, log_density, -jnp.inf)
+        return _log_density(self.sizes, jnp.asarray(value), self.centres, self.widths, self.beta)
 
     def sample(self, key: jax.Array, sample_shape: tuple[int, ...] = ()) -> Array:
         """Exact draws.
@@ -162,7 +146,7 @@ class CoulombGas(Distribution):
         if len(self.sizes) == 1:
             unit = _tridiagonal(key, shape, self.sizes[0], self.beta)
             return self.centres + self.widths * unit
-        return _by_rejection(key, shape, self.sizes, *self._separated_parameters())
+        return _by_rejection(key, shape, self.sizes, self.centres, self.widths)
 
 
 def _clusters(centres: Array, widths: Array) -> int:
@@ -189,22 +173,19 @@ def _refuse_without_normaliser(sizes: tuple[int, ...], beta: ArrayLike) -> None:
         raise ValueError(f"sizes: expected at most {LARGEST_WITH_PAIRS} levels where some are pairs, got {sum(sizes)}")
 
 
-def _far_apart(
-    centres: Float[Array, "*batch cluster"], widths: Float[Array, "*batch cluster"], sizes: tuple[int, ...]
-) -> Bool[Array, "*batch neighbours"]:
-    """Whether neighbouring clusters are separated; then all are, as √(a² + b²) + √(b² + c²) ≥ √(a² + c²)."""
-    reach = jnp.hypot(widths[..., :-1], widths[..., 1:])
-    bare = centres[..., :-1] - centres[..., 1:] >= SEPARATION * reach
-    moved = _displaced(centres, centres, widths, sizes)
-    return bare & (moved[..., :-1] - moved[..., 1:] >= SEPARATION_DISPLACED * reach)
-
-
-def _displaced(at: Array, centres: Array, widths: Array, sizes: tuple[int, ...]) -> Array:
-    """Centres c + σ² Σ_j 1/(e_i − e_j) under the repulsion of the other clusters at e = ``at``."""
-    gap = at[..., :, None] - at[..., None, :]
-    apart = gap != 0
-    push = jnp.where(apart, 1.0 / jnp.where(apart, gap, 1.0), 0.0) @ jnp.asarray(sizes, at.dtype)
-    return centres + widths**2 * push
+# Compiled as wholes, so that a first call outside a compiled function does not compile operation by operation.
+@partial(jax.jit, static_argnums=0)
+def _log_density(
+    sizes: tuple[int, ...], value: Array, centres: Array, widths: Array, beta: Array
+) -> Float[Array, "*batch"]:
+    levels, of_level = np.arange(sum(sizes)), np.repeat(np.arange(len(sizes)), sizes)
+    spacings = value[..., :, None] - value[..., None, :]
+    counted = (levels[:, None] < levels) & (spacings > 0)
+    log_repulsion = jnp.log(jnp.where(counted, spacings, 1.0)).sum(axis=(-2, -1))
+    u = (value - centres[..., of_level]) / widths[..., of_level]
+    log_density = beta * log_repulsion - 0.5 * jnp.square(u).sum(axis=-1)
+    inside = jnp.asarray(descending(value)) & far_apart(sizes, centres, widths).all(axis=-1)
+    return jnp.where(inside, log_density - log_normaliser(sizes, centres, widths, beta), -jnp.inf)
 
 
 @partial(jax.jit, static_argnums=(1, 2))
@@ -222,8 +203,9 @@ def _tridiagonal(key: jax.Array, shape: tuple[int, ...], levels: int, beta: Arra
 
 @partial(jax.jit, static_argnums=(1, 2))
 def _by_rejection(
-    key: jax.Array, shape: tuple[int, ...], sizes: tuple[int, ...], separated: Array, centres: Array, widths: Array
+    key: jax.Array, shape: tuple[int, ...], sizes: tuple[int, ...], centres: Array, widths: Array
 ) -> Array:
+    separated, centres, widths = separated_parameters(sizes, centres, widths)
     of_level = np.repeat(np.arange(len(sizes)), sizes)
     paired = np.asarray(sizes)[of_level] == 2
     upper = np.diff(of_level, prepend=-1) > 0
@@ -232,8 +214,8 @@ def _by_rejection(
     between = of_level[:, None] < of_level
     tangent = centres
     for _ in range(4):
-        tangent = _displaced(tangent, centres, widths, sizes)
-    middle = _displaced(tangent, centres, widths, sizes)
+        tangent = displaced(tangent, centres, widths, sizes)
+    middle = displaced(tangent, centres, widths, sizes)
     points = tangent[..., of_level]
     gap = points[..., :, None] - points[..., None, :]
 

@@ -26,21 +26,68 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import gammaln
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 from scipy import special
 
-__all__ = ["LARGEST_WITH_PAIRS", "log_normaliser_of_clusters", "log_normaliser_of_one"]
+__all__ = [
+    "LARGEST_WITH_PAIRS",
+    "SEPARATION",
+    "SEPARATION_DISPLACED",
+    "displaced",
+    "far_apart",
+    "log_normaliser",
+    "separated_parameters",
+]
 
+SEPARATION = 6.0
+# What must be left of it when the clusters have pushed each other about; in a regular spectrum it grows.
+SEPARATION_DISPLACED = 5.5
 # The wedge product of 16 levels sums about a million terms; each further pair multiplies them by five.
 LARGEST_WITH_PAIRS = 16
-# More clusters are integrated one by one: 200 single levels would need 1 GB at once.
+# More clusters are integrated one by one: at once, the memory of reverse mode grows as N³.
 AT_ONCE = 32
 
 
 @partial(jax.jit, static_argnums=0)
-def log_normaliser_of_one(
-    levels: int, width: Float[Array, "*batch"], beta: Float[Array, "*batch"]
-) -> Float[Array, "*batch"]:
+def far_apart(
+    sizes: tuple[int, ...], centres: Float[Array, "*batch cluster"], widths: Float[Array, "*batch cluster"]
+) -> Bool[Array, "*batch neighbours"]:
+    """Whether neighbouring clusters are separated; then all are, as √(a² + b²) + √(b² + c²) ≥ √(a² + c²)."""
+    reach = jnp.hypot(widths[..., :-1], widths[..., 1:])
+    bare = centres[..., :-1] - centres[..., 1:] >= SEPARATION * reach
+    moved = displaced(centres, centres, widths, sizes)
+    return bare & (moved[..., :-1] - moved[..., 1:] >= SEPARATION_DISPLACED * reach)
+
+
+def displaced(at: Array, centres: Array, widths: Array, sizes: tuple[int, ...]) -> Array:
+    """Centres c + σ² Σ_j 1/(e_i − e_j) under the repulsion of the other clusters at e = ``at``."""
+    gap = at[..., :, None] - at[..., None, :]
+    apart = gap != 0
+    push = jnp.where(apart, 1.0 / jnp.where(apart, gap, 1.0), 0.0) @ jnp.asarray(sizes, at.dtype)
+    return centres + widths**2 * push
+
+
+def separated_parameters(
+    sizes: tuple[int, ...], centres: Array, widths: Array
+) -> tuple[Bool[Array, "*batch"], Array, Array]:
+    """Whether the clusters are, and the parameters, with others in place of those that would only give NaN."""
+    separated = far_apart(sizes, centres, widths).all(axis=-1)
+    far = -100.0 * jnp.arange(len(sizes), dtype=centres.dtype)
+    held = separated[..., None]
+    return separated, jnp.where(held, centres, far), jnp.where(held, widths, 1.0)
+
+
+@partial(jax.jit, static_argnums=0)
+def log_normaliser(sizes: tuple[int, ...], centres: Array, widths: Array, beta: Array) -> Float[Array, "*batch"]:
+    """Logarithm of the integral over x1 > … > xN; infinite where the clusters are not separated."""
+    if len(sizes) == 1:
+        return _of_one(sizes[0], widths[..., 0], beta)
+    separated, centres, widths = separated_parameters(sizes, centres, widths)
+    function = jnp.vectorize(partial(_of_clusters, sizes), signature="(k),(k)->()")
+    return jnp.where(separated, function(centres, widths), jnp.inf)
+
+
+def _of_one(levels: int, width: Float[Array, "*batch"], beta: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
     """Mehta's integral, any real β > 0, over the ordered levels."""
     order = 1.0 + jnp.arange(levels, dtype=beta.dtype)
     gammas = gammaln(1.0 + 0.5 * beta[..., None] * order) - gammaln(1.0 + 0.5 * beta)[..., None] - jnp.log(order)
@@ -48,9 +95,8 @@ def log_normaliser_of_one(
     return 0.5 * levels * log(2.0 * pi) + gammas.sum(axis=-1) + power * jnp.log(width)
 
 
-@partial(jax.jit, static_argnums=2)
-def log_normaliser_of_clusters(
-    centres: Float[Array, " cluster"], widths: Float[Array, " cluster"], sizes: tuple[int, ...]
+def _of_clusters(
+    sizes: tuple[int, ...], centres: Float[Array, " cluster"], widths: Float[Array, " cluster"]
 ) -> Float[Array, ""]:
     """β = 1, clusters of one or two levels, spacings between clusters taken positive."""
     size = np.asarray(sizes)

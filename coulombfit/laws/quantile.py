@@ -22,7 +22,7 @@ def symmetric_quantile(law: Distribution, q: ArrayLike, width: Array) -> Array:
     root, which is held fixed, makes the derivatives in q and in the parameters those of the implicit function.
     """
     q, mean = jnp.asarray(q, jnp.result_type(width)), law.mean
-    tail = jnp.minimum(q, 1.0 - q)
+    tail = jnp.where(q > 0.5, 1.0 - q, q)  # not the lesser: that has no derivative at ½
     inside = tail > 0
     target = jnp.where(inside, tail, 0.5)
     low = lax.stop_gradient(jnp.broadcast_to(mean - REACH * width, jnp.broadcast_shapes(q.shape, jnp.shape(mean))))
@@ -37,4 +37,4 @@ def symmetric_quantile(law: Distribution, q: ArrayLike, width: Array) -> Array:
     root = lax.stop_gradient(0.5 * sum(lax.fori_loop(0, HALVINGS, halve, (low, high))))
     newton = root - (law.cdf(root) - target) / lax.stop_gradient(jnp.exp(law.log_prob(root)))
     x = jnp.where(q > 0.5, 2.0 * mean - newton, newton)
-    return jnp.where(inside, x, jnp.where(q <= 0, -jnp.inf, jnp.inf))
+    return jnp.where(inside, x, jnp.where(q <= 0, -jnp.inf, jnp.where(q >= 1, jnp.inf, jnp.nan)))

@@ -36,7 +36,7 @@ class WignerSurmise(Distribution):
     @validate_sample
     def log_prob(self, value: ArrayLike) -> Array:
         half = jnp.asarray(value) / (2.0 * self.sigma_m)
-        inside = half > 0
+        inside = (half > 0) & (half < jnp.inf)
         log_half = jnp.where(inside, jnp.log(jnp.where(inside, half, 1.0)), -jnp.inf)
         return log_half - half**2 - jnp.log(self.sigma_m)
 
