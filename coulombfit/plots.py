@@ -175,7 +175,8 @@ def _axes(ax: Axes | None) -> Axes:
 
 
 def _histogram(ax: Axes, values: Float[np.ndarray, " n"], label: str) -> None:
-    bins = min(60, max(8, int(2 * values.size ** (1 / 3))))
+    # by the interquartile range, so that a narrow peak between wide tails is resolved
+    bins = int(np.clip(len(np.histogram_bin_edges(values, "fd")) - 1, 8, 120))
     ax.hist(
         values, bins, density=True, label=label, color="0.85", edgecolor="0.6", linewidth=0.5, histtype="stepfilled"
     )

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from coulombfit.degeneracy import group_by_gaps, group_by_targets, refuse_pair
 from coulombfit.errors import DataError
 from coulombfit.files import write_netcdf
+from coulombfit.stationarity import thin
 
 __all__ = ["Spectra"]
 
@@ -90,6 +91,28 @@ class Spectra:
         if w.ndim != 3 or 0 in w.shape:
             raise DataError(f"weights: expected shape (run, M, N), got {w.shape}")
         return cls(np.linalg.svd(w, compute_uv=False) ** 2, **setting)
+
+    @classmethod
+    def from_trajectory(cls, eigenvalues: ArrayLike, steps: ArrayLike | None = None, **setting: Any) -> Spectra:
+        """Spectra of the snapshots of one run, or of a few, thinned until they can pass for independent.
+
+        Snapshots take the place of runs. Give those after the burn-in; what is kept, and how it is judged whether the
+        burn-in is over, is in :mod:`coulombfit.stationarity`. ``provenance["trajectory"]`` records it.
+
+        :param eigenvalues: shape (snapshot, level) or (run, snapshot, level), snapshots equally spaced in training.
+        :param steps: shape (snapshot,), the training step of every snapshot, to report times in steps.
+        :param setting: learning_rate, batch_size, targets, name, provenance as for :class:`Spectra`.
+        :raises DataError: for wrong input, a constant level, or fewer than 20 snapshots kept.
+        :warns UserWarning: where the early and the late half differ (p < 0.001 over all that is compared).
+        """
+        x = real_array(eigenvalues, "eigenvalues")
+        if x.ndim not in (2, 3) or 0 in x.shape:
+            raise DataError(f"eigenvalues: expected shape (snapshot, level) or (run, snapshot, level), got {x.shape}")
+        x = np.sort(x.reshape(-1, *x.shape[-2:]), axis=2)[:, :, ::-1]
+        groups = group_by_gaps(x.reshape(-1, x.shape[2]))
+        kept, record = thin(x, groups, None if steps is None else real_array(steps, "steps"))
+        setting["provenance"] = {**(setting.get("provenance") or {}), "trajectory": record}
+        return cls(kept, **setting)
 
     @property
     def runs(self) -> int:

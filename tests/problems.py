@@ -1,149 +1,186 @@
-"""The table of laws with exact answers: densities in mpmath, from the definitions and not from the code under test.
-
-Densities are written as the source prints them; in arbitrary precision nothing overflows. Ordered pairs x₁ > x₂.
-"""
+"""The table of laws with exact answers: named cases, where they are hard, and their moments in closed form."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import pi, sqrt
 from typing import Any
 
 import mpmath as mp
 import numpy as np
 
 from coulombfit import laws
+from tests import exact
 
 DIGITS = 60
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A law at given parameters, its exact density, and where it is hard."""
+    """A law at given parameters, its exact density, and where it is hard.
+
+    Moments are those of a level picked at random, about the centre, and for pairs those of the spacing too.
+    """
 
     name: str
     law: type
     parameters: dict[str, float]
     density: Callable[..., mp.mpf]
     points: tuple[Any, ...]
-    variance: float | None = None
+    variance: float
     fourth_moment: float | None = None
+    mean_spacing: float | None = None
+    mean_square_spacing: float | None = None
+    cdf: Callable[..., mp.mpf] | None = None
 
     def make(self) -> Any:
         return self.law(**self.parameters)
 
-    def exact(self, point: Any) -> mp.mpf:
-        """Density at a float or a pair of floats, exactly as given."""
-        with mp.workdps(DIGITS):
-            coordinates = [mp.mpf(float(value)) for value in np.atleast_1d(point)]
-            return self.density(*coordinates, **{name: mp.mpf(value) for name, value in self.parameters.items()})
-
     @property
     def scale(self) -> float:
         """The widest width."""
-        return max(value for name, value in self.parameters.items() if name.startswith("sigma"))
+        return max(self.widths)
+
+    @property
+    def widths(self) -> list[float]:
+        return [value for name, value in self.parameters.items() if name.startswith("sigma")]
 
     @property
     def centre(self) -> float:
         return self.parameters.get("centre", 0.0)
 
+    def arguments(self, point: Any) -> list[mp.mpf]:
+        """Coordinates of a float or of a pair of floats, then parameters, exactly as given."""
+        return [
+            v if isinstance(v, mp.mpf) else mp.mpf(float(v)) for v in (*np.atleast_1d(point), *self.parameters.values())
+        ]
 
-def one_species_density(x, centre, sigma):
-    """Eq. 11."""
-    u = (x - centre) / sigma
-    bracket = 2 * mp.exp(-(u**2) / 2) + mp.sqrt(2 * mp.pi) * u * mp.erf(u / mp.sqrt(2))
-    return mp.exp(-(u**2) / 2) / (4 * mp.sqrt(mp.pi) * sigma) * bracket
+    def exact(self, point: Any) -> mp.mpf:
+        with mp.workdps(DIGITS):
+            return self.density(*self.arguments(point))
 
+    def exact_cdf(self, point: float) -> mp.mpf:
+        assert self.cdf is not None
+        with mp.workdps(DIGITS):
+            return self.cdf(*self.arguments(point))
 
-def two_species_density(x, centre, sigma_1, sigma_2):
-    """Eq. 32 as printed."""
-    dx, mean_square = x - centre, (sigma_1**2 + sigma_2**2) / 2
-    front = mp.exp(-mean_square * dx**2 / (sigma_1 * sigma_2) ** 2)
-    front /= 8 * mp.sqrt(mp.pi) * sigma_1 * sigma_2 * mp.sqrt(mean_square)
-    return front * mp.fsum(
-        2 * s**2 + mp.exp(dx**2 / (2 * s**2)) * mp.sqrt(2 * mp.pi) * dx * s * mp.erf(dx / (mp.sqrt(2) * s))
-        for s in (sigma_1, sigma_2)
-    )
+    def slopes(self, point: Any, what: str = "log density") -> list[mp.mpf]:
+        """Derivatives of ln ``density`` or of ``cdf`` in every coordinate and parameter."""
+        with mp.workdps(DIGITS):
+            at, step = self.arguments(point), mp.mpf(min(self.widths)) * mp.mpf(10) ** -20
+            function = (lambda *a: mp.log(self.density(*a))) if what == "log density" else self.cdf
+            return [
+                mp.fsum(sign * function(*at[:i], at[i] + sign * step, *at[i + 1 :]) for sign in (-1, 1)) / (2 * step)
+                for i in range(len(at))
+            ]
 
+    def curvatures(self, point: Any) -> list[list[float]]:
+        """Second derivatives of ln ``density``, in the same order."""
+        with mp.workdps(DIGITS):
+            at, step = self.arguments(point), mp.mpf(min(self.widths)) * mp.mpf(10) ** -12
+            logs: dict[tuple[int, ...], mp.mpf] = {}
 
-def gaussian_pair(x1, x2, centre, sigma):
-    return 2 * mp.npdf(x1, centre, sigma) * mp.npdf(x2, centre, sigma)
+            def log_density(*shift: int) -> mp.mpf:
+                if shift not in logs:
+                    logs[shift] = mp.log(self.density(*(a + step * k for a, k in zip(at, shift, strict=True))))
+                return logs[shift]
 
+            def second(i: int, j: int) -> float:
+                one, other = ([int(k == axis) for k in range(len(at))] for axis in (i, j))
+                terms = (
+                    a * b * log_density(*(a * p + b * q for p, q in zip(one, other, strict=True)))
+                    for a in (-1, 1)
+                    for b in (-1, 1)
+                )
+                return float(mp.fsum(terms) / (2 * step) ** 2)
 
-def two_species_pair(x1, x2, centre, sigma_1, sigma_2):
-    """Eq. 29 with N₀ of the text, summed over the two labellings."""
-    norm = 4 * mp.sqrt(mp.pi) * sigma_1 * sigma_2 * mp.sqrt((sigma_1**2 + sigma_2**2) / 2)
-    d1, d2 = x1 - centre, x2 - centre
-    labelled = mp.exp(-(d1**2) / (2 * sigma_1**2) - d2**2 / (2 * sigma_2**2))
-    exchanged = mp.exp(-(d1**2) / (2 * sigma_2**2) - d2**2 / (2 * sigma_1**2))
-    return (x1 - x2) / norm * (labelled + exchanged)
-
-
-def one_species_pair(x1, x2, centre, sigma):
-    """Eq. 7 with N = 2."""
-    return two_species_pair(x1, x2, centre, sigma, sigma)
-
-
-def surmise(s, sigma_m):
-    """Eq. 31."""
-    return s / (2 * sigma_m**2) * mp.exp(-(s**2) / (4 * sigma_m**2))
-
-
-LEVELS = (-40.0, -8.0, -1.3, -1e-3, 0.0, 1e-8, 0.02, 0.7, 3.0, 40.0)
-PAIRS = ((1.0, -1.0), (0.5, 0.49), (40.0, -40.0), (40.0, 39.0), (1e-7, 0.0), (0.3, -1e-3), (-5.0, -40.0), (2.0, -1e-9))
-
-
-def _around(centre: float, scale: float, points: tuple) -> tuple:
-    return tuple(tuple(centre + scale * np.array(p)) if isinstance(p, tuple) else centre + scale * p for p in points)
+            return [[second(i, j) for j in range(len(at))] for i in range(len(at))]
 
 
-def _two(sigma_1: float, sigma_2: float) -> dict[str, float]:
-    return {"centre": 4.0, "sigma_1": sigma_1, "sigma_2": sigma_2}
+# In units of the wider width, about the centre.
+LEVELS = (-40, -25, -8, -3, -1.3, -0.4, -0.05, -4e-3, -1e-3, -1e-6, 0, 1e-8, 5e-4, 2e-3, 0.02, 0.2, 0.7, 1.8, 5, 40)
+SPACINGS = (1e-12, 1e-9, 1e-6, 1e-3, 0.01, 0.03, 0.1, 0.3, 0.5, 0.7, 1, 1.4, 2, 2.5, 3, 4, 6, 9, 20, 40)
+PAIRS = (
+    *((1, -1), (0.5, 0.49), (40, -40), (40, 39), (1e-7, 0), (0.3, -1e-3), (-5, -40), (2, -1e-9), (1e-12, 0), (3, -3)),
+    *((0.7, 0.7 - 1e-12), (1e-3, -1e-3), (2e-3, 1e-3), (6, 2), (-0.02, -0.021), (1.5, 0.1), (0.1, -1.5), (20, -1)),
+    *((8, 7.999), (0.05, -0.04)),
+)
 
 
-def _two_species_variance(sigma_1: float, sigma_2: float) -> float:
-    mean_square = (sigma_1**2 + sigma_2**2) / 2
-    r = (sigma_1**2 - sigma_2**2) / (sigma_1**2 + sigma_2**2)
-    return mean_square * (1.5 + 0.5 * r**2)
+def _around(points: tuple) -> tuple:
+    return tuple(tuple(4 + 0.04 * np.array(p)) if isinstance(p, tuple) else 4 + 0.04 * p for p in points)
+
+
+def _one(sigma: float) -> tuple[float, float]:
+    """Variance and fourth moment of one species."""
+    return 1.5 * sigma**2, 23 / 4 * sigma**4
+
+
+def _two(sigma_1: float, sigma_2: float) -> tuple[float, float]:
+    """Labelled: R = rS + N(0, 2σ_m²(1 − r²)), S signed."""
+    m2, r = exact.mean_square_and_r(sigma_1, sigma_2)
+    return m2 * (1.5 + r**2 / 2), m2**2 * (23 / 4 + 21 / 2 * r**2 - r**4 / 4)
+
+
+def _anisotropic(sigma_1: float, sigma_2: float) -> tuple[float, float]:
+    """As labelled with r cos θ in place of r, averaged over θ."""
+    m2, r = exact.mean_square_and_r(sigma_1, sigma_2)
+    return m2 * 1.5, m2**2 * (23 / 4 + 3 * r**2)
+
+
+def _spacing(m2: float) -> tuple[float, float]:
+    """Mean and mean square of the surmise."""
+    return sqrt(pi * m2), 4 * m2
 
 
 ONE = {"centre": 4.0, "sigma": 0.04}
 WIDTHS = {"equal": (0.04, 0.04), "unequal": (0.04, 0.02), "exchanged": (0.02, 0.04), "extreme": (0.04, 4e-5)}
+TWO = {name: {"centre": 4.0, "sigma_1": s1, "sigma_2": s2} for name, (s1, s2) in WIDTHS.items()}
 
 DENSITIES = [
     Problem(
-        "one-species density",
-        laws.OneSpeciesDensity,
-        ONE,
-        one_species_density,
-        _around(4.0, 0.04, LEVELS),
-        variance=1.5 * 0.04**2,
-        fourth_moment=23 / 4 * 0.04**4,
+        *("one-species density", laws.OneSpeciesDensity, ONE, exact.one_species_density, _around(LEVELS), *_one(0.04)),
+        cdf=exact.one_species_cdf,
     ),
     *(
         Problem(
-            f"two-species density, {name}",
-            laws.TwoSpeciesDensity,
-            _two(*widths),
-            two_species_density,
-            _around(4.0, 0.04, LEVELS),
-            variance=_two_species_variance(*widths),
+            *(f"{kind} density, {name}", law, TWO[name], density, _around(LEVELS), *moments(*widths)),
+            cdf=cdf,
+        )
+        for kind, law, density, cdf, moments in (
+            ("two-species", laws.TwoSpeciesDensity, exact.two_species_density, exact.two_species_cdf, _two),
+            ("anisotropic", laws.AnisotropicDensity, exact.anisotropic_density, exact.anisotropic_cdf, _anisotropic),
         )
         for name, widths in WIDTHS.items()
     ),
     Problem(
-        "surmise",
-        laws.WignerSurmise,
-        {"sigma_m": 0.03},
-        surmise,
-        tuple(0.03 * s for s in (1e-9, 1e-3, 0.5, 2.0, 40.0)),
-        variance=(4 - np.pi) * 0.03**2,
+        *("surmise", laws.WignerSurmise, {"sigma_m": 0.03}, exact.surmise, tuple(0.03 * s for s in SPACINGS)),
+        variance=(4 - pi) * 0.03**2,
+        cdf=exact.surmise_cdf,
     ),
 ]
 PAIR_LAWS = [
-    Problem("gaussian pair", laws.GaussianPair, ONE, gaussian_pair, _around(4.0, 0.04, PAIRS)),
-    Problem("one-species pair", laws.OneSpeciesPair, ONE, one_species_pair, _around(4.0, 0.04, PAIRS)),
+    Problem(
+        *("gaussian pair", laws.GaussianPair, ONE, exact.gaussian_pair, _around(PAIRS), 0.04**2, 3 * 0.04**4),
+        *(2 / sqrt(pi) * 0.04, 2 * 0.04**2),
+    ),
+    Problem(
+        *("one-species pair", laws.OneSpeciesPair, ONE, exact.one_species_pair, _around(PAIRS), *_one(0.04)),
+        *_spacing(0.04**2),
+    ),
     *(
-        Problem(f"two-species pair, {name}", laws.TwoSpeciesPair, _two(*w), two_species_pair, _around(4.0, 0.04, PAIRS))
-        for name, w in WIDTHS.items()
+        Problem(
+            *(f"{kind} pair, {name}", law, TWO[name], density, _around(PAIRS), *moments(*widths)),
+            *_spacing(exact.mean_square_and_r(*widths)[0]),
+        )
+        for kind, law, density, moments in (
+            ("two-species", laws.TwoSpeciesPair, exact.two_species_pair, _two),
+            ("anisotropic", laws.AnisotropicPair, exact.anisotropic_pair, _anisotropic),
+        )
+        for name, widths in WIDTHS.items()
     ),
 ]
 PROBLEMS = DENSITIES + PAIR_LAWS
+
+
+def named(name: str) -> Problem:
+    return next(problem for problem in PROBLEMS if problem.name == name)

@@ -16,6 +16,7 @@ COULOMBFIT = [
     "precision",
     "progress",
     "degeneracy",
+    "stationarity",
     "spectra",
     "reading",
     "laws.parameters",
@@ -47,7 +48,7 @@ COULOMBFIT = [
     "",
     "cli",
 ]
-SIMULATORS = ["training", "ensembles", "teacher_student", ""]
+SIMULATORS = ["training", "ensembles", "dyson", "teacher_student", ""]
 
 
 def module_of(path: Path, package: str) -> str:

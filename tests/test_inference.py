@@ -10,7 +10,7 @@ from scipy import stats
 import coulombfit as cf
 from coulombfit.inference import _sampler
 from coulombfit.result import rounder
-from simulators import ensembles
+from simulators import ensembles, teacher_student
 
 QUICK = cf.Sampling(warmup=300, draws=300)
 
@@ -315,3 +315,26 @@ def test_wrong_arguments_are_named(few: np.ndarray, arguments, message) -> None:
 def test_data_that_are_no_pairs_are_refused(data, message) -> None:
     with pytest.raises(cf.DataError, match=message):
         cf.fit(data)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("layer", "seed"), [("Z_EQ26", 1), ("Z_EQ27", 2)])
+def test_students_with_a_hidden_layer_are_anisotropic(layer: str, seed: int) -> None:
+    """5000 networks at stationarity: linear response within 3 sd, and what the labelled gas makes of them."""
+    setting = {"Z": getattr(teacher_student, layer), "kappa": 4.0, "learning_rate": 0.1, "noise": 0.1}
+    x = teacher_student.simulate(**setting, runs=5000, steps=8000, seed=seed).eigenvalues[:, -1]
+    sigma_1, sigma_2 = teacher_student.widths(**setting)
+    sampling = cf.Sampling(warmup=300, draws=400, target_accept=0.9, per_run_draws=100)
+    fits = {model: cf.fit(x, model, sampling=sampling) for model in ("two-species", "anisotropic")}
+    table = fits["anisotropic"].table()
+    for name, truth in {"sigma_1": sigma_1, "sigma_2": sigma_2, "sigma_m": np.hypot(sigma_1, sigma_2) / 2**0.5}.items():
+        assert abs(table.loc[name, "mean"] - truth) < 3 * table.loc[name, "sd"], name
+    per_run = cf.compare(fits).pointwise
+    assert float((per_run["anisotropic"] - per_run["two-species"]).sum()) > 1000
+    # the bias of the labelled gas: sigma_1 by -14 %, sigma_2 by a factor of four to six, sigma_m by -6 to -7 %
+    for likelihood, factors in (("pair", (0.86, 4.0, 0.935)), ("density", (0.855, 3.1, 0.90))):
+        biased = fits["two-species"] if likelihood == "pair" else cf.fit(x, "two-species", likelihood, sampling=sampling)
+        means = biased.table()["mean"]
+        assert means["sigma_1"] / sigma_1 == pytest.approx(factors[0], abs=0.03)
+        assert means["sigma_2"] / sigma_2 > factors[1]
+        assert means["sigma_m"] / np.hypot(sigma_1, sigma_2) * 2**0.5 == pytest.approx(factors[2], abs=0.03)

@@ -65,7 +65,8 @@ def _log_angular_average(amplitude: Float[Array, "*shape"], offset: Float[Array,
 
 def _ordered(a: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
     """The lesser and the greater; of equals ``a`` and ``b``, so that an even function keeps its second derivatives."""
-    return jnp.where(a <= b, a, b), jnp.where(a <= b, b, a)
+    first = jnp.less_equal(a, b)
+    return jnp.where(first, a, b), jnp.where(first, b, a)
 
 
 class AnisotropicPair(TwoWidths):
@@ -99,9 +100,8 @@ class AnisotropicPair(TwoWidths):
         value = jnp.asarray(value)
         dx1, dx2 = value[..., 0] - self.centre, value[..., 1] - self.centre
         spacing, sigma_m = dx1 - dx2, self.sigma_m
-        spread = (
-            jnp.sqrt(2.0) * self.sigma_1 * self.sigma_2 / sigma_m
-        )  # sd of R, written without the cancellation of 1 − r²
+        # sd of R given S and θ, written without the cancellation of 1 − r²
+        spread = jnp.sqrt(2.0) * self.sigma_1 * self.sigma_2 / sigma_m
         less = jnp.square(_ordered(self.sigma_1, self.sigma_2)[0] / sigma_m)  # 1 − |r|
         # off the support any finite number serves
         safe = jnp.where(spacing > 0, spacing, sigma_m)
