@@ -116,6 +116,7 @@ def test_the_recursion_is_the_determinant() -> None:
     assert abs(float(wedge) - 1) > 1e-4
 
 
+@pytest.mark.slow
 def test_pairs_among_ten_levels_add_up_to_one() -> None:
     """The mean of p/q over another exact law: independent clusters about displaced centres, to 1 %."""
     centres, widths, sizes = TEN
@@ -386,6 +387,7 @@ def test_numpyro_contract(centres, widths, sizes, beta) -> None:
             getattr(law, moment)
 
 
+@pytest.mark.slow
 def test_float32_follows_the_input() -> None:
     centres, widths, sizes = TEN
     law = CoulombGas(centres, widths, sizes)

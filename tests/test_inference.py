@@ -142,6 +142,7 @@ def test_the_posterior_of_two_species_is_the_one_quadrature_gives(few: np.ndarra
         assert table.loc[name, "sd"] == pytest.approx(sd, rel=0.06), name
 
 
+@pytest.mark.slow
 def test_prior_draws_follow_the_priors_in_words(few: np.ndarray) -> None:
     fit = cf.fit(few, "two-species", sampling=cf.Sampling(warmup=50, draws=4000))
     prior = {name: draws.to_numpy().ravel() for name, draws in fit.tree["prior"].to_dataset().items()}
@@ -157,6 +158,7 @@ def test_prior_draws_follow_the_priors_in_words(few: np.ndarray) -> None:
     assert stats.kstest(prior["r"], stats.uniform.cdf).pvalue > 1e-3
 
 
+@pytest.mark.slow
 def test_a_handful_of_runs_converges() -> None:
     """The gate does not fail honest small data: 6 data sets of 5 and 10 runs."""
     for seed in range(3):
@@ -284,7 +286,7 @@ def test_summary_has_parameters_priors_and_gate(few: np.ndarray) -> None:
     [
         (
             {"model": "three-species"},
-            "model: expected one of 'gaussian', 'one-species', 'two-species', 'anisotropic', got 'three",
+            "model: expected one of 'gaussian', 'one-species', 'two-species', 'anisotropic', 'gas', .* got 'three",
         ),
         ({"likelihood": "level"}, "likelihood: expected one of 'pair', 'density', .*, got 'level'"),
         (
@@ -333,7 +335,9 @@ def test_students_with_a_hidden_layer_are_anisotropic(layer: str, seed: int) -> 
     assert float((per_run["anisotropic"] - per_run["two-species"]).sum()) > 1000
     # the bias of the labelled gas: sigma_1 by -14 %, sigma_2 by a factor of four to six, sigma_m by -6 to -7 %
     for likelihood, factors in (("pair", (0.86, 4.0, 0.935)), ("density", (0.855, 3.1, 0.90))):
-        biased = fits["two-species"] if likelihood == "pair" else cf.fit(x, "two-species", likelihood, sampling=sampling)
+        biased = (
+            fits["two-species"] if likelihood == "pair" else cf.fit(x, "two-species", likelihood, sampling=sampling)
+        )
         means = biased.table()["mean"]
         assert means["sigma_1"] / sigma_1 == pytest.approx(factors[0], abs=0.03)
         assert means["sigma_2"] / sigma_2 > factors[1]
