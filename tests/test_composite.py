@@ -81,6 +81,7 @@ def test_coordinates_are_inverted(model: str) -> None:
     np.testing.assert_allclose(back["q"], np.abs(sites["q"]), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_levels_of_unknown_pairing() -> None:
     pairs = ensembles.one_species(centre=4.0, sigma=0.04, runs=50, seed=7)
     levels = np.random.default_rng(0).permutation(pairs.ravel())
