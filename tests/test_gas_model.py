@@ -70,6 +70,7 @@ def test_bare_centres_are_recovered_where_pairs_alone_are_displaced() -> None:
         assert abs(displaced) > 5, (k, displaced)
 
 
+@pytest.mark.slow
 def test_a_gas_of_one_pair_is_the_one_species_pair() -> None:
     pairs = ensembles.one_species(centre=4.0, sigma=0.04, runs=200, seed=5)
     gas, one = (cf.fit(pairs, model).table() for model in ("gas", "one-species"))
