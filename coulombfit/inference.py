@@ -21,7 +21,7 @@ from coulombfit.models import OBSERVED, Model, PairModel, Parameters, Standardis
 from coulombfit.precision import double_precision
 from coulombfit.progress import working
 from coulombfit.result import RECORD, Fit
-from coulombfit.sampler import SAMPLERS, Sampling, markov_chain
+from coulombfit.sampler import SAMPLERS, Sampling, check_seed, markov_chain
 from coulombfit.spectra import Spectra, real_array
 
 __all__ = ["fit"]
@@ -58,8 +58,7 @@ def fit(
     chosen, likelihood = find_model(model, likelihood)
     if sampler not in SAMPLERS:
         raise ValueError(f"sampler: expected one of {', '.join(map(repr, SAMPLERS))}, got {sampler!r}")
-    if isinstance(seed, bool) or not 0 <= seed < 2**63:
-        raise ValueError(f"seed: expected a whole number from 0 to 2**63 - 1, got {seed!r}")
+    check_seed(seed)
     sampling = sampling or Sampling()
     spectra = data if isinstance(data, Spectra) else _spectra(data)
     chosen = chosen.fitted_to(spectra)

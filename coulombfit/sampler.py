@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 from jaxtyping import Array
 from numpyro.infer import MCMC, NUTS, init_to_uniform
 
 from coulombfit.models import Model, Parameters, Standardisation
 
-__all__ = ["SAMPLERS", "Chain", "Sampling", "markov_chain"]
+__all__ = ["SAMPLERS", "Chain", "Sampling", "check_seed", "markov_chain"]
 
 SAMPLERS = ("nuts",)
 STATISTICS = ("energy", "potential_energy", "num_steps", "accept_prob", "adapt_state.step_size")
@@ -47,6 +48,12 @@ class Sampling:
                 raise ValueError(f"{name}: expected a whole number above 0, got {getattr(self, name)!r}")
         if not 0 < self.target_accept < 1:
             raise ValueError(f"target_accept: expected a number between 0 and 1, got {self.target_accept!r}")
+
+
+def check_seed(seed: int) -> None:
+    """Refuse what is no seed of a JAX key."""
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
+        raise ValueError(f"seed: expected a whole number from 0 to 2**63 - 1, got {seed!r}")
 
 
 def markov_chain(model: Model, likelihood: str, sampling: Sampling) -> Chain:

@@ -116,6 +116,7 @@ def test_ranks_are_drawn_against_an_envelope(result: cf.Calibration) -> None:
         ({"model": "gass"}, "model: expected one of"),
         ({"likelihood": "levels"}, "likelihood: model 'one-species' takes"),
         ({"runs": 1}, "runs: expected a whole number of at least 2, got 1"),
+        ({"seed": -1}, "seed: expected a whole number from 0"),
         ({"datasets": 5}, "datasets: expected a whole number of at least 20, got 5"),
         ({"sampling": cf.Sampling(draws=150)}, "sampling: expected draws to be a multiple of 100, got 150"),
     ],

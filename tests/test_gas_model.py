@@ -92,6 +92,9 @@ def test_what_has_no_normaliser_is_refused() -> None:
     three = np.array([[5.0, 5.0, 5.0, 1.0]]) + np.random.default_rng(0).normal(0, 0.01, (50, 4))
     with pytest.raises(cf.DataError, match=r"clusters of one or two levels, or one cluster, got clusters of \(3, 1\)"):
         cf.fit(three, "gas")
+    close = np.array([[5.0, 4.4]]) + np.random.default_rng(0).normal(0, 0.1, (500, 2))
+    with pytest.raises(cf.DataError, match=r"at least 6 √.* got clusters 0 and 1 of \(1, 1\) levels at 4\.\d of it"):
+        cf.fit(close, "gas")
     with pytest.raises(cf.DataError, match="one cluster of two or more levels"):
         cf.fit(spectra(20, seed=2), "gas-beta")
     tied = np.array([[2.0, 2.0], [2.1, 1.9], [2.2, 1.8]])

@@ -24,7 +24,7 @@ from coulombfit.models import REDUNDANT, Model, PairModel, Parameters, find_mode
 from coulombfit.precision import double_precision
 from coulombfit.progress import tracked
 from coulombfit.result import Text
-from coulombfit.sampler import Sampling, markov_chain
+from coulombfit.sampler import Sampling, check_seed, markov_chain
 
 __all__ = ["Calibration", "calibrate"]
 
@@ -111,8 +111,9 @@ def calibrate(
     else:
         chosen, likelihood = find_model(model, likelihood)
     for name, value, least in (("runs", runs, 2), ("datasets", datasets, 20), ("batch", batch, 1)):
-        if isinstance(value, bool) or value < least:
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ValueError(f"{name}: expected a whole number of at least {least}, got {value!r}")
+    check_seed(seed)
     if sampling.draws % KEPT:
         raise ValueError(f"sampling: expected draws to be a multiple of {KEPT}, got {sampling.draws}")
     what = f"calibrating {chosen.name} ({likelihood}) on {datasets} data sets"

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 
 from coulombfit.errors import DataError
 from coulombfit.laws.gas import CoulombGas
+from coulombfit.laws.gas_normaliser import SEPARATION
 from coulombfit.models.base import CENTRE_SD, LOG_WIDTH_SD, Model, Parameters
 from coulombfit.models.standardisation import Standardisation
 from coulombfit.spectra import Spectra
@@ -91,7 +92,15 @@ class Gas(Model):
         each = [Standardisation.of(cluster) for cluster in np.split(observations, edges, axis=1)]
         # repulsion widens a level of a cluster of n to σ²(n + 1)/2
         widened = np.sqrt((np.asarray(self.sizes) + 1) / 2)
-        return Standardisation(np.array([u.location for u in each]), np.array([u.scale for u in each]) / widened)
+        unit = Standardisation(np.array([u.location for u in each]), np.array([u.scale for u in each]) / widened)
+        apart = -np.diff(unit.location) / np.hypot(unit.scale[:-1], unit.scale[1:])
+        if apart.size and apart.min() < SEPARATION:
+            k = int(apart.argmin())
+            raise DataError(
+                f"data: expected clusters at least {SEPARATION:g} √(σ_i² + σ_j²) apart, where the gas has an exact "
+                f"normaliser, got clusters {k} and {k + 1} of {self.sizes} levels at {apart[k]:.2g} of it"
+            )
+        return unit
 
     def standardised(
         self, likelihood: str, sites: Parameters, observations: Array, unit: Standardisation
