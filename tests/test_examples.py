@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -31,3 +33,11 @@ def test_readme_python(tmp_path: Path) -> None:
     (tmp_path / "readme.py").write_text("\n".join(blocks), encoding="utf-8")
     run("readme.py", folder=tmp_path)
     assert (tmp_path / "report.html").exists()
+
+
+@pytest.mark.slow
+def test_hidden_layer(tmp_path: Path) -> None:
+    output = run(ROOT / "examples" / "hidden_layer.py", "--runs", 300, folder=tmp_path)
+    assert "linear response: sigma_1 0.10609, sigma_2 0.00975, sigma_m 0.07533" in output
+    assert "anisotropic is preferred over two-species" in output
+    assert (tmp_path / "hidden_layer.png").stat().st_size > 10_000
