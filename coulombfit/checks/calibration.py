@@ -92,7 +92,7 @@ def calibrate(
     datasets: int = 1000,
     seed: int = 0,
     sampling: Sampling = SETTINGS,
-    batch: int = 50,
+    batch: int = 10,
     progress: bool | None = None,
 ) -> Calibration:
     """Simulation-based calibration of a model with a likelihood, in float64.
