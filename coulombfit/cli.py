@@ -20,7 +20,6 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import typer
-import xarray as xr
 
 import coulombfit as cf
 import simulators
@@ -377,16 +376,7 @@ def teacher_student(
             progress=False if quiet else None,
             **noisy,
         )
-        dataset = xr.Dataset(
-            {"eigenvalues": (("run", "snapshot", "level"), trajectory.eigenvalues)},
-            coords={"step": ("snapshot", trajectory.steps)},
-            attrs={
-                **{name: noisy[name] for name in ("learning_rate", "batch_size")},
-                "name": out.stem,
-                "provenance": json.dumps(dict(trajectory.parameters)),
-            },
-        )
-        write_netcdf(dataset, out)
+        trajectory.save(out)
     theory = simulators.teacher_student.widths(Z=layers[layer], kappa=kappa, **noisy).tolist()
     text = f"saved {out}; linear-response widths {', '.join(f'{width:.5g}' for width in theory)}"
     finish({}, {"file": out, "linear_response_widths": theory, **trajectory.parameters}, text, as_json, quiet)

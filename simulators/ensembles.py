@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from simulators.training import check_seed, positive, whole
+from simulators.arguments import check_seed, positive, whole
 
 __all__ = ["one_species", "two_species"]
 

@@ -1,22 +1,20 @@
-"""Teacher-student training of a linear network with one hidden layer (Eqs. 13 to 28).
+"""Teacher-student training of a network with one hidden layer, f(x; W) = Z a(W x) (Eqs. 13 to 28).
 
-The student W learns the teacher W_t through a fixed second layer Z. With the mini-batch average of the inputs replaced
-by its mean (Eq. 16) an update is
+The student W learns the teacher W_t through a fixed second layer Z, from inputs x ~ N(0, I). With the mini-batch
+average of the inputs replaced by its mean (Eq. 16) and a linear network, an update is
 
     W ← W + α ZᵀZ (W_t − W − η),    η_ij ~ N(0, noise²/|B|) anew at every step,                               (Eq. 28)
 
-where noise is the standard deviation of one sample's gradient noise. Each mode of ZᵀZ, eigenvalue λ_i, is an AR(1)
-process with coefficient 1 − αλ_i, from which :func:`widths` and :func:`relaxation_times` follow.
-
-Conventions: W is N×N, the eigenvalues x of X = WᵀW flow to the teacher's κ_i (squared singular values of W_t).
+where noise is the standard deviation of one sample's gradient noise. True mini-batches and the activations tanh and
+relu are options, and keep η. Conventions: W is M × N, the eigenvalues x of X = WᵀW flow to the teacher's κ_i.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,9 +22,32 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 from numpy.typing import ArrayLike
 
-from simulators.training import Trajectory, ensemble, positive, whole
+from simulators import wishart
+from simulators.arguments import check_dtype
+from simulators.small_matrices import product, squared_singular_values, transpose
+from simulators.teacher_student_theory import (
+    check_noise,
+    check_stable,
+    displacement,
+    learning_curve,
+    relaxation_times,
+    setup,
+    steps_to_stationarity,
+    widths,
+)
+from simulators.training import Dynamics, ensemble
+from simulators.trajectory import Trajectory, stayed
 
-__all__ = ["Z_EQ26", "Z_EQ27", "relaxation_times", "simulate", "steps_to_stationarity", "widths"]
+__all__ = [
+    "Z_EQ26",
+    "Z_EQ27",
+    "displacement",
+    "learning_curve",
+    "relaxation_times",
+    "simulate",
+    "steps_to_stationarity",
+    "widths",
+]
 
 Z_EQ26 = np.array([[-0.1727, -0.8341], [-0.0106, -0.7750]])
 """Second layer of Eq. 26; the eigenvalues of ZᵀZ are 1.31440 and 0.01189."""
@@ -34,202 +55,207 @@ Z_EQ26 = np.array([[-0.1727, -0.8341], [-0.0106, -0.7750]])
 Z_EQ27 = np.array([[-1.8198, 0.5861], [-0.6574, 0.0473]])
 """Second layer of Eq. 27; the eigenvalues of ZᵀZ are 4.06759 and 0.02201."""
 
-# A start is forgotten when it adds less than this fraction to the stationary variance; without noise, to unity.
-FORGOTTEN = 0.01
+ACTIVATIONS = {"identity": lambda y: y, "tanh": jnp.tanh, "relu": jax.nn.relu}
+BATCHES = ("averaged", "independent", "shared")
 
 
 class Student(NamedTuple):
-    """State of one run: the student's weights, shape (N, N)."""
+    """State of a chunk of runs: weights, and their last change where there is momentum."""
 
-    weights: Float[Array, "n n"]
+    weights: Float[Array, "hidden input run"]
+    change: Float[Array, "hidden input run"]
 
 
 def simulate(
     *,
     Z: ArrayLike | None = None,
     kappa: ArrayLike = 4.0,
+    inputs: int | None = None,
+    activation: str = "identity",
+    batches: str = "averaged",
     learning_rate: float = 0.1,
+    momentum: float = 0.0,
     noise: float = 0.1,
+    symmetric_noise: bool = False,
     batch_size: int = 1,
     runs: int = 1000,
     steps: int = 8000,
     save_every: int | None = None,
+    keep_weights: bool = False,
     seed: int = 0,
     dtype: str = "float64",
     progress: bool | None = None,
+    checkpoint: str | Path | None = None,
 ) -> Trajectory:
-    """Train an ensemble of students from W_ij ~ N(0, 1) by Eq. 28.
+    """Train an ensemble of students from W_ij ~ N(0, 1).
 
-    :param Z: second layer, shape (K, N); identity where not given.
-    :param kappa: teacher eigenvalues, shape (N,), or one number for a degenerate teacher.
+    :param Z: second layer, shape (K, M); identity where not given.
+    :param kappa: teacher eigenvalues, shape (min(M, N),), or one number for a degenerate teacher.
+    :param inputs: N, the number of inputs; by default M.
+    :param activation: a, "identity", "tanh" or "relu".
+    :param batches: the inputs of a step: "averaged", replaced by their mean (Eq. 17, linear networks only);
+        "independent", \\|B\\| new ones for every run; "shared", the same \\|B\\| for all runs.
     :param learning_rate: α.
+    :param momentum: γ of the heavy ball, W changes by γ times its last change and α times the gradient.
     :param noise: standard deviation of one sample's gradient noise.
-    :param batch_size: \\|B\\|, the number of samples the noise is averaged over at each step.
+    :param symmetric_noise: η symmetric, with the variance halved off the diagonal.
+    :param batch_size: \\|B\\|, the number of samples in a step, over which noise is averaged.
     :param runs: number of independent students.
     :param steps: number of updates.
     :param save_every: keep the spectrum at steps 0, save_every, 2 save_every, …; None keeps the last one only.
+    :param keep_weights: keep the weights as well.
     :param seed: the same seed gives the same runs, in whatever ensemble.
     :param dtype: "float32" or "float64".
     :param progress: show progress on stderr; by default where it is a terminal.
-    :raises ValueError: for an argument outside its range, or α beyond the stable range 0 < α < 2/λ_max.
-    :warns UserWarning: where the run is shorter than :func:`steps_to_stationarity`.
+    :param checkpoint: folder for unfinished work; the same call goes on from there, to the same bits.
+    :raises ValueError: for an argument outside its range, or α beyond the stable range of a linear network with
+        averaged inputs, 0 < α < 2(1 + γ)/λ_max.
+    :raises Diverged: where every run diverged, as small batches may at an α that is stable on average.
+    :warns UserWarning: where runs diverged, which are left out; where the run of a linear network is shorter than
+        :func:`steps_to_stationarity`.
     """
-    z, teacher = _layers(Z, kappa)
-    _check_noise(noise, batch_size)
-    needed = steps_to_stationarity(Z=z, kappa=teacher, learning_rate=learning_rate, noise=noise, batch_size=batch_size)
-    if steps < needed:
+    s = setup(Z, kappa, inputs)
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"activation: expected one of {', '.join(ACTIVATIONS)}, got {activation!r}")
+    if batches not in BATCHES:
+        raise ValueError(f"batches: expected one of {', '.join(BATCHES)}, got {batches!r}")
+    if activation != "identity" and batches == "averaged":
+        raise ValueError(f"batches: expected 'independent' or 'shared' for activation = {activation!r}, got 'averaged'")
+    if symmetric_noise and s.teacher.shape[0] != s.teacher.shape[1]:
+        raise ValueError(f"symmetric_noise: expected a square W, got {s.teacher.shape[0]} × {s.teacher.shape[1]}")
+    check_noise(noise, batch_size)
+    check_dtype(dtype)
+    check_stable(s, learning_rate, momentum)
+    noisy: dict[str, Any] = {
+        "learning_rate": learning_rate,
+        "noise": noise,
+        "batch_size": batch_size,
+        "momentum": momentum,
+    }
+    needed = steps_to_stationarity(Z=s.z, kappa=s.kappa, inputs=inputs, **noisy)
+    if steps < needed and activation == "identity":
         warnings.warn(
             f"steps = {steps}: the slowest mode needs {needed:.0f} steps to forget its start, "
             "so centres and widths of these spectra are not yet stationary",
             UserWarning,
             stacklevel=2,
         )
-    dynamics = _dynamics(_hashable(z), tuple(teacher.tolist()), float(learning_rate), noise / float(batch_size) ** 0.5)
-    eigenvalues, saved = ensemble(
-        *dynamics, runs=runs, steps=steps, save_every=save_every, seed=seed, dtype=dtype, progress=progress
+    dynamics = _dynamics(
+        tuple(map(tuple, s.z.tolist())),
+        tuple(s.kappa.tolist()),
+        s.teacher.shape[1],
+        activation,
+        batches,
+        float(learning_rate),
+        float(momentum),
+        float(noise),
+        bool(symmetric_noise),
+        int(batch_size),
+        bool(keep_weights),
+        dtype,
     )
     parameters = {
         "simulator": "teacher-student",
-        "Z": z.tolist(),
-        "kappa": teacher.tolist(),
+        "Z": s.z.tolist(),
+        "kappa": s.kappa.tolist(),
+        "inputs": s.teacher.shape[1],
+        "activation": activation,
+        "batches": batches,
         "learning_rate": float(learning_rate),
+        "momentum": float(momentum),
         "noise": float(noise),
+        "symmetric_noise": bool(symmetric_noise),
         "batch_size": int(batch_size),
         "runs": int(runs),
         "steps": int(steps),
+        "save_every": save_every,
+        "keep_weights": bool(keep_weights),
         "seed": int(seed),
         "dtype": dtype,
     }
-    return Trajectory(eigenvalues, saved, parameters)
+    observed, kept = ensemble(
+        dynamics,
+        runs=runs,
+        steps=steps,
+        save_every=save_every,
+        seed=seed,
+        dtype=dtype,
+        progress=progress,
+        checkpoint=checkpoint,
+        setting=parameters,
+    )
+    return stayed(
+        observed,
+        kept,
+        parameters,
+        "weights grew without bound; a smaller learning_rate or a larger batch_size is stable",
+    )
 
 
-def widths(
-    *,
-    Z: ArrayLike | None = None,
-    kappa: float = 4.0,
-    learning_rate: float = 0.1,
-    noise: float = 0.1,
-    batch_size: int = 1,
-) -> Float[np.ndarray, " mode"]:
-    """Linear-response widths σ_i of a degenerate teacher's level, one a mode of ZᵀZ, descending, in units of x.
-
-    The stationary variance of a weight in mode i is v_i = αλ_i s²/(2 − αλ_i) with s² = noise²/\\|B\\|, exact for any
-    stable α; to first order in the noise σ_i² = 4κv_i.
-    """
-    positive(kappa=kappa)
-    z, _ = _layers(Z, kappa)
-    _check_noise(noise, batch_size)
-    rate = learning_rate * _curvatures(z)
-    _refuse_unstable(rate, learning_rate)
-    return np.sort(np.sqrt(4.0 * kappa * _stationary_variance(rate, noise, batch_size)))[::-1]
-
-
-def relaxation_times(*, Z: ArrayLike | None = None, learning_rate: float = 0.1) -> Float[np.ndarray, " mode"]:
-    """Steps in which a mode of ZᵀZ forgets its start by a factor e, ascending.
-
-    −1/ln\\|1 − αλ_i\\|, which is 1/(αλ_i) for small α. A mode with λ_i = 0 never learns: its time is infinite.
-    """
-    z, _ = _layers(Z, 1.0)
-    rate = learning_rate * _curvatures(z)
-    _refuse_unstable(rate, learning_rate)
-    return np.sort(_memory(rate))
-
-
-def steps_to_stationarity(
-    *,
-    Z: ArrayLike | None = None,
-    kappa: ArrayLike = 4.0,
-    learning_rate: float = 0.1,
-    noise: float = 0.1,
-    batch_size: int = 1,
-) -> float:
-    """Steps after which the random start adds less than 1 % to the stationary variance of every weight.
-
-    The start is W_ij ~ N(0, 1), so its second moment about W_t is at most 1 + κ and decays as (1 − αλ_i)^2t; it has to
-    fall below 0.01 v_i, the stationary variance of :func:`widths`. That is more than a fixed number of relaxation
-    times: the quieter the training, the longer it takes. Modes with λ_i = 0 never get there: infinite.
-    """
-    z, teacher = _layers(Z, kappa)
-    _check_noise(noise, batch_size)
-    rate = learning_rate * _curvatures(z)
-    _refuse_unstable(rate, learning_rate)
-    variance = _stationary_variance(rate, noise, batch_size) if noise else np.ones_like(rate)
-    with np.errstate(divide="ignore"):
-        steps = 0.5 * _memory(rate) * np.log((1.0 + teacher.max()) / (FORGOTTEN * variance))
-    return float(steps.max())
-
-
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=64)
 def _dynamics(
-    z: tuple[tuple[float, ...], ...], kappa: tuple[float, ...], learning_rate: float, noise: float
-) -> tuple[Callable[[Array], Student], Callable[[Array, Student], Student], Callable[[Student], Array]]:
-    """init, step and observe of Eq. 28; cached, because JAX compiles anew for every new function."""
-    teacher = np.diag(np.sqrt(kappa))
-    drift = learning_rate * np.asarray(z).T @ np.asarray(z)
+    z_rows: tuple[tuple[float, ...], ...],
+    kappa: tuple[float, ...],
+    inputs: int,
+    activation: str,
+    batches: str,
+    learning_rate: float,
+    momentum: float,
+    noise: float,
+    symmetric_noise: bool,
+    batch_size: int,
+    keep_weights: bool,
+    dtype: str,
+) -> Dynamics:
+    """The student's dynamics; cached, because JAX compiles anew for every new function."""
+    s = setup(np.asarray(z_rows), np.asarray(kappa), inputs)
+    teacher, curvature = s.teacher[:, :, None].astype(dtype), s.curvature.astype(dtype)
+    shape = s.teacher.shape
+    linear = activation == "identity"
+    act = ACTIVATIONS[activation]
 
-    def init(key: Key[Array, ""]) -> Student:
-        return Student(jax.random.normal(key, teacher.shape))
+    def init(key: Key[Array, ""], lanes: int) -> Student:
+        weights = jax.random.normal(key, (*shape, lanes))
+        return Student(weights, jnp.zeros_like(weights) if momentum else weights[:0])
 
-    def step(key: Key[Array, ""], state: Student) -> Student:
-        dtype = state.weights.dtype
-        eta = noise * jax.random.normal(key, teacher.shape, dtype)
-        return Student(state.weights + drift.astype(dtype) @ (teacher.astype(dtype) - state.weights - eta))
+    def draw(key: Key[Array, ""], common: Key[Array, ""], lanes: int) -> tuple[Any, Any]:
+        key_noise, key_batch = jax.random.split(key)
+        eta = noise / batch_size**0.5 * jax.random.normal(key_noise, (*shape, lanes)) if noise else ()
+        if batches == "averaged":
+            return eta, ()
+        key_inputs, count = (common, 1) if batches == "shared" else (key_batch, lanes)
+        if linear:
+            return eta, wishart.draw(key_inputs, inputs, batch_size, count)
+        return eta, jax.random.normal(key_inputs, (inputs, batch_size, count))
 
-    def observe(state: Student) -> Float[Array, " n"]:
-        return jnp.linalg.svd(state.weights, compute_uv=False) ** 2
+    def step(state: Student, numbers: tuple[Any, Any]) -> Student:
+        (w, change), (eta, batch) = state, numbers
+        missing = jnp.subtract(teacher, w)
+        if batches == "averaged":
+            signal = missing
+        elif linear:
+            root = wishart.triangle(batch, inputs)
+            signal = product(missing, product(root, transpose(root)) / batch_size)
+        else:
+            student, slope = jax.jvp(act, (y := product(w, batch),), (jnp.ones_like(y),))
+            error = act(product(jnp.asarray(teacher), batch)) - student
+            signal = product(slope * _through(curvature, error), transpose(batch)) / batch_size
+        kick = eta if noise else jnp.zeros_like(w)
+        if symmetric_noise:
+            kick = 0.5 * (kick + transpose(kick))
+        gradient = _through(curvature, signal - kick) if linear else signal - _through(curvature, kick)
+        update = learning_rate * gradient
+        if momentum:
+            update = change = momentum * change + update
+        return Student(w + update, change)
 
-    return init, step, observe
+    def observe(state: Student) -> dict[str, Array]:
+        kept = {"eigenvalues": squared_singular_values(state.weights)}
+        return {**kept, "weights": state.weights} if keep_weights else kept
 
-
-def _layers(Z: ArrayLike | None, kappa: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Second layer (K, N) and teacher eigenvalues (N,), checked."""
-    teacher = np.atleast_1d(np.asarray(kappa, dtype=float))
-    if teacher.ndim != 1 or not np.isfinite(teacher).all() or (teacher <= 0).any():
-        raise ValueError(f"kappa: expected positive numbers, shape (N,), got {kappa!r}")
-    if Z is None:
-        z = np.eye(max(teacher.size, 2))
-    else:
-        z = np.asarray(Z, dtype=float)
-        if z.ndim != 2 or not np.isfinite(z).all():
-            raise ValueError(f"Z: expected a finite matrix, shape (K, N), got shape {z.shape}")
-    if teacher.size == 1:
-        teacher = np.repeat(teacher, z.shape[1])
-    if teacher.size != z.shape[1]:
-        raise ValueError(f"kappa: expected one number or {z.shape[1]}, as Z has columns, got {teacher.size}")
-    return z, teacher
-
-
-def _check_noise(noise: float, batch_size: int) -> None:
-    whole(batch_size=batch_size)
-    if not np.isfinite(noise) or noise < 0:
-        raise ValueError(f"noise: expected a finite number, 0 or above, got {noise!r}")
-
-
-def _memory(rate: np.ndarray) -> np.ndarray:
-    """Relaxation time in steps of a mode with αλ_i = ``rate``; infinite for a rate of 0."""
-    with np.errstate(divide="ignore"):
-        return np.abs(1.0 / np.log(np.abs(1.0 - rate)))
-
-
-def _stationary_variance(rate: np.ndarray, noise: float, batch_size: int) -> np.ndarray:
-    """v_i of a weight in a mode with αλ_i = ``rate``."""
-    return rate * noise**2 / batch_size / (2.0 - rate)
-
-
-def _curvatures(z: np.ndarray) -> np.ndarray:
-    """Eigenvalues λ_i of ZᵀZ, one a column of Z."""
-    singular = np.linalg.svd(z, compute_uv=False)
-    return np.pad(singular**2, (0, z.shape[1] - singular.size))
-
-
-def _refuse_unstable(rate: np.ndarray, learning_rate: float) -> None:
-    positive(learning_rate=learning_rate)
-    if rate.max() >= 2:
-        raise ValueError(
-            f"learning_rate: training diverges; expected below 2/λ_max(ZᵀZ) = {2 * learning_rate / rate.max():.4g}, "
-            f"got {learning_rate!r}"
-        )
+    return Dynamics(init, draw, step, observe)
 
 
-def _hashable(matrix: np.ndarray) -> tuple[tuple[float, ...], ...]:
-    return tuple(tuple(row) for row in matrix.tolist())
+def _through(curvature: np.ndarray, a: Float[Array, "hidden m run"]) -> Float[Array, "hidden m run"]:
+    """ZᵀZ A."""
+    return jnp.einsum("ij,jkr->ikr", curvature, a)

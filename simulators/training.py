@@ -1,46 +1,67 @@
-"""The one driver of all simulators: many runs of ``(init, step)``, observed every few steps.
+"""The one driver of all simulators: an ensemble of runs through (init, draw, step), observed every few steps.
 
-Run number i has the key ``fold_in(seed, i)``, its start the key ``fold_in(that, 0)`` and its step t = 1, 2, … the key
-``fold_in(that, t)``, so a run is the same whatever
-ensemble, chunk or snapshot schedule it is part of.
+Ensembles of small matrices are a problem of memory layout, not of linear algebra. Every array has the run in its last
+axis, so that one instruction serves many runs, and a chunk of them fits the cache of one core; chunks go to all cores,
+or side by side to an accelerator. Random numbers of several steps are drawn at once, ahead of the steps.
+
+Chunk c has the key ``fold_in(seed, c)``, its start the key ``fold_in(that, 0)`` and its step t = 1, 2, … the key
+``fold_in(that, t)``. Chunks are computed whole, so a run is the same in whatever ensemble.
 """
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Int, Key
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 
-__all__ = ["Trajectory", "check_seed", "ensemble", "positive", "whole"]
+from simulators.arguments import check_dtype, check_save_every, check_seed, whole
+from simulators.checkpoint import Checkpoint
 
-State = TypeVar("State")
+__all__ = ["Dynamics", "ensemble"]
 
-CHUNK = 1024
+State = Any
+"""A NamedTuple of arrays, the run in the last axis of each."""
+
+LANES = 128
+"""Runs in a chunk, fewer where matrices are so large that they would not fit a core's cache."""
+CACHE = 2**20  # bytes
+BLOCK = 5
+"""Steps whose random numbers are drawn together. XLA fuses a draw into the step that uses it, and draws it many times
+over, unless a buffer lies between; longer blocks leave the cache."""
+CALL = 1000
+"""Steps between two looks at the clock."""
+SIDE_BY_SIDE = 64
+"""Chunks an accelerator takes at once."""
+COMMON = 2**32 - 1
+"""In place of a chunk's number, in the key that all runs share."""
 
 
-class Trajectory(NamedTuple):
-    """Eigenvalues of an ensemble over training.
+class Dynamics(NamedTuple):
+    """What the driver needs of a simulator; ``lanes`` is the number of runs, in the last axis of every array."""
 
-    ``eigenvalues`` (run, snapshot, level), descending along level; ``steps`` (snapshot,), the number of updates made
-    before each snapshot; ``parameters``, every argument of the simulation.
-    """
-
-    eigenvalues: Float[np.ndarray, "run snapshot level"]
-    steps: Int[np.ndarray, " snapshot"]
-    parameters: Mapping[str, Any]
+    init: Callable[[Key[Array, ""], int], State]
+    """State before the first step, from a key and lanes."""
+    draw: Callable[[Key[Array, ""], Key[Array, ""], int], Any]
+    """The random numbers of one step, from a key of this chunk, one that all runs share, and lanes."""
+    step: Callable[[State, Any], State]
+    """One update with given random numbers."""
+    observe: Callable[[State], Mapping[str, Array]]
+    """What to keep of a state: arrays (…, run). NaN marks a run that has left the model's domain."""
 
 
 def ensemble(
-    init: Callable[[Key[Array, ""]], State],
-    step: Callable[[Key[Array, ""], State], State],
-    observe: Callable[[State], Array],
+    dynamics: Dynamics,
     *,
     runs: int,
     steps: int,
@@ -48,83 +69,143 @@ def ensemble(
     seed: int,
     dtype: str,
     progress: bool | None = None,
-) -> tuple[np.ndarray, Int[np.ndarray, " snapshot"]]:
-    """Evolve ``runs`` independent runs for ``steps`` updates.
+    checkpoint: str | Path | None = None,
+    setting: Mapping[str, Any] | None = None,
+) -> tuple[dict[str, np.ndarray], Int[np.ndarray, " snapshot"]]:
+    """Evolve ``runs`` independent runs for ``steps`` updates on all local devices.
 
-    :param init: state of a run from its key.
-    :param step: one update.
-    :param observe: what to keep of a state, e.g. its eigenvalues.
+    :param dynamics: init, draw, step and observe.
     :param save_every: keep the state at steps 0, save_every, 2 save_every, …; None keeps the last one only.
     :param dtype: "float32" or "float64".
-    :return: observations (run, snapshot, …) and the steps they belong to.
+    :param progress: show progress on stderr; by default where it is a terminal.
+    :param checkpoint: folder for unfinished work. The same call after an interruption goes on from there, to the same
+        bits; the folder is removed at the end.
+    :param setting: what the folder must have been made with.
+    :return: observations (run, snapshot, …) by name, and the steps they belong to.
+    :raises ValueError: for an argument outside its range, or a folder of another setting.
     """
     whole(runs=runs, steps=steps)
     check_seed(seed)
-    if save_every is not None:
-        whole(save_every=save_every)
-        if steps % save_every:
-            raise ValueError(f"save_every: expected a divisor of steps = {steps}, got {save_every}")
-    if dtype not in ("float32", "float64"):
-        raise ValueError(f"dtype: expected 'float32' or 'float64', got {dtype!r}")
-    chunk = min(CHUNK, runs)
-    with jax.enable_x64(dtype == "float64"):
-        advance = partial(_advance, init, step, observe, steps, save_every)
-        key = jax.random.key(seed)
-        starts = range(0, runs, chunk)
-        watched = Console(stderr=True).is_terminal if progress is None else progress
-        console = Console(stderr=True)
-        parts = [
-            # the last chunk is computed whole and cut, which is cheaper than compiling a second shape
-            np.asarray(advance(key, jnp.arange(start, start + chunk)))
-            for start in track(starts, f"{runs} runs of {steps} steps", console=console, disable=not watched)
-        ]
+    check_save_every(save_every, steps)
+    check_dtype(dtype)
     kept = np.array([steps]) if save_every is None else np.arange(0, steps + 1, save_every)
-    return np.concatenate(parts)[:runs], kept
+    devices = jax.local_devices()
+    workers = _cores() if devices[0].platform == "cpu" else len(devices)
+    with jax.enable_x64(dtype == "float64"):
+        lanes = _lanes(dynamics)
+    width = _width(runs, lanes, devices)
+    groups = range(-(-runs // (lanes * width)))
+    store = None if checkpoint is None else Checkpoint(checkpoint, {**(setting or {}), "chunk": lanes * width})
+    stop = threading.Event()
+    watched = Console(stderr=True).is_terminal if progress is None else progress
+    with (
+        Progress(console=Console(stderr=True), disable=not watched) as bar,
+        ThreadPoolExecutor(min(workers, len(groups))) as pool,
+    ):
+        task = bar.add_task(f"{runs} runs of {steps} steps", total=steps * len(groups))
+        work = partial(
+            _group, dynamics, kept, seed, dtype, lanes, width, store, stop, lambda done: bar.advance(task, done)
+        )
+        futures = [pool.submit(work, group, devices[group % len(devices)]) for group in groups]
+        try:
+            parts = [future.result() for future in futures]
+        except BaseException:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+    if store is not None:
+        store.remove()
+    return {name: np.concatenate([part[name] for part in parts])[:runs] for name in parts[0]}, kept
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2, 3, 4))
-def _advance(
-    init: Callable[[Key[Array, ""]], State],
-    step: Callable[[Key[Array, ""], State], State],
-    observe: Callable[[State], Array],
-    steps: int,
-    save_every: int | None,
-    key: Key[Array, ""],
-    runs: Int[Array, " run"],
-) -> Array:
-    """Observations (run, snapshot, …) of a chunk of runs."""
-    keys = jax.vmap(partial(jax.random.fold_in, key))(runs)
-    states = jax.vmap(lambda key: init(jax.random.fold_in(key, 0)))(keys)
+def _group(
+    dynamics: Dynamics,
+    kept: np.ndarray,
+    seed: int,
+    dtype: str,
+    lanes: int,
+    width: int,
+    store: Checkpoint | None,
+    stop: threading.Event,
+    advanced: Callable[[int], None],
+    group: int,
+    device: jax.Device,
+) -> dict[str, np.ndarray]:
+    """Observations of the runs of one group of chunks, (run, snapshot, …)."""
+    with jax.enable_x64(dtype == "float64"), jax.default_device(device):
+        root = jax.random.key(seed)
+        common = jax.random.fold_in(root, COMMON)
+        keys = jax.vmap(partial(jax.random.fold_in, root))(group * width + jnp.arange(width))
+        start, advance, observe = _compiled(dynamics, lanes)
+        state = start(keys)
+        seen: list[dict[str, np.ndarray]] = []
+        t = 0
+        saved = None if store is None else store.load(group, state)
+        if saved is not None:
+            state, seen, t = saved
+            advanced(t)
+        for snapshot in kept[len(seen) :].tolist():
+            while t < snapshot:
+                if stop.is_set():
+                    raise InterruptedError
+                count = min(CALL, snapshot - t)
+                block = BLOCK if count >= BLOCK else 1
+                count -= count % block
+                state = jax.block_until_ready(advance(keys, common, state, t + 1, count // block, block))
+                t += count
+                advanced(count)
+                if store is not None:
+                    store.save(group, state, seen, t)
+            seen.append(jax.tree.map(np.asarray, observe(state)))
+        if store is not None:
+            store.save(group, state, seen, t, now=True)
+    # (chunk, …, lane) of every snapshot to (run, snapshot, …)
+    return {
+        name: np.concatenate(np.moveaxis(np.stack([one[name] for one in seen]), (1, -1), (0, 1))) for name in seen[0]
+    }
 
-    def one_step(current: State, t: Array) -> tuple[State, None]:
-        return jax.vmap(lambda k, state: step(jax.random.fold_in(k, t), state))(keys, current), None
 
-    def one_interval(current: State, first: Array) -> tuple[State, Array]:
-        later, _ = jax.lax.scan(one_step, current, first + jnp.arange(interval))
-        return later, jax.vmap(observe)(later)
+@lru_cache(maxsize=64)
+def _compiled(dynamics: Dynamics, lanes: int) -> tuple[Callable, Callable, Callable]:
+    """Start, advance and observe for chunks side by side; cached, because JAX compiles every new function anew."""
 
-    interval = steps if save_every is None else save_every
-    _, observed = jax.lax.scan(one_interval, states, 1 + jnp.arange(0, steps, interval))
-    if save_every is not None:
-        observed = jnp.concatenate([jax.vmap(observe)(states)[None], observed])
-    return jnp.moveaxis(observed, 0, 1)
+    def start(key: Key[Array, ""]) -> State:
+        return dynamics.init(jax.random.fold_in(key, 0), lanes)
+
+    def advance(
+        key: Key[Array, ""], common: Key[Array, ""], state: State, first: Array, blocks: Array, block: int
+    ) -> State:
+        def draw(t: Array) -> Any:
+            return dynamics.draw(jax.random.fold_in(key, t), jax.random.fold_in(common, t), lanes)
+
+        def one_block(i: Array, current: State) -> State:
+            numbers = jax.vmap(draw)(first + i * block + jnp.arange(block))
+            return jax.lax.scan(lambda state, some: (dynamics.step(state, some), None), current, numbers, block)[0]
+
+        return jax.lax.fori_loop(0, blocks, one_block, state)
+
+    def several(keys: Array, common: Array, states: State, first: Array, blocks: Array, block: int) -> State:
+        return jax.vmap(lambda key, state: advance(key, common, state, first, blocks, block))(keys, states)
+
+    return jax.jit(jax.vmap(start)), jax.jit(several, static_argnums=5), jax.jit(jax.vmap(dynamics.observe))
 
 
-def whole(**arguments: int) -> None:
-    """Refuse anything but whole numbers above zero, naming the argument."""
-    for name, value in arguments.items():
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-            raise ValueError(f"{name}: expected a whole number above 0, got {value!r}")
+def _width(runs: int, lanes: int, devices: list[jax.Device]) -> int:
+    """Chunks computed side by side: one a core, many on an accelerator."""
+    return 1 if devices[0].platform == "cpu" else min(SIDE_BY_SIDE, -(-runs // (lanes * len(devices))))
 
 
-def check_seed(seed: int) -> None:
-    """Refuse what is no seed of a JAX key."""
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
-        raise ValueError(f"seed: expected a whole number from 0 to 2**63 - 1, got {seed!r}")
+def _cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def positive(**arguments: float) -> None:
-    """Refuse anything but finite numbers above zero, naming the argument."""
-    for name, value in arguments.items():
-        if not np.isfinite(value) or value <= 0:
-            raise ValueError(f"{name}: expected a finite number above 0, got {value!r}")
+def _lanes(dynamics: Dynamics) -> int:
+    """Runs in a chunk: as many as fit the cache, no more than LANES, a power of two."""
+    key = jax.random.key(0)
+    one = jax.eval_shape(lambda: (dynamics.init(key, 1), dynamics.draw(key, key, 1)))
+    size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(one))
+    lanes = LANES
+    while lanes > 1 and lanes * size > CACHE:
+        lanes //= 2
+    return lanes

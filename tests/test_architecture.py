@@ -48,7 +48,22 @@ COULOMBFIT = [
     "",
     "cli",
 ]
-SIMULATORS = ["training", "ensembles", "dyson", "teacher_student", ""]
+SIMULATORS = [
+    "arguments",
+    "replacing",
+    "checkpoint",
+    "training",
+    "trajectory",
+    "small_matrices",
+    "wishart",
+    "ensembles",
+    "dyson",
+    "gaussian_rbm_theory",
+    "gaussian_rbm",
+    "teacher_student_theory",
+    "teacher_student",
+    "",
+]
 
 
 def module_of(path: Path, package: str) -> str:

@@ -118,8 +118,8 @@ def test_steps_to_stationarity_make_the_start_negligible(setting) -> None:
         ({"save_every": 7}, "save_every: expected a divisor of steps = 8000, got 7"),
         ({"dtype": "float16"}, "dtype: expected 'float32' or 'float64', got 'float16'"),
         ({"kappa": [4.0, -1.0]}, "kappa: expected positive numbers"),
-        ({"kappa": [4.0, 4.0, 4.0], "Z": Z_EQ26}, "kappa: expected one number or 2, as Z has columns, got 3"),
-        ({"Z": [1.0, 2.0]}, r"Z: expected a finite matrix, shape \(K, N\), got shape \(2,\)"),
+        ({"kappa": [4.0, 4.0, 4.0], "Z": Z_EQ26}, "kappa: expected one number or 2, as W is 2 × 2, got 3"),
+        ({"Z": [1.0, 2.0]}, r"Z: expected a finite matrix, shape \(K, M\), got shape \(2,\)"),
         ({"Z": [[np.nan, 1.0]]}, "Z: expected a finite matrix"),
     ],
 )

@@ -1,0 +1,302 @@
+"""Training of a Gaussian restricted Boltzmann machine on a Gaussian target (Eq. 10).
+
+p(φ, h) ∝ exp(−½μ²φᵀφ − hᵀh/2σ_h² + φᵀWh), hence p(φ) ∝ exp(−½φᵀKφ) with K = μ² − σ_h²WWᵀ, which must stay positive
+definite. One step of ascent on the likelihood is
+
+    W ← W + α σ_h² (⟨φφᵀ⟩_target − ⟨φφᵀ⟩_model) W
+
+where noise enters by |B| samples of the target, of the model, or of both, instead of the exact second moment.
+Conventions: W is N_v × N_h; the spectrum is that of X = σ_h² WᵀW, and flows to x_i = μ² − κ_i.
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Key
+from numpy.typing import ArrayLike
+
+from simulators import wishart
+from simulators.arguments import check_dtype, positive
+from simulators.gaussian_rbm_theory import (
+    Target,
+    check_noise,
+    displacements,
+    lattice_kernel,
+    refuse_unstable,
+    relaxation_times,
+    target,
+    targets,
+    widths,
+)
+from simulators.small_matrices import cholesky, inverse, product, squared_singular_values, transpose
+from simulators.training import Dynamics, ensemble
+from simulators.trajectory import Trajectory, stayed
+
+__all__ = [
+    "displacements",
+    "lattice_kernel",
+    "relaxation_times",
+    "simulate",
+    "steps_to_stationarity",
+    "targets",
+    "widths",
+]
+
+RELAXATIONS = 5.0
+
+
+class Machine(NamedTuple):
+    """State of a chunk of runs: weights in the basis of the target's modes and, where chains persist, a root F of the
+    second moment of their samples, Σ φφᵀ = F Fᵀ."""
+
+    weights: Float[Array, "visible hidden run"]
+    root: Float[Array, "visible column run"]
+
+
+def simulate(
+    *,
+    learning_rate: float = 0.05,
+    batch_size: int = 64,
+    noise: str = "data",
+    gibbs_steps: int = 3,
+    kernel: ArrayLike | None = None,
+    hidden: int | None = None,
+    mu2: float = 9.0,
+    sigma_h: float = 1.0,
+    start: float | None = None,
+    runs: int = 1000,
+    steps: int = 3500,
+    save_every: int | None = None,
+    keep_weights: bool = False,
+    seed: int = 0,
+    dtype: str = "float64",
+    progress: bool | None = None,
+    checkpoint: str | Path | None = None,
+) -> Trajectory:
+    """Train an ensemble of machines.
+
+    :param learning_rate: α.
+    :param batch_size: \\|B\\|, samples a step.
+    :param noise: what is sampled: "data", \\|B\\| samples of the target, the model's second moment exact; "model", the
+        other way round; "both"; or "pcd", the target's second moment exact, the model's from \\|B\\| persistent chains.
+    :param gibbs_steps: k, sweeps of a persistent chain in a step.
+    :param kernel: the target's kernel, symmetric positive definite, (N_v, N_v); by default :func:`lattice_kernel`.
+    :param hidden: N_h; by default N_v.
+    :param mu2: μ².
+    :param sigma_h: σ_h.
+    :param start: standard deviation of the weights at the start; None starts every run at the target.
+    :param runs: number of independent machines.
+    :param steps: number of updates.
+    :param save_every: keep the spectrum at steps 0, save_every, 2 save_every, …; None keeps the last one only.
+    :param keep_weights: keep the weights as well.
+    :param seed: the same seed gives the same runs, in whatever ensemble.
+    :param dtype: "float32" or "float64", at half the speed.
+    :param progress: show progress on stderr; by default where it is a terminal.
+    :param checkpoint: folder for unfinished work; the same call goes on from there, to the same bits.
+    :raises ValueError: for an argument outside its range.
+    :raises Diverged: where every run left the region in which K is positive definite.
+    :warns UserWarning: where runs left it, which are left out; where the run is shorter than
+        :func:`steps_to_stationarity`.
+    """
+    aim = target(kernel=kernel, hidden=hidden, mu2=mu2, sigma_h=sigma_h)
+    check_noise(noise, batch_size, gibbs_steps)
+    check_dtype(dtype)
+    refuse_unstable(aim.rates(learning_rate), learning_rate)
+    columns = aim.kappa.size if hidden is None else int(hidden)
+    needed = _steps_needed(aim, learning_rate, start, columns)
+    if steps < needed:
+        warnings.warn(
+            f"steps = {steps}: the slowest level needs {needed:.0f} steps to forget its start, "
+            "so centres and widths of these spectra are not yet stationary",
+            UserWarning,
+            stacklevel=2,
+        )
+    dynamics = _dynamics(
+        aim.modes.tobytes(),
+        tuple(aim.kappa.tolist()),
+        columns,
+        aim.mu2,
+        aim.sigma_h2,
+        float(learning_rate),
+        int(batch_size),
+        noise,
+        int(gibbs_steps) if noise == "pcd" else 0,
+        None if start is None else float(start),
+        bool(keep_weights),
+        dtype,
+    )
+    parameters = {
+        "simulator": "gaussian-rbm",
+        "learning_rate": float(learning_rate),
+        "batch_size": int(batch_size),
+        "noise": noise,
+        "gibbs_steps": int(gibbs_steps) if noise == "pcd" else None,
+        "kernel": (lattice_kernel() if kernel is None else np.asarray(kernel, dtype=float)).tolist(),
+        "hidden": columns,
+        "mu2": aim.mu2,
+        "sigma_h": float(sigma_h),
+        "start": None if start is None else float(start),
+        "runs": int(runs),
+        "steps": int(steps),
+        "save_every": save_every,
+        "keep_weights": bool(keep_weights),
+        "seed": int(seed),
+        "dtype": dtype,
+    }
+    observed, kept = ensemble(
+        dynamics,
+        runs=runs,
+        steps=steps,
+        save_every=save_every,
+        seed=seed,
+        dtype=dtype,
+        progress=progress,
+        checkpoint=checkpoint,
+        setting=parameters,
+    )
+    return stayed(observed, kept, parameters, _cause(aim))
+
+
+def steps_to_stationarity(
+    *,
+    learning_rate: float,
+    start: float | None = None,
+    kernel: ArrayLike | None = None,
+    hidden: int | None = None,
+    mu2: float = 9.0,
+    sigma_h: float = 1.0,
+) -> float:
+    """Steps after which centres and widths no longer depend on the start: five relaxation times of the slowest level.
+
+    From random weights the time in which the slowest mode grows to its target without noise comes on top, taken for a
+    typical least singular value; runs with a lesser one take longer. Starting at the target is faster.
+    """
+    aim = target(kernel=kernel, hidden=hidden, mu2=mu2, sigma_h=sigma_h)
+    refuse_unstable(aim.rates(learning_rate), learning_rate)
+    return _steps_needed(aim, learning_rate, start, aim.kappa.size if hidden is None else hidden)
+
+
+def _steps_needed(aim: Target, learning_rate: float, start: float | None, hidden: int) -> float:
+    rates = aim.rates(learning_rate)
+    with np.errstate(divide="ignore"):
+        needed = RELAXATIONS * float(np.abs(1.0 / np.log(np.abs(1.0 - rates))).max())
+    if start is None:
+        return needed
+    positive(start=start)
+    greatest = aim.sigma_h2 * start**2 * (np.sqrt(aim.kappa.size) + np.sqrt(hidden)) ** 2
+    if greatest >= aim.mu2:
+        raise ValueError(
+            f"start: expected below {start * np.sqrt(aim.mu2 / greatest):.3g}, where μ² − σ_h²WWᵀ is positive "
+            f"definite, got {start!r}"
+        )
+    slow = int(np.argmin(rates))
+    alpha, kappa, x, steps = learning_rate * aim.sigma_h2, aim.kappa[slow], aim.sigma_h2 * start**2 / hidden, 0
+    while x < 0.5 * aim.x[slow]:
+        x *= (1.0 + alpha * (1.0 / kappa - 1.0 / (aim.mu2 - x))) ** 2
+        steps += 1
+    return steps + needed
+
+
+def _cause(aim: Target) -> str:
+    return (
+        "weights left the region where μ² − σ_h²WWᵀ is positive definite and the model exists. Noise stays well below "
+        "the least eigenvalue of the target kernel, six widths away, for learning_rate/batch_size below about "
+        f"{aim.kappa[0] ** 2 / (72.0 * aim.x[0] * aim.sigma_h2):.2g}"
+    )
+
+
+@lru_cache(maxsize=64)
+def _dynamics(
+    modes_bytes: bytes,
+    kappa_values: tuple[float, ...],
+    hidden: int,
+    mu2: float,
+    sigma_h2: float,
+    learning_rate: float,
+    batch_size: int,
+    noise: str,
+    gibbs_steps: int,
+    start: float | None,
+    keep_weights: bool,
+    dtype: str,
+) -> Dynamics:
+    """The machine's dynamics; cached, because JAX compiles anew for every new function."""
+    visible = len(kappa_values)
+    modes = np.frombuffer(modes_bytes).reshape(visible, visible).astype(dtype)
+    kappa, eye = np.asarray(kappa_values, dtype), np.eye(visible, dtype=dtype)[:, :, None]
+
+    def kernel_of(w: Array) -> Array:
+        return jnp.asarray(mu2 * eye) - sigma_h2 * product(w, transpose(w))
+
+    def init(key: Key[Array, ""], lanes: int) -> Machine:
+        key_weights, key_chains = jax.random.split(key)
+        if start is None:
+            diagonal = np.zeros((visible, hidden))
+            np.fill_diagonal(diagonal, np.sqrt(np.maximum(mu2 - kappa, 0.0) / sigma_h2))
+            w = jnp.broadcast_to(jnp.asarray(diagonal, jnp.result_type(float))[:, :, None], (visible, hidden, lanes))
+        else:
+            w = start * jax.random.normal(key_weights, (visible, hidden, lanes))
+        if not gibbs_steps:
+            return Machine(w, w[:0])
+        samples = wishart.triangle(wishart.draw(key_chains, visible, batch_size, lanes), visible)
+        return Machine(w, product(cholesky(inverse(kernel_of(w))), samples))
+
+    def draw(key: Key[Array, ""], common: Key[Array, ""], lanes: int) -> tuple[Any, Any]:
+        key_data, key_model = jax.random.split(key)
+        data = wishart.draw(key_data, visible, batch_size, lanes) if noise in ("data", "both") else ()
+        if noise in ("model", "both"):
+            return data, wishart.draw(key_model, visible, batch_size, lanes)
+        if not gibbs_steps:
+            return data, ()
+        key_old, key_new = jax.random.split(key_model)
+        old = jax.random.normal(key_old, (visible, min(batch_size, visible), lanes))
+        return data, (old, wishart.draw(key_new, visible, batch_size - visible, lanes) if batch_size > visible else ())
+
+    def step(state: Machine, numbers: tuple[Any, Any]) -> Machine:
+        (w, root), (data, model) = state, numbers
+        exact = inverse(kernel_of(w))
+        of_target, of_model = jnp.asarray(eye / kappa[:, None, None]), exact
+        if data:
+            of_target = _moment(wishart.triangle(data, visible) / np.sqrt(kappa)[:, None, None])
+        if noise in ("model", "both"):
+            of_model = _moment(product(cholesky(exact), wishart.triangle(model, visible)))
+        if gibbs_steps:
+            root = _sweeps(w, exact, root, *model)
+            of_model = _moment(root)
+        return Machine(w + learning_rate * sigma_h2 * product(of_target - of_model, w), root)
+
+    def _moment(root: Array) -> Array:
+        return product(root, transpose(root)) / batch_size
+
+    def _sweeps(w: Array, exact: Array, root: Array, old: Array, new: Any) -> Array:
+        """All chains through k Gibbs sweeps, φ ← Aφ + ξ with A = (σ_h²WWᵀ/μ²)^k and ⟨ξξᵀ⟩ = M − AMA.
+
+        Of the samples only their second moment matters. ξ splits into a part along the row space of φ, as many columns
+        as it has, and a rest that is independent of φ and enters by its own second moment.
+        """
+        sweep = sigma_h2 / mu2 * product(w, transpose(w))
+        carried = sweep
+        for _ in range(gibbs_steps - 1):
+            carried = product(carried, sweep)
+        kick = cholesky(exact - product(carried, product(exact, carried)))
+        moved = product(carried, root) + product(kick, old)
+        if not new:
+            return moved
+        rest = product(kick, wishart.triangle(new, visible))
+        return cholesky(product(moved, transpose(moved)) + product(rest, transpose(rest)))
+
+    def observe(state: Machine) -> dict[str, Array]:
+        x = sigma_h2 * squared_singular_values(state.weights)
+        kept = {"eigenvalues": jnp.where(x[0] < mu2, x, jnp.nan)}
+        if keep_weights:
+            kept["weights"] = jnp.einsum("ij,jkr->ikr", modes, state.weights)
+        return kept
+
+    return Dynamics(init, draw, step, observe)

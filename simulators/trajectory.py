@@ -1,0 +1,76 @@
+"""What a simulation leaves: eigenvalues over training, in memory and as a netCDF file."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float, Int
+
+from simulators.replacing import replacing
+
+__all__ = ["Diverged", "Trajectory", "stayed"]
+
+
+class Diverged(ArithmeticError):  # noqa: N818  what happened, in one word
+    """Every run of a simulation has left the domain of its model."""
+
+
+class Trajectory(NamedTuple):
+    """Eigenvalues of an ensemble over training.
+
+    ``eigenvalues`` (run, snapshot, level), descending along level; ``steps`` (snapshot,), the number of updates made
+    before each snapshot; ``parameters``, every argument of the simulation; ``excluded``, how many runs diverged and
+    were left out; ``weights`` (run, snapshot, row, column) where they were asked for.
+    """
+
+    eigenvalues: Float[np.ndarray, "run snapshot level"]
+    steps: Int[np.ndarray, " snapshot"]
+    parameters: Mapping[str, Any]
+    excluded: int = 0
+    weights: Float[np.ndarray, "run snapshot row column"] | None = None
+
+    def to_dataset(self) -> xr.Dataset:
+        """Dimensions (run, snapshot, level), with what :func:`coulombfit.read` looks for among the attributes."""
+        data: dict[str, Any] = {"eigenvalues": (("run", "snapshot", "level"), self.eigenvalues)}
+        if self.weights is not None:
+            data["weights"] = (("run", "snapshot", "row", "column"), self.weights)
+        settings = {name: self.parameters[name] for name in ("learning_rate", "batch_size") if name in self.parameters}
+        versions = {name: version(name) for name in ("jax", "numpy")}
+        record = {**self.parameters, "excluded": self.excluded, "versions": versions}
+        coords = {"step": ("snapshot", self.steps)}
+        return xr.Dataset(data, coords=coords, attrs={**settings, "provenance": json.dumps(record)})
+
+    def save(self, path: str | Path) -> None:
+        """Write netCDF-4, whole or not at all.
+
+        :raises OSError: where ``path`` cannot be written.
+        """
+        with replacing(path) as temporary:
+            self.to_dataset().to_netcdf(temporary, engine="h5netcdf")
+
+
+def stayed(
+    observed: Mapping[str, np.ndarray], steps: np.ndarray, parameters: Mapping[str, Any], cause: str
+) -> Trajectory:
+    """The trajectory of the runs that stayed in the domain of the model.
+
+    :param cause: what it means to have left it, and which settings would not.
+    :raises Diverged: where none stayed.
+    :warns UserWarning: where some left.
+    """
+    eigenvalues = observed["eigenvalues"]
+    kept = np.isfinite(eigenvalues).all(axis=(1, 2))
+    excluded = int(kept.size - kept.sum())
+    if excluded == kept.size:
+        raise Diverged(f"all {kept.size} runs diverged: {cause}")
+    if excluded:
+        warnings.warn(f"{excluded} of {kept.size} runs diverged and are left out: {cause}", UserWarning, stacklevel=3)
+    weights = observed["weights"][kept] if "weights" in observed else None
+    return Trajectory(eigenvalues[kept], steps, parameters, excluded, weights)

@@ -1,0 +1,161 @@
+"""The driver: one run is the same however it is computed, and work survives an interruption."""
+
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from simulators import checkpoint, gaussian_rbm, teacher_student, training
+
+SETTING = {"runs": 300, "steps": 240, "save_every": 60, "noise": 0.3, "seed": 4}
+
+
+def eigenvalues(**more) -> np.ndarray:
+    return teacher_student.simulate(**{**SETTING, **more}).eigenvalues
+
+
+@pytest.fixture
+def often(monkeypatch) -> None:
+    """Keep work at every opportunity."""
+    monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
+    monkeypatch.setattr(training, "CALL", 25)
+
+
+def test_cores_and_neighbours_change_nothing(monkeypatch) -> None:
+    reference = eigenvalues()
+    monkeypatch.setattr(training, "_cores", lambda: 1)
+    np.testing.assert_array_equal(eigenvalues(), reference)
+    np.testing.assert_array_equal(eigenvalues(runs=7), reference[:7])
+    np.testing.assert_allclose(eigenvalues(save_every=48)[:, -1], reference[:, -1], rtol=1e-12)
+
+
+def test_chunks_side_by_side_are_the_same_runs(monkeypatch) -> None:
+    """As an accelerator would take them."""
+    reference = eigenvalues()
+    monkeypatch.setattr(training, "_width", lambda runs, lanes, devices: 2)
+    np.testing.assert_allclose(eigenvalues(), reference, rtol=1e-12)
+
+
+def test_large_matrices_come_in_smaller_chunks() -> None:
+    sizes = []
+    for n in (2, 10, 40, 200, 2000):
+        dynamics = teacher_student._dynamics(
+            tuple(map(tuple, np.eye(n).tolist())),
+            (4.0,) * n,
+            n,
+            "identity",
+            "averaged",
+            0.1,
+            0.0,
+            0.1,
+            False,
+            1,
+            False,
+            "float32",
+        )
+        sizes.append(training._lanes(dynamics))
+    assert sizes[:2] == [128, 128]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[-1] == 1
+
+
+def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path, often, monkeypatch) -> None:
+    """Stopped at every possible place in turn."""
+    reference = eigenvalues()
+    save = checkpoint.Checkpoint.save
+    for stop in (1, 2, 7, 20, 31):
+        folder, left = tmp_path / f"at {stop}", [stop]
+
+        def failing(self, *arguments, _left=left, **more) -> None:
+            save(self, *arguments, **more)
+            _left[0] -= 1
+            if _left[0] <= 0:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(checkpoint.Checkpoint, "save", failing)
+            with pytest.raises(KeyboardInterrupt):
+                eigenvalues(checkpoint=folder)
+        assert list(folder.glob("group-*.npz"))
+        np.testing.assert_array_equal(eigenvalues(checkpoint=folder), reference)
+        assert not folder.exists()
+
+
+@pytest.mark.slow
+def test_a_killed_process_goes_on_to_the_same_bits(tmp_path) -> None:
+    """SIGKILL in the middle of a machine's training, once it has kept something."""
+    folder, out, straight = tmp_path / "unfinished", tmp_path / "out.npy", tmp_path / "straight.npy"
+    code = """
+import sys, warnings
+import numpy as np
+from simulators import checkpoint, gaussian_rbm
+checkpoint.SECONDS = 0.05
+run = gaussian_rbm.simulate(runs=256, steps=20000, save_every=2000, noise="pcd", dtype="float32",
+                            checkpoint=sys.argv[2] if len(sys.argv) > 2 else None)
+np.save(sys.argv[1], run.eigenvalues)
+"""
+    command = [sys.executable, "-c", code, str(out), str(folder)]
+    with subprocess.Popen(command) as process:
+        deadline = time.monotonic() + 120
+        while not list(folder.glob("group-*.npz")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.3)
+        assert process.poll() is None, "finished before it could be killed"
+        process.send_signal(signal.SIGKILL)
+    assert not out.exists()
+    subprocess.run(command, check=True, timeout=300)
+    assert not folder.exists()
+    # in a process of its own: bits depend on the number of devices, which the tests raise
+    subprocess.run([sys.executable, "-c", code, str(straight)], check=True, timeout=300)
+    np.testing.assert_array_equal(np.load(out), np.load(straight))
+
+
+def test_work_of_another_setting_is_refused(tmp_path, often, monkeypatch) -> None:
+    def failing(*_, **__) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint.Checkpoint, "save", failing)
+    with pytest.raises(KeyboardInterrupt):
+        eigenvalues(checkpoint=tmp_path / "work")
+    with pytest.raises(ValueError, match=r"checkpoint: .* holds unfinished work with noise = 0\.3, not 0\.2"):
+        eigenvalues(checkpoint=tmp_path / "work", noise=0.2)
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.tex").write_text("x")
+    with pytest.raises(ValueError, match=r"checkpoint: expected an empty folder or unfinished work, got .* with other"):
+        eigenvalues(checkpoint=tmp_path / "thesis")
+    assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["chapter.tex"]
+
+
+def test_precision_is_asked_for_not_switched() -> None:
+    assert eigenvalues(dtype="float32").dtype == np.float32
+    assert eigenvalues().dtype == np.float64
+    assert jax.numpy.ones(1).dtype == np.float32
+
+
+def test_files_are_read_back(tmp_path: Path) -> None:
+    """By the fitting side, with the setting they were made with."""
+    import coulombfit as cf
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        run = gaussian_rbm.simulate(
+            learning_rate=0.02, batch_size=32, runs=5, steps=40, save_every=20, keep_weights=True
+        )
+    run.save(tmp_path / "rbm.nc")
+    spectra = cf.read(tmp_path / "rbm.nc")
+    np.testing.assert_array_equal(spectra.eigenvalues, run.eigenvalues[:, -1])
+    assert (spectra.learning_rate, spectra.batch_size) == (0.02, 32)
+    assert spectra.provenance["noise"] == "data"
+    assert spectra.provenance["excluded"] == 0
+    assert "jax" in spectra.provenance["versions"]
+    dataset = run.to_dataset()
+    assert dataset["eigenvalues"].dims == ("run", "snapshot", "level")
+    assert dataset["weights"].shape == (5, 3, 10, 10)
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        run.save(tmp_path / "nowhere" / "rbm.nc")
