@@ -3,8 +3,8 @@
     python -m benchmarks.simulators [--networks 256] [--seconds 3]
 
 All three do the same update (Eq. 10, N = 10, exact model term, |B| samples of the target) in float32 on all cores;
-PyTorch takes part where it is installed. Only steps are timed, not compilation, start or eigenvalues. One warm-up, then the best
-of three.
+PyTorch takes part where it is installed. Only steps are timed, not compilation, start or eigenvalues. One warm-up, then
+the best of three.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def in_numpy(networks: int, batch_size: int) -> Callable[[int], None]:
 
 def in_torch(networks: int, batch_size: int) -> Callable[[int], None] | None:
     try:
-        import torch
+        import torch  # noqa: PLC0415  only a yardstick, not required
     except ImportError:
         return None
     eye, root = torch.eye(10), torch.tensor(1 / np.sqrt(KAPPA), dtype=torch.float32)
@@ -109,7 +109,7 @@ def main() -> None:
             rate(make(arguments.networks, batch_size), arguments.networks, arguments.seconds)
             for make in (ours, in_torch, in_numpy)
         ]
-        shown = [f"{value:.2e}" if value == value else "not installed" for value in rates]
+        shown = [f"{value:.2e}" if np.isfinite(value) else "not installed" for value in rates]
         table.add_row(str(batch_size), *shown, *(f"{rates[0] / other:.1f}" for other in rates[1:]))
     Console().print(table)
 

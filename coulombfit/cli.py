@@ -1,37 +1,34 @@
 """The command ``coulombfit``: files in, files out.
 
 Exit codes: 0 fine, 2 usage, 3 a fit has not converged (its results are written and say so), 4 data refused,
-5 a calibration has failed.
+5 a calibration has failed, 6 every run of a simulation has diverged.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import jax
 import matplotlib as mpl
 import numpy as np
-import pandas as pd
 import typer
 
 import coulombfit as cf
 import simulators
 from coulombfit import plots
-from coulombfit.files import replacing, require_writable, write_netcdf
+from coulombfit.cli_output import AsJson, Quiet, Seed, finish, refusing, require_all_writable
+from coulombfit.cli_simulate import simulate
+from coulombfit.files import replacing, write_netcdf
 from coulombfit.models import PairModel, find_model
 from coulombfit.progress import working
 
 __all__ = ["app"]
 
-NOT_CONVERGED = 3
-DATA_REFUSED = 4
 NOT_CALIBRATED = 5
 ALL_MODELS = list(cf.MODELS)
 PAIR_MODELS = [name for name, model in cf.MODELS.items() if isinstance(model, PairModel)]
@@ -42,7 +39,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Bayesian inference of what stochastic gradient descent leaves in the spectra of weight matrices.",
 )
-simulate = typer.Typer(no_args_is_help=True, help="Simulate training and save the eigenvalues.")
 app.add_typer(simulate, name="simulate")
 
 File = Annotated[Path, typer.Argument(help="Spectra or weights: .npz, .npy, .csv or .nc.", show_default=False)]
@@ -62,10 +58,7 @@ Likelihood = Annotated[
     str | None,
     typer.Option(help="pair, density, density-raw, spacing or, of a gas, levels; the model's default if not given."),
 ]
-Seed = Annotated[int, typer.Option(help="Random seed.")]
 Report = Annotated[Path | None, typer.Option(help="Also write a posterior report (HTML) here.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors (and JSON, if asked for).")]
 
 
 @app.callback()
@@ -80,26 +73,6 @@ def prepare() -> None:
     warnings.showwarning = lambda message, *_, **__: typer.echo(f"warning: {message}", err=True)
 
 
-@contextmanager
-def refusing() -> Iterator[None]:
-    """Turn errors about arguments and data into one line and an exit code."""
-    try:
-        yield
-    except cf.DataError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(DATA_REFUSED) from None
-    except (ValueError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
-
-
-def require_all_writable(*paths: Path | None) -> None:
-    """Refuse, before any compute, to write where nothing can be written."""
-    for path in paths:
-        if path is not None:
-            require_writable(path)
-
-
 def setting(value: float | None, key: str | None, option: str) -> float | str | None:
     """A number given, or the name under which the file has it."""
     if value is not None and key is not None:
@@ -111,22 +84,6 @@ def file_name(spectra: cf.Spectra, model: str) -> str:
     """File name of a fit, from names that may hold anything."""
     stem = re.sub(r"[^\w.+-]+", "-", spectra.name).strip(".-") or "fit"
     return f"{stem}.{model}.nc"
-
-
-def to_json(result: object) -> str:
-    """JSON text; what is not a number in a table becomes null."""
-
-    def plain(item: object) -> object:
-        match item:
-            case pd.DataFrame():
-                return item.astype(object).where(item.notna(), None).to_dict(orient="index")
-            case np.generic():
-                return item.item()
-            case Path():
-                return str(item)
-        raise TypeError(f"no JSON for {type(item)}")
-
-    return json.dumps(result, default=plain, indent=2, allow_nan=False)
 
 
 def read_levels(
@@ -155,19 +112,6 @@ def read_levels(
         targets=known,
     )
     return spectra if pair is None and not isinstance(cf.MODELS[model], PairModel) else spectra.pair(pair or 0)
-
-
-def finish(fits: Mapping[str, cf.Fit], result: object, text: str, as_json: bool, quiet: bool) -> None:
-    """Print the result; exit with 3 where a fit has not converged."""
-    if as_json:
-        typer.echo(to_json(result))
-    elif not quiet:
-        typer.echo(text)
-    failed = {name: fit.diagnosis for name, fit in fits.items() if not fit.diagnosis.passed}
-    for name, diagnosis in failed.items():
-        typer.echo(f"error: {name}: {diagnosis.verdict}", err=True)
-    if failed:
-        raise typer.Exit(NOT_CONVERGED)
 
 
 def fit_result(fit: cf.Fit, path: Path) -> dict[str, Any]:
@@ -339,47 +283,6 @@ def calibrate(
     if not result.passed:
         typer.echo(f"error: {result.verdict}", err=True)
         raise typer.Exit(NOT_CALIBRATED)
-
-
-@simulate.command("teacher-student")
-def teacher_student(
-    out: Annotated[Path, typer.Option(help="The netCDF file to write.")] = Path("teacher-student.nc"),
-    layer: Annotated[str, typer.Option(help="Second layer Z: identity, eq26 or eq27 (the source's).")] = "identity",
-    kappa: Annotated[float, typer.Option(help="Teacher eigenvalue κ, doubly degenerate.")] = 4.0,
-    learning_rate: Annotated[float, typer.Option(help="Learning rate α.")] = 0.1,
-    noise: Annotated[float, typer.Option(help="Standard deviation of one sample's gradient noise.")] = 0.1,
-    batch_size: Annotated[int, typer.Option(help="Batch size |B|.")] = 1,
-    runs: Annotated[int, typer.Option(help="Number of independent students.")] = 1000,
-    steps: Annotated[int, typer.Option(help="Number of updates.")] = 8000,
-    save_every: Annotated[int | None, typer.Option(help="Steps between snapshots; only the last if not given.")] = None,
-    seed: Seed = 0,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-) -> None:
-    """Train linear students on a degenerate teacher (Eq. 28).
-
-    Example: coulombfit simulate teacher-student --layer eq26 --runs 3000 --out students.nc
-    """
-    layers = {"identity": None, "eq26": simulators.teacher_student.Z_EQ26, "eq27": simulators.teacher_student.Z_EQ27}
-    with refusing():
-        if layer not in layers:
-            raise ValueError(f"layer: expected one of {', '.join(layers)}, got {layer!r}")
-        noisy: dict[str, Any] = {"learning_rate": learning_rate, "noise": noise, "batch_size": batch_size}
-        require_all_writable(out)
-        trajectory = simulators.teacher_student.simulate(
-            Z=layers[layer],
-            kappa=kappa,
-            runs=runs,
-            steps=steps,
-            save_every=save_every,
-            seed=seed,
-            progress=False if quiet else None,
-            **noisy,
-        )
-        trajectory.save(out)
-    theory = simulators.teacher_student.widths(Z=layers[layer], kappa=kappa, **noisy).tolist()
-    text = f"saved {out}; linear-response widths {', '.join(f'{width:.5g}' for width in theory)}"
-    finish({}, {"file": out, "linear_response_widths": theory, **trajectory.parameters}, text, as_json, quiet)
 
 
 @app.command()

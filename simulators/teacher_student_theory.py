@@ -156,10 +156,10 @@ def steps_to_stationarity(
     return float((_memory(rate, momentum) * np.maximum(forgetting, RELAXATIONS)).max())
 
 
-def learning_curve(t: ArrayLike, *, kappa: float, start: float, rate: float) -> Float[np.ndarray, " t"]:
+def learning_curve(t: ArrayLike, *, kappa: float, start: float, rate: float) -> Float[np.ndarray, "*t"]:
     """Learning of one level without noise, x(t) = [√κ + (√x₀ − √κ) e^(−at)]² (Eq. 22).
 
-    :param t: steps.
+    :param t: steps, any shape.
     :param kappa: the teacher's eigenvalue κ.
     :param start: x₀.
     :param rate: a, per step; for a level that lies in one mode of ZᵀZ, 1/:func:`relaxation_times`.
@@ -167,7 +167,7 @@ def learning_curve(t: ArrayLike, *, kappa: float, start: float, rate: float) -> 
     positive(kappa=kappa)
     not_negative(start=start, rate=rate)
     root = np.sqrt(kappa)
-    return (root + (np.sqrt(start) - root) * np.exp(-rate * np.asarray(t, dtype=float))) ** 2
+    return np.asarray((root + (np.sqrt(start) - root) * np.exp(-rate * np.asarray(t, dtype=float))) ** 2)
 
 
 def check_noise(noise: float, batch_size: int) -> None:

@@ -72,7 +72,7 @@ def ensemble(
     checkpoint: str | Path | None = None,
     setting: Mapping[str, Any] | None = None,
 ) -> tuple[dict[str, np.ndarray], Int[np.ndarray, " snapshot"]]:
-    """Evolve ``runs`` independent runs for ``steps`` updates on all local devices.
+    """Evolve ``runs`` independent runs for ``steps`` updates on all cores, or all local accelerators.
 
     :param dynamics: init, draw, step and observe.
     :param save_every: keep the state at steps 0, save_every, 2 save_every, …; None keeps the last one only.
@@ -90,6 +90,8 @@ def ensemble(
     check_dtype(dtype)
     kept = np.array([steps]) if save_every is None else np.arange(0, steps + 1, save_every)
     devices = jax.local_devices()
+    if devices[0].platform == "cpu":
+        devices = devices[:1]  # its threads serve all cores; virtual ones would only compile again
     workers = _cores() if devices[0].platform == "cpu" else len(devices)
     with jax.enable_x64(dtype == "float64"):
         lanes = _lanes(dynamics)

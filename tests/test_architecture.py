@@ -45,6 +45,8 @@ COULOMBFIT = [
     "plots",
     "report.write",
     "report",
+    "cli_output",
+    "cli_simulate",
     "",
     "cli",
 ]
@@ -114,7 +116,7 @@ def test_the_packages_are_apart() -> None:
     for path in (ROOT / "simulators").rglob("*.py"):
         assert not any(name.split(".")[0] == "coulombfit" for name in imports(path)), path
     for path in (ROOT / "coulombfit").rglob("*.py"):
-        if path.name != "cli.py":
+        if path.name not in ("cli.py", "cli_simulate.py"):
             assert not any(name.split(".")[0] == "simulators" for name in imports(path)), path
 
 

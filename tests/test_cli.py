@@ -88,11 +88,33 @@ def test_compare_then_report_from_the_saved_fits(weights: Path) -> None:
 
 def test_simulate_gives_a_file_that_fit_takes() -> None:
     output = run("simulate", "teacher-student", "--runs", "50", "--steps", "200", "--save-every", "100").stdout
-    assert "linear-response widths 0.091766, 0.091766" in output
+    assert "linear response widths 0.091766, 0.091766" in output
     spectra = cf.read("teacher-student.nc")
     assert (spectra.runs, spectra.learning_rate, spectra.batch_size) == (50, 0.1, 1.0)
     assert spectra.provenance["steps"] == 200
     assert cf.read("teacher-student.nc", snapshot=0).fingerprint != spectra.fingerprint
+
+
+def test_machines_and_gases_give_files_that_fit_takes() -> None:
+    rbm = ("simulate", "gaussian-rbm", "--dtype", "float32", "--runs", "30", "--steps", "700", "--learning-rate", "0.3")
+    output = run(*rbm, "--batch-size", "512", "--checkpoint", "unfinished", "--json").stdout
+    assert json.loads(output)["excluded"] == 0
+    assert not Path("unfinished").exists()
+    machines = cf.read("gaussian-rbm.nc")
+    assert (machines.runs, machines.learning_rate, machines.batch_size) == (30, 0.3, 512)
+    assert abs(machines.pair(1).eigenvalues.mean() - 3.618) < 0.05
+    output = run(
+        "simulate", "dyson", "--centres", "5,4,4,3", "--widths", "0.05", "--runs", "30", "--out", "g.nc"
+    ).stdout
+    assert "coulomb shifts 0.00625, 0, 0, -0.00625" in output
+    assert cf.read("g.nc").eigenvalues.shape == (30, 4)
+
+
+def test_a_simulation_of_which_nothing_is_left_exits_with_6() -> None:
+    rbm = ("simulate", "gaussian-rbm", "--batch-size", "1", "--learning-rate", "0.5", "--runs", "9", "--steps", "400")
+    result = run(*rbm, code=6)
+    assert "error: all 9 runs diverged: weights left the region" in result.stderr
+    assert not Path("gaussian-rbm.nc").exists()
 
 
 @pytest.mark.slow
@@ -137,6 +159,9 @@ def test_a_fit_that_fails_its_gate_exits_with_3_and_is_kept(weights: Path, monke
         (["report", "{}"], 4, "cannot read a fit"),
         (["simulate", "teacher-student", "--layer", "eq99"], 2, "layer: expected one of identity, eq26, eq27"),
         (["simulate", "teacher-student", "--learning-rate", "3"], 2, "training diverges"),
+        (["simulate", "gaussian-rbm", "--noise", "loud"], 2, "noise: expected one of data, model, both, pcd"),
+        (["simulate", "gaussian-rbm", "--mass2", "6"], 2, "kernel: expected eigenvalues between 0 and mu2 = 9"),
+        (["simulate", "dyson", "--centres", "2,one", "--widths", "1"], 2, "centres: expected comma-separated numbers"),
     ],
 )
 def test_errors_are_one_line_and_an_exit_code(weights: Path, arguments, code, message) -> None:
@@ -148,7 +173,8 @@ def test_errors_are_one_line_and_an_exit_code(weights: Path, arguments, code, me
 
 
 def test_every_command_has_an_example_in_its_help() -> None:
-    for command in (["demo"], ["fit"], ["compare"], ["report"], ["calibrate"], ["simulate", "teacher-student"]):
+    simulators_ = [["simulate", name] for name in ("gaussian-rbm", "teacher-student", "dyson")]
+    for command in (["demo"], ["fit"], ["compare"], ["report"], ["calibrate"], *simulators_):
         assert f"Example: coulombfit {' '.join(command)}" in " ".join(run(*command, "--help").stdout.split())
 
 

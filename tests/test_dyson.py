@@ -120,3 +120,71 @@ def test_arguments_are_checked(arguments, message) -> None:
     gas = {"centres": [1.0, 0.0], "widths": 0.1, "runs": 1, "steps": 10}
     with pytest.raises(ValueError, match=message):
         dyson.simulate(**gas | arguments)
+
+
+@pytest.mark.parametrize("beta", [1, 2])
+def test_levels_and_matrices_agree_in_law(beta) -> None:
+    """Eq. 5 level by level against the Ornstein-Uhlenbeck matrix, every level of five."""
+    setting = {"centres": [2.0] * 5, "widths": 0.1, "beta": beta, "runs": 3000, "seed": 11}
+    x, y = last(**setting, steps=300), last(**setting, form="matrix", steps=10)
+    for level in range(5):
+        assert stats.ks_2samp(x[:, level], y[:, level]).pvalue > FALSE_ALARM / 5
+    assert stats.ks_2samp(x[:, 0], 2 + 1.05 * (y[:, 0] - 2)).pvalue < FALSE_ALARM
+
+
+@pytest.mark.parametrize("beta", [1, 2])
+def test_spacings_of_a_pair_repel_with_beta(beta) -> None:
+    """P(S) ∝ S^β exp(−S²/4σ²): Rayleigh, and Maxwell."""
+    x = last(centres=[0.0, 0.0], widths=0.5, beta=beta, form="matrix", runs=6000, steps=3, seed=12)
+    law = stats.chi(beta + 1, scale=np.sqrt(2) * 0.5)
+    assert stats.kstest(x[:, 0] - x[:, 1], law.cdf).pvalue > FALSE_ALARM
+
+
+@pytest.mark.slow
+def test_twenty_levels_against_the_tridiagonal_ensemble() -> None:
+    """Dumitriu and Edelman: diagonal N(0, σ²), off it χ_{β(n−k)}σ/√2."""
+    n, runs = 20, 3000
+    rng = np.random.default_rng(13)
+    for beta in (1, 2):
+        x = last(centres=[0.0] * n, widths=1.0, beta=beta, runs=runs, steps=1500, seed=14)
+        off = np.sqrt(rng.chisquare(beta * np.arange(n - 1, 0, -1), (runs, n - 1)) / 2)
+        matrices = np.zeros((runs, n, n))
+        matrices[:, np.arange(n), np.arange(n)] = rng.standard_normal((runs, n))
+        matrices[:, np.arange(n - 1), np.arange(1, n)] = matrices[:, np.arange(1, n), np.arange(n - 1)] = off
+        y = np.linalg.eigvalsh(matrices)[:, ::-1]
+        for level in range(n):
+            assert stats.ks_2samp(x[:, level], y[:, level]).pvalue > FALSE_ALARM / (2 * n), (beta, level)
+
+
+@pytest.mark.slow
+def test_a_thousand_levels_fill_the_semicircle() -> None:
+    """Edges at ±σ√(2βN), and the second moment βN/2 σ² of Wigner's law."""
+    for form, steps in (("levels", 30), ("matrix", 3)):
+        x = last(centres=[0.0] * 1000, widths=1.0, form=form, runs=2, steps=steps)
+        assert x[:, 0] == pytest.approx(np.sqrt(2000), rel=0.02)
+        assert (x**2).mean() == pytest.approx(500, rel=0.02)
+
+
+def test_the_coulomb_shift_of_distant_levels() -> None:
+    """βσ_i² Σ_j 1/(c_i − c_j), against sampling."""
+    setting = {"centres": [8.0, 3.0, 3.0, 0.0], "widths": [0.3, 0.2, 0.2, 0.3]}
+    x = last(**setting, runs=20_000, steps=100, seed=15)
+    levels = np.stack([x[:, 0], x[:, 1:3].mean(axis=1), x[:, 3]], axis=1)
+    shift = dyson.coulomb_shift(**setting)
+    np.testing.assert_allclose(shift, [0.09 * (2 / 5 + 1 / 8), *[0.04 * (1 / 3 - 1 / 5)] * 2, -0.09 * (2 / 3 + 1 / 8)])
+    error = levels.std(axis=0) / np.sqrt(len(levels))
+    assert (np.abs(levels.mean(axis=0) - [8, 3, 0] - shift[[0, 1, 3]]) < 4 * error + 0.05 * np.abs(shift[0])).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"beta": 4}, "beta: expected 1 or 2, got 4"),
+        ({"form": "tensor"}, "form: expected 'levels' or 'matrix', got 'tensor'"),
+        ({"form": "matrix", "centres": [1.0, 0.0]}, "form: expected 'levels' where centres or widths differ"),
+        ({"dtype": "int8"}, "dtype: expected 'float32' or 'float64', got 'int8'"),
+    ],
+)
+def test_forms_are_checked(arguments, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        dyson.simulate(**{"centres": [1.0, 1.0], "widths": 0.1, "runs": 2, "steps": 2, **arguments})

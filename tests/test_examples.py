@@ -41,3 +41,19 @@ def test_hidden_layer(tmp_path: Path) -> None:
     assert "linear response: sigma_1 0.10609, sigma_2 0.00975, sigma_m 0.07533" in output
     assert "anisotropic is preferred over two-species" in output
     assert (tmp_path / "hidden_layer.png").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("figure", "runs", "printed"),
+    [
+        (2, 200, "target 3.6180"),
+        (3, 100, "10 settings of 100 machines"),
+        (4, 200, "Eq. 27: relaxation times 1.9 and 453.8 steps"),
+        (5, 500, "Eq. 26, anisotropic pair: Kolmogorov-Smirnov p = 0."),
+    ],
+)
+def test_figures_of_the_source(tmp_path: Path, figure: int, runs: int, printed: str) -> None:
+    output = run(ROOT / "examples" / f"figure_{figure}.py", "--runs", runs, folder=tmp_path)
+    assert printed in output
+    assert (tmp_path / f"figure_{figure}.png").stat().st_size > 10_000

@@ -1,4 +1,4 @@
-"""Simulators against linear response, closed forms and each other."""
+"""Teacher-student training against linear response and closed forms."""
 
 import jax
 import numpy as np
@@ -127,6 +127,129 @@ def test_arguments_are_checked_before_any_compute(arguments, message) -> None:
     with pytest.raises(ValueError, match=message), pytest.MonkeyPatch.context() as patch:
         patch.setattr("warnings.warn", lambda *_, **__: None)
         teacher_student.simulate(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"activation": "sigmoid"}, "activation: expected one of identity, tanh, relu, got 'sigmoid'"),
+        ({"activation": "tanh"}, "batches: expected 'independent' or 'shared' for activation = 'tanh', got 'averaged'"),
+        ({"batches": "all"}, "batches: expected one of averaged, independent, shared, got 'all'"),
+        ({"momentum": 1.0}, "momentum: expected a number from 0 to below 1, got 1.0"),
+        ({"learning_rate": 3.5, "momentum": 0.5}, r"expected below 2\(1 \+ momentum\)/λ_max\(ZᵀZ\) = 3, got 3.5"),
+        ({"inputs": 0}, "inputs: expected a whole number above 0, got 0"),
+        ({"inputs": 3, "symmetric_noise": True}, "symmetric_noise: expected a square W, got 2 × 3"),
+    ],
+)
+def test_options_are_checked_before_any_compute(arguments, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        teacher_student.simulate(**arguments)
+
+
+def recursion(rate: float, momentum: float, steps: int = 20_000) -> float:
+    """Stationary variance of w ← w − αλ(w + η) + γ(last change), by iterating the covariance."""
+    a = np.array([[1 + momentum - rate, -momentum], [1.0, 0.0]])
+    covariance = np.zeros((2, 2))
+    for _ in range(steps):
+        covariance = a @ covariance @ a.T + np.diag([rate**2, 0.0])
+    return covariance[0, 0]
+
+
+@pytest.mark.parametrize(("rate", "momentum"), [(0.1, 0.0), (0.1, 0.9), (1.5, 0.3), (0.02, 0.5)])
+def test_widths_with_momentum(rate, momentum) -> None:
+    """σ² = 4κv, v the stationary variance of the heavy ball; its memory the spectral radius."""
+    widths = teacher_student.widths(learning_rate=rate, momentum=momentum, noise=1.0, kappa=1.0)
+    np.testing.assert_allclose(widths**2 / 4, recursion(rate, momentum), rtol=1e-8)
+    roots = np.roots([1.0, rate - 1 - momentum, momentum])
+    times = teacher_student.relaxation_times(learning_rate=rate, momentum=momentum)
+    np.testing.assert_allclose(times, -1 / np.log(np.abs(roots).max()))
+
+
+@pytest.mark.parametrize(
+    ("setting", "theory"),
+    [
+        ({"batches": "independent", "batch_size": 64}, {"batch_size": 64}),
+        ({"batches": "shared", "batch_size": 64}, {"batch_size": 64}),
+        ({"momentum": 0.6, "learning_rate": 0.05}, {"momentum": 0.6, "learning_rate": 0.05}),
+        ({"symmetric_noise": True}, {}),
+        ({"inputs": 5}, {"inputs": 5}),
+        ({"inputs": 2, "Z": np.eye(4)}, {"inputs": 2, "Z": np.eye(4)}),
+    ],
+    ids=["independent batches", "shared batches", "momentum", "symmetric noise", "wide", "tall"],
+)
+def test_options_have_the_widths_of_linear_response(setting, theory) -> None:
+    """Spacings of the pair, and the displacement of its mean where it is exact."""
+    run = teacher_student.simulate(**setting, runs=2000, steps=400, seed=7)
+    x = run.eigenvalues[:, -1]
+    assert x.shape == (2000, 2)
+    square = (x[:, 0] - x[:, 1]) ** 2
+    sigma2 = np.mean(teacher_student.widths(**theory) ** 2)
+    assert abs(square.mean() - 4 * sigma2) < 4 * square.std() / np.sqrt(2000) + 0.02 * 4 * sigma2
+    mean = x.mean(axis=1) - 4.0
+    if "symmetric_noise" not in setting:
+        assert abs(mean.mean() - teacher_student.displacement(**theory)) < 4 * mean.std() / np.sqrt(2000)
+
+
+def test_levels_of_an_unlike_teacher_have_their_own_widths() -> None:
+    """σ_i² = 4κ_i v, single levels beside a pair."""
+    setting = {"kappa": [16.0, 4.0, 4.0], "noise": 0.05}
+    widths = teacher_student.widths(**setting)
+    np.testing.assert_allclose(widths / widths[1], [2, 1, 1])
+    x = teacher_student.simulate(**setting, runs=2000, steps=200, seed=8).eigenvalues[:, -1]
+    assert x[:, 0].std() == pytest.approx(widths[0], rel=4 / np.sqrt(4000))
+
+
+def test_displacement_of_the_pair() -> None:
+    """v₁ + v₂; + 0.0026 for the Z of Eq. 27 at the source's setting."""
+    assert teacher_student.displacement(Z=Z_EQ27) == pytest.approx(0.0026, abs=5e-5)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_activations_learn_the_teacher(activation) -> None:
+    """Without gradient noise the teacher is a fixed point, reached through true mini-batches."""
+    run = teacher_student.simulate(
+        activation=activation,
+        batches="independent",
+        batch_size=32,
+        kappa=[2.0, 0.5],
+        noise=0.0,
+        learning_rate=0.5,
+        runs=20,
+        steps=1500,
+        keep_weights=True,
+    )
+    w = np.abs(run.weights[:, -1])
+    learnt = np.abs(w - np.diag(np.sqrt([2.0, 0.5]))).max(axis=(1, 2)) < 1e-3
+    assert learnt.mean() > 0.5, "most starts lead to the teacher, up to signs"
+
+
+def test_shared_batches_are_shared() -> None:
+    """Of all runs, without other noise: the same batches contract all differences alike."""
+    setting = {"batches": "shared", "noise": 0.0, "batch_size": 4, "steps": 5, "learning_rate": 0.3}
+    with pytest.warns(UserWarning, match="not yet stationary"):
+        run = teacher_student.simulate(**setting, runs=200, keep_weights=True, save_every=5)
+    missing = run.weights - 2.0 * np.eye(2)
+    maps = np.linalg.solve(missing[:, 0], missing[:, 1])
+    np.testing.assert_allclose(maps, np.broadcast_to(maps[0], maps.shape), atol=1e-6)
+
+
+def test_learning_curve() -> None:
+    """Eq. 22 solves Eq. 21, ẋ = 2a(√(κx) − x)."""
+    t, h = np.linspace(0, 30, 7), 1e-5
+    curve = lambda s: teacher_student.learning_curve(s, kappa=4.0, start=1.0, rate=0.1)  # noqa: E731
+    slope = (curve(t + h) - curve(t - h)) / (2 * h)
+    np.testing.assert_allclose(slope, 0.2 * (np.sqrt(4 * curve(t)) - curve(t)), rtol=1e-8, atol=1e-9)
+    assert curve(0.0) == 1.0
+    assert curve(1e4) == 4.0
+
+
+def test_students_without_noise_follow_eq_22_where_it_applies() -> None:
+    """Aligned students keep singular vectors of the teacher: late in the learning of one mode."""
+    with pytest.warns(UserWarning, match="not yet stationary"):
+        run = teacher_student.simulate(noise=0.0, learning_rate=0.01, runs=50, steps=200, save_every=50, seed=9)
+    late = np.sqrt(run.eigenvalues[:, 2:]) - 2
+    trace = late.sum(axis=2)
+    np.testing.assert_allclose(trace[:, 2] / trace[:, 1], 0.99**50, atol=0.2)
 
 
 def test_ensembles_refuse_nonsense() -> None:

@@ -96,7 +96,7 @@ import sys, warnings
 import numpy as np
 from simulators import checkpoint, gaussian_rbm
 checkpoint.SECONDS = 0.05
-run = gaussian_rbm.simulate(runs=256, steps=20000, save_every=2000, noise="pcd", dtype="float32",
+run = gaussian_rbm.simulate(runs=256, steps=10000, save_every=2000, noise="pcd", dtype="float32",
                             checkpoint=sys.argv[2] if len(sys.argv) > 2 else None)
 np.save(sys.argv[1], run.eigenvalues)
 """

@@ -1,0 +1,75 @@
+"""What every command shares: how it ends, in words, JSON and exit codes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+import typer
+
+from coulombfit.errors import DataError
+from coulombfit.files import require_writable
+from coulombfit.result import Fit
+
+__all__ = ["AsJson", "Quiet", "Seed", "finish", "refusing", "require_all_writable", "to_json"]
+
+NOT_CONVERGED = 3
+DATA_REFUSED = 4
+
+Seed = Annotated[int, typer.Option(help="Random seed.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors (and JSON, if asked for).")]
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Turn errors about arguments and data into one line and an exit code."""
+    try:
+        yield
+    except DataError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(DATA_REFUSED) from None
+    except (ValueError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
+
+
+def require_all_writable(*paths: Path | None) -> None:
+    """Refuse, before any compute, to write where nothing can be written."""
+    for path in paths:
+        if path is not None:
+            require_writable(path)
+
+
+def to_json(result: object) -> str:
+    """JSON text; what is not a number in a table becomes null."""
+
+    def plain(item: object) -> object:
+        match item:
+            case pd.DataFrame():
+                return item.astype(object).where(item.notna(), None).to_dict(orient="index")
+            case np.generic():
+                return item.item()
+            case Path():
+                return str(item)
+        raise TypeError(f"no JSON for {type(item)}")
+
+    return json.dumps(result, default=plain, indent=2, allow_nan=False)
+
+
+def finish(fits: Mapping[str, Fit], result: object, text: str, as_json: bool, quiet: bool) -> None:
+    """Print the result; exit with 3 where a fit has not converged."""
+    if as_json:
+        typer.echo(to_json(result))
+    elif not quiet:
+        typer.echo(text)
+    failed = {name: fit.diagnosis for name, fit in fits.items() if not fit.diagnosis.passed}
+    for name, diagnosis in failed.items():
+        typer.echo(f"error: {name}: {diagnosis.verdict}", err=True)
+    if failed:
+        raise typer.Exit(NOT_CONVERGED)

@@ -1,0 +1,221 @@
+"""The commands ``coulombfit simulate …``: settings in, a netCDF file of eigenvalues out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+import jax
+import numpy as np
+import typer
+
+from coulombfit.cli_output import AsJson, Quiet, Seed, finish, refusing, require_all_writable
+from simulators import Diverged, Trajectory, dyson, gaussian_rbm, teacher_student
+
+__all__ = ["simulate"]
+
+DIVERGED = 6
+
+simulate = typer.Typer(no_args_is_help=True, help="Simulate training and save the eigenvalues.")
+
+
+LearningRate = Annotated[float, typer.Option(help="Learning rate α.")]
+BatchSize = Annotated[int, typer.Option(help="Batch size |B|.")]
+Runs = Annotated[int, typer.Option(help="Number of independent runs.")]
+Steps = Annotated[int, typer.Option(help="Number of updates.")]
+SaveEvery = Annotated[int | None, typer.Option(help="Steps between snapshots; only the last if not given.")]
+Dtype = Annotated[str, typer.Option(help="float64, or float32 at about twice the speed.")]
+Unfinished = Annotated[
+    Path | None,
+    typer.Option("--checkpoint", help="Folder for unfinished work: the same command after an interruption goes on."),
+]
+LAYERS = {"identity": None, "eq26": teacher_student.Z_EQ26, "eq27": teacher_student.Z_EQ27}
+
+
+@simulate.callback()
+def prepare() -> None:
+    """Simulators use all cores from one device, and are compiled for more at half the speed."""
+    with suppress(RuntimeError):  # too late, where this process has already used JAX
+        jax.config.update("jax_num_cpu_devices", -1)
+
+
+def saved(make: Callable[[], Trajectory], out: Path) -> Trajectory:
+    """Simulate and write; one line and an exit code where that cannot be."""
+    with refusing():
+        require_all_writable(out)
+        try:
+            trajectory = make()
+        except Diverged as error:
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(DIVERGED) from None
+        trajectory.save(out)
+    return trajectory
+
+
+def told(trajectory: Trajectory, out: Path, name: str, theory: np.ndarray, as_json: bool, quiet: bool) -> None:
+    """What was made, beside what theory says of it."""
+    text = f"saved {out}; {name.replace('_', ' ')} {', '.join(f'{value:.5g}' for value in theory)}"
+    result: dict[str, Any] = {"file": out, name: theory.tolist(), "excluded": trajectory.excluded}
+    finish({}, {**result, **trajectory.parameters}, text, as_json, quiet)
+
+
+@simulate.command("gaussian-rbm")
+def of_gaussian_rbm(
+    out: Annotated[Path, typer.Option(help="The netCDF file to write.")] = Path("gaussian-rbm.nc"),
+    learning_rate: LearningRate = 0.05,
+    batch_size: BatchSize = 64,
+    noise: Annotated[str, typer.Option(help="What is sampled: data, model, both or pcd.")] = "data",
+    gibbs_steps: Annotated[int, typer.Option(help="Sweeps a step of persistent chains (pcd).")] = 3,
+    visible: Annotated[int, typer.Option(help="Visible nodes N_v, sites of the lattice.")] = 10,
+    hidden: Annotated[int | None, typer.Option(help="Hidden nodes N_h; as many as visible if not given.")] = None,
+    mass2: Annotated[float, typer.Option(help="Squared mass m² of the lattice field.")] = 4.0,
+    mu2: Annotated[float, typer.Option(help="μ².")] = 9.0,
+    sigma_h: Annotated[float, typer.Option(help="σ_h.")] = 1.0,
+    start: Annotated[
+        float | None, typer.Option(help="Standard deviation of first weights; the target if none.")
+    ] = None,
+    runs: Runs = 1000,
+    steps: Steps = 3500,
+    save_every: SaveEvery = None,
+    dtype: Dtype = "float64",
+    checkpoint: Unfinished = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train Gaussian RBMs on a lattice scalar field (Eq. 10).
+
+    Example: coulombfit simulate gaussian-rbm --learning-rate 0.05 --batch-size 128 --out rbm.nc
+    """
+    with refusing():
+        machine: dict[str, Any] = {
+            "kernel": gaussian_rbm.lattice_kernel(visible, mass2),
+            "hidden": hidden,
+            "mu2": mu2,
+            "sigma_h": sigma_h,
+        }
+    noisy: dict[str, Any] = {
+        "learning_rate": learning_rate,
+        "batch_size": batch_size,
+        "noise": noise,
+        "gibbs_steps": gibbs_steps,
+    }
+    trajectory = saved(
+        lambda: gaussian_rbm.simulate(
+            **machine,
+            **noisy,
+            start=start,
+            runs=runs,
+            steps=steps,
+            save_every=save_every,
+            dtype=dtype,
+            checkpoint=checkpoint,
+            seed=seed,
+            progress=False if quiet else None,
+        ),
+        out,
+    )
+    told(trajectory, out, "linear_response_widths", gaussian_rbm.widths(**machine, **noisy), as_json, quiet)
+
+
+@simulate.command("teacher-student")
+def of_students(
+    out: Annotated[Path, typer.Option(help="The netCDF file to write.")] = Path("teacher-student.nc"),
+    layer: Annotated[str, typer.Option(help="Second layer Z: identity, eq26 or eq27 (the source's).")] = "identity",
+    kappa: Annotated[float, typer.Option(help="Teacher eigenvalue κ, doubly degenerate.")] = 4.0,
+    activation: Annotated[str, typer.Option(help="identity, tanh or relu.")] = "identity",
+    batches: Annotated[str, typer.Option(help="Inputs of a step: averaged, independent or shared.")] = "averaged",
+    learning_rate: LearningRate = 0.1,
+    momentum: Annotated[float, typer.Option(help="Momentum γ.")] = 0.0,
+    noise: Annotated[float, typer.Option(help="Standard deviation of one sample's gradient noise.")] = 0.1,
+    batch_size: BatchSize = 1,
+    runs: Runs = 1000,
+    steps: Steps = 8000,
+    save_every: SaveEvery = None,
+    dtype: Dtype = "float64",
+    checkpoint: Unfinished = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train students with one hidden layer on a degenerate teacher (Eq. 28).
+
+    Example: coulombfit simulate teacher-student --layer eq26 --runs 3000 --out students.nc
+    """
+    with refusing():
+        if layer not in LAYERS:
+            raise ValueError(f"layer: expected one of {', '.join(LAYERS)}, got {layer!r}")
+    noisy: dict[str, Any] = {
+        "Z": LAYERS[layer],
+        "kappa": kappa,
+        "learning_rate": learning_rate,
+        "momentum": momentum,
+        "noise": noise,
+        "batch_size": batch_size,
+    }
+    trajectory = saved(
+        lambda: teacher_student.simulate(
+            **noisy,
+            activation=activation,
+            batches=batches,
+            runs=runs,
+            steps=steps,
+            save_every=save_every,
+            dtype=dtype,
+            checkpoint=checkpoint,
+            seed=seed,
+            progress=False if quiet else None,
+        ),
+        out,
+    )
+    told(trajectory, out, "linear_response_widths", teacher_student.widths(**noisy), as_json, quiet)
+
+
+@simulate.command("dyson")
+def of_dyson(
+    centres: Annotated[str, typer.Option(help="Centres, descending, comma-separated; equal ones are degenerate.")],
+    widths: Annotated[str, typer.Option(help="Widths, comma-separated, or one for all.")],
+    out: Annotated[Path, typer.Option(help="The netCDF file to write.")] = Path("dyson.nc"),
+    beta: Annotated[int, typer.Option(help="Repulsion β, 1 or 2.")] = 1,
+    form: Annotated[str, typer.Option(help="levels (Eq. 5), or matrix for one centre and width.")] = "levels",
+    runs: Runs = 1000,
+    steps: Steps = 500,
+    save_every: SaveEvery = None,
+    dtype: Dtype = "float64",
+    checkpoint: Unfinished = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Evolve Coulomb gases to stationarity by Dyson's Langevin equation (Eqs. 5, 7).
+
+    Example: coulombfit simulate dyson --centres 5,4,4,3 --widths 0.05 --runs 2000 --out gas.nc
+    """
+    with refusing():
+        gas: dict[str, Any] = {"centres": numbers("centres", centres), "widths": numbers("widths", widths)}
+    trajectory = saved(
+        lambda: dyson.simulate(
+            **gas,
+            beta=beta,
+            form=form,
+            runs=runs,
+            steps=steps,
+            save_every=save_every,
+            dtype=dtype,
+            checkpoint=checkpoint,
+            seed=seed,
+            progress=False if quiet else None,
+        ),
+        out,
+    )
+    told(trajectory, out, "coulomb_shifts", dyson.coulomb_shift(**gas, beta=beta), as_json, quiet)
+
+
+def numbers(name: str, text: str) -> list[float]:
+    """Comma-separated numbers."""
+    try:
+        return [float(one) for one in text.split(",")]
+    except ValueError:
+        raise ValueError(f"{name}: expected comma-separated numbers, got {text!r}") from None

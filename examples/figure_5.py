@@ -1,0 +1,56 @@
+"""Spectral density of students with a hidden layer, beside three laws with the widths of linear response.
+
+Figure 5 of the source, which fits Eqs. 11 and 32. Here nothing is fitted: σ₁ and σ₂ follow from Z, learning rate and
+noise. The labelled gas of two species (Eq. 32) then misses the histogram; the anisotropic pair does not.
+
+    python examples/figure_5.py --runs 5000
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy import stats
+
+import coulombfit as cf
+from simulators import teacher_student
+
+LAYERS = {"Eq. 26": teacher_student.Z_EQ26, "Eq. 27": teacher_student.Z_EQ27}
+
+
+def main() -> None:
+    """Train, print, draw."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=5000, help="number of students")
+    parser.add_argument("--out", type=Path, default=Path("figure_5.png"), help="the figure to write")
+    arguments = parser.parse_args()
+
+    figure = Figure(figsize=(10, 3.8), layout="constrained")
+    for axes, (name, z) in zip(figure.subplots(1, 2), LAYERS.items(), strict=True):
+        x = teacher_student.simulate(Z=z, runs=arguments.runs, steps=8000, seed=0).eigenvalues[:, -1]
+        wide, narrow = (float(width) for width in teacher_student.widths(Z=z))
+        sigma_m = float(np.sqrt(0.5 * (wide**2 + narrow**2)))
+        centre = 4.0 + teacher_student.displacement(Z=z)
+        laws = {
+            "one species (Eq. 11)": (cf.laws.OneSpeciesDensity(centre, sigma_m), "#0072B2", "--"),
+            "two species (Eq. 32)": (cf.laws.TwoSpeciesDensity(centre, wide, narrow), "#E69F00", "-."),
+            "anisotropic pair": (cf.laws.AnisotropicDensity(centre, wide, narrow), "black", "-"),
+        }
+        axes.hist(x.ravel(), 120, density=True, color="#56B4E9", label=f"{arguments.runs} students")
+        grid = np.linspace(-5, 5, 600) * sigma_m + centre
+        one_level = np.where(np.random.default_rng(0).random(len(x)) < 0.5, x[:, 0], x[:, 1])
+        for label, (law, colour, style) in laws.items():
+            axes.plot(grid, np.exp(np.asarray(law.log_prob(grid))), color=colour, linestyle=style, label=label)
+            test = stats.kstest(one_level, lambda value, law=law: np.asarray(law.cdf(value)))
+            print(f"{name}, {label}: Kolmogorov-Smirnov p = {test.pvalue:.2g}")
+        spacing = x[:, 0] - x[:, 1]
+        print(f"{name}: mean spacing {spacing.mean():.5f}, sqrt(pi) sigma_m {np.sqrt(np.pi) * sigma_m:.5f} (Eq. 31)")
+        axes.set(xlabel="eigenvalue x", ylabel="spectral density", title=f"Z of {name}")
+    figure.axes[0].legend(frameon=False, fontsize="small", loc="upper left")
+    figure.savefig(arguments.out, dpi=150)
+    print(f"saved {arguments.out}")
+
+
+if __name__ == "__main__":
+    main()
