@@ -44,12 +44,14 @@ def main() -> None:
     targets = gaussian_rbm.targets()
     strengths = np.geomspace(5e-5, 5e-3, 100)
     for k, colour in zip(PAIRS, COLOURS, strict=True):
-        kappa, ratios = 9 - targets[k], []
+        kappa, ratios, spacings = 9 - targets[k], [], []
         for (rate, batch), x in zip(SETTINGS, spectra, strict=True):
             fit = cf.fit(x[:, k : k + 2], "one-species", progress=False)
             centre, sigma = (fit.tree["posterior"][name].to_numpy() for name in ("centre", "sigma"))
             theory = gaussian_rbm.widths(learning_rate=rate, batch_size=batch)[k]
             ratios.append(sigma.mean() / theory)
+            if batch >= 128:  # where corrections of order α/|B| are small
+                spacings.extend((x[:, k] - x[:, k + 1]) / np.sqrt(targets[k] * rate / batch))
             print(
                 f"x = {targets[k]:.3f}, learning rate {rate}, batch {batch}: sigma {sigma.mean():.5f} ± "
                 f"{sigma.std():.5f}, linear response {theory:.5f}; centre {centre.mean():.4f} ± {centre.std():.4f}"
@@ -59,6 +61,10 @@ def main() -> None:
             )
             right.errorbar(np.sqrt(rate / batch), sigma.mean(), sigma.std(), fmt="o", markersize=4, color=colour)
         print(f"x = {targets[k]:.3f}: sigma over linear response from {min(ratios):.3f} to {max(ratios):.3f}")
+        slope, error = np.mean(spacings), np.std(spacings) / np.sqrt(len(spacings))
+        print(
+            f"x = {targets[k]:.3f}: <S>/sqrt(x α/|B|) = {slope:.3f} ± {error:.3f}; sqrt(2π) = {np.sqrt(2 * np.pi):.3f}"
+        )
         slope = gaussian_rbm.displacements(learning_rate=1e-6, batch_size=1)[k] / 1e-6
         left.plot(strengths, 1 - slope * strengths / kappa, color=colour, label=rf"$\kappa$ = {kappa:.3f}")
         right.plot(np.sqrt(strengths), np.sqrt(2 * targets[k] * strengths), color=colour)

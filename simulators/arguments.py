@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 
 __all__ = ["check_dtype", "check_save_every", "check_seed", "not_negative", "positive", "whole"]
@@ -17,14 +19,14 @@ def whole(**arguments: int) -> None:
 def positive(**arguments: float) -> None:
     """Refuse anything but finite numbers above zero, naming the argument."""
     for name, value in arguments.items():
-        if not np.isfinite(value) or value <= 0:
+        if not isinstance(value, Real) or not np.isfinite(value) or value <= 0:
             raise ValueError(f"{name}: expected a finite number above 0, got {value!r}")
 
 
 def not_negative(**arguments: float) -> None:
     """Refuse anything but finite numbers from zero up, naming the argument."""
     for name, value in arguments.items():
-        if not np.isfinite(value) or value < 0:
+        if not isinstance(value, Real) or not np.isfinite(value) or value < 0:
             raise ValueError(f"{name}: expected a finite number, 0 or above, got {value!r}")
 
 

@@ -34,6 +34,8 @@ class Checkpoint:
         self.written: dict[int, float] = {}
         mine = {**setting, "jax": version("jax"), "numpy": version("numpy"), "platform": jax.default_backend()}
         mine = json.loads(json.dumps(mine))
+        if self.folder.exists() and not self.folder.is_dir():
+            raise ValueError(f"checkpoint: expected a folder, got the file {folder}")
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / SETTING
         if path.exists():

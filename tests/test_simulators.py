@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from simulators import ensembles, teacher_student
+from simulators import Diverged, ensembles, teacher_student
 from simulators.teacher_student import Z_EQ26, Z_EQ27
 
 
@@ -109,6 +109,7 @@ def test_steps_to_stationarity_make_the_start_negligible(setting) -> None:
         ({"learning_rate": 2.0}, r"training diverges; expected below 2/λ_max\(ZᵀZ\) = 2, got 2.0"),
         ({"Z": Z_EQ27, "learning_rate": 0.5}, "expected below .* = 0.4917, got 0.5"),
         ({"learning_rate": -0.1}, "learning_rate: expected a finite number above 0, got -0.1"),
+        ({"learning_rate": "fast"}, "learning_rate: expected a finite number above 0, got 'fast'"),
         ({"noise": -0.1}, "noise: expected a finite number, 0 or above, got -0.1"),
         ({"batch_size": 0}, "batch_size: expected a whole number above 0, got 0"),
         ({"seed": -1}, "seed: expected a whole number from 0"),
@@ -231,6 +232,15 @@ def test_shared_batches_are_shared() -> None:
     missing = run.weights - 2.0 * np.eye(2)
     maps = np.linalg.solve(missing[:, 0], missing[:, 1])
     np.testing.assert_allclose(maps, np.broadcast_to(maps[0], maps.shape), atol=1e-6)
+
+
+def test_small_batches_may_diverge_and_say_where_not() -> None:
+    """⟨Σ²⟩ = 1 + (N + 1)/|B| = 4 for one sample of two inputs, so mean squares are finite for α < 1/2."""
+    setting = {"batches": "independent", "batch_size": 1, "runs": 20, "steps": 3000, "noise": 0.0}
+    with pytest.raises(Diverged, match=r"all 20 runs diverged: weights grew .* learning_rate below 0\.5"):
+        teacher_student.simulate(**setting, learning_rate=1.9)
+    run = teacher_student.simulate(**setting, learning_rate=0.45)
+    np.testing.assert_allclose(run.eigenvalues[:, -1], 4.0, rtol=1e-6)
 
 
 def test_learning_curve() -> None:

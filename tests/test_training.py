@@ -130,6 +130,8 @@ def test_work_of_another_setting_is_refused(tmp_path, often, monkeypatch) -> Non
     with pytest.raises(ValueError, match=r"checkpoint: expected an empty folder or unfinished work, got .* with other"):
         eigenvalues(checkpoint=tmp_path / "thesis")
     assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["chapter.tex"]
+    with pytest.raises(ValueError, match=r"checkpoint: expected a folder, got the file .*chapter\.tex"):
+        eigenvalues(checkpoint=tmp_path / "thesis" / "chapter.tex")
 
 
 def test_precision_is_asked_for_not_switched() -> None:
