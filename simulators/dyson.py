@@ -16,6 +16,7 @@ Hermitian (β = 2) matrix decays towards c·1 and is kicked. It has no singular 
 
 from __future__ import annotations
 
+import warnings
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -27,13 +28,14 @@ from jaxtyping import Array, Float, Key
 from numpy.typing import ArrayLike
 from scipy.special import roots_hermite
 
-from simulators.arguments import check_dtype, positive
+from simulators.arguments import check_dtype, positive, whole
 from simulators.training import Dynamics, ensemble
 from simulators.trajectory import Trajectory, stayed
 
 __all__ = ["coulomb_shift", "simulate"]
 
 FORMS = ("levels", "matrix")
+RELAXATIONS = 5.0
 
 
 class Levels(NamedTuple):
@@ -87,7 +89,9 @@ def simulate(
     :param progress: show progress on stderr; by default where it is a terminal.
     :param checkpoint: folder for unfinished work; the same call goes on from there, to the same bits.
     :raises ValueError: for an argument outside its range.
+    :warns UserWarning: where the run is shorter than five times that.
     """
+    whole(runs=runs, steps=steps)
     c, sigma = _potentials(centres, widths)
     if beta not in (1, 2):
         raise ValueError(f"beta: expected 1 or 2, got {beta!r}")
@@ -101,6 +105,14 @@ def simulate(
         step_size = 2.0 / float(crowd) * c.size ** (-1.0 / 3.0) if form == "levels" else 1.0
     positive(step_size=step_size)
     h = float(step_size)
+    needed = RELAXATIONS * (2.0 if form == "levels" else 1.0) / h
+    if steps < needed:
+        warnings.warn(
+            f"steps = {steps}: at step_size = {h:.3g} levels need about {needed:.0f} steps to forget their start, "
+            "so these spectra are not yet stationary",
+            UserWarning,
+            stacklevel=2,
+        )
     make = _matrix if form == "matrix" else _levels
     parameters = {
         "simulator": "dyson",

@@ -61,6 +61,7 @@ SIMULATORS = [
     "ensembles",
     "dyson",
     "gaussian_rbm_theory",
+    "gaussian_rbm_dynamics",
     "gaussian_rbm",
     "teacher_student_theory",
     "teacher_student",

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from simulators import Diverged, gaussian_rbm
+from simulators.gaussian_rbm_dynamics import machine_dynamics
 
 SETTING = {"learning_rate": 0.05, "batch_size": 64}
 PAIRS = [(1, 2), (3, 4), (5, 6), (7, 8)]
@@ -99,7 +100,7 @@ def test_persistent_chains_have_the_law_of_gibbs_sweeps(batch_size) -> None:
         phi = np.sqrt(x)[:, None] * h / 9 + rng.standard_normal(phi.shape) / 3
     second = np.einsum("rib,rjb->rij", phi, phi)
 
-    dynamics = gaussian_rbm._dynamics(
+    dynamics = machine_dynamics(
         np.eye(3).tobytes(), (4.0, 5.0, 8.0), 3, 9.0, 1.0, 1e-12, batch_size, "pcd", sweeps, None, False, "float64"
     )
     with jax.enable_x64(True):
