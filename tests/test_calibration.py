@@ -38,7 +38,7 @@ class WithoutNormaliser(OneSpecies):
 
 @pytest.fixture(scope="module")
 def result() -> cf.Calibration:
-    return cf.calibrate("one-species", runs=20, datasets=200, batch=100, sampling=QUICK)
+    return cf.calibrate("one-species", runs=20, datasets=200, sampling=QUICK)
 
 
 def test_one_species_is_calibrated(result: cf.Calibration) -> None:
@@ -64,7 +64,7 @@ def test_the_same_seed_gives_the_same_ranks_and_no_other() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("planted", [WiderThanItSays, WithoutNormaliser])
 def test_planted_errors_are_caught(planted: Callable) -> None:
-    result = cf.calibrate(planted(), runs=100, datasets=200, batch=100, sampling=QUICK)
+    result = cf.calibrate(planted(), runs=100, datasets=200, sampling=QUICK)
     assert not result.passed
     assert "NOT CALIBRATED in" in result.verdict
     assert result.table.loc["sigma", "p_value"] < 1e-6
@@ -82,13 +82,13 @@ SLOW = [
 @pytest.mark.parametrize(("model", "likelihood"), SLOW)
 def test_every_model_is_calibrated(model: str, likelihood: str) -> None:
     """150 data sets each; all tests of this kind together raise a false alarm in less than one case in a hundred."""
-    result = cf.calibrate(model, likelihood, runs=40, datasets=150, batch=50, sampling=QUICK)
+    result = cf.calibrate(model, likelihood, runs=40, datasets=150, sampling=QUICK)
     assert result.passed, str(result.summary())
 
 
 @pytest.mark.slow
 def test_the_gas_of_several_clusters_is_calibrated() -> None:
-    result = cf.calibrate(Gas((1, 2, 2)), runs=40, datasets=150, batch=50, sampling=QUICK)
+    result = cf.calibrate(Gas((1, 2, 2)), runs=40, datasets=150, sampling=QUICK)
     assert set(result.table.index) == {f"{name}[{k}]" for name in ("centre", "sigma") for k in range(3)}
     assert result.passed, str(result.summary())
 

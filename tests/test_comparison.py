@@ -38,6 +38,7 @@ def test_the_sign_and_the_error_are_as_documented(comparison: cf.Comparison) -> 
     assert list(comparison.tree["comparison"]["model"].to_numpy()) == list(table.index)
 
 
+@pytest.mark.slow
 def test_elpd_is_leave_one_out_by_refitting(few: np.ndarray) -> None:
     """The Gaussian null has a near-exact answer: refit without each run and score it there."""
     x = few[:8]
@@ -50,6 +51,7 @@ def test_elpd_is_leave_one_out_by_refitting(few: np.ndarray) -> None:
     assert table.loc["gaussian", "elpd"] == pytest.approx(sum(scores), abs=0.3)
 
 
+@pytest.mark.slow
 def test_equals_have_no_preference_and_the_simpler_is_named(few: np.ndarray) -> None:
     comparison = cf.compare({model: cf.fit(few, model, sampling=QUICK) for model in ("two-species", "one-species")})
     assert comparison.winner == "one-species"
@@ -101,6 +103,7 @@ def test_a_broken_fit_is_not_compared(few: np.ndarray) -> None:
         cf.compare({**fits, "gaussian": cf.Fit(broken)})
 
 
+@pytest.mark.slow
 def test_an_outlier_is_counted_by_pareto_k(few: np.ndarray) -> None:
     wild = few[:5].copy()
     wild[0] += 3.0

@@ -32,6 +32,7 @@ def estimates_of(runs: int, datasets: int) -> np.ndarray:
 
 
 @pytest.mark.usefixtures("float64")
+@pytest.mark.slow
 def test_godambe_information_predicts_the_scatter_of_estimates() -> None:
     """1500 data sets of 100 pairs; a standard deviation over them is known to 1.8 %, 3 standard errors are asked."""
     model, runs, datasets = MODELS["one-species"], 100, 1500

@@ -40,7 +40,8 @@ CASES = {
 
 
 @pytest.mark.usefixtures("one_device")
-@pytest.mark.parametrize("model", ["one-species", pytest.param("two-species", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["one-species", "two-species"])
 def test_ninety_percent_intervals_cover(model: str) -> None:
     draw, truth = CASES[model]
     sampling = cf.Sampling(chains=1, warmup=250, draws=800, target_accept=0.85)

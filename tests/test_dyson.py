@@ -124,7 +124,7 @@ def test_arguments_are_checked(arguments, message) -> None:
         dyson.simulate(**gas | arguments)
 
 
-@pytest.mark.parametrize("beta", [1, 2])
+@pytest.mark.parametrize("beta", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_levels_and_matrices_agree_in_law(beta) -> None:
     """Eq. 5 level by level against the Ornstein-Uhlenbeck matrix, every level of five."""
     setting = {"centres": [2.0] * 5, "widths": 0.1, "beta": beta, "runs": 3000, "seed": 11}

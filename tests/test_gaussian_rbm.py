@@ -57,9 +57,8 @@ def spread(run, theory) -> np.ndarray:
     return np.array([np.sqrt(np.mean((x[:, i] - x[:, j]) ** 2) / 4) / theory[i] for i, j in PAIRS])
 
 
-@pytest.mark.parametrize(
-    "noise", ["data", pytest.param("model", marks=pytest.mark.slow), pytest.param("both", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("noise", ["data", "model", "both"])
 def test_stationary_widths_and_centres(noise) -> None:
     """Within 4 % of linear response, corrections being O(α/|B|), and three standard errors of √(4σ²) from ⟨S²⟩."""
     setting = {**SETTING, "noise": noise}

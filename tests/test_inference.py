@@ -109,6 +109,7 @@ def test_the_posterior_is_the_one_quadrature_gives(few: np.ndarray, runs: int) -
         assert table.loc[name, "sd"] == pytest.approx(sd, rel=0.05)
 
 
+@pytest.mark.slow
 def test_the_posterior_of_two_species_is_the_one_quadrature_gives(few: np.ndarray) -> None:
     """On a grid over centre, ln σ_m and r, with the law written out again."""
     fit = cf.fit(few[:6], "two-species", sampling=cf.Sampling(draws=5000))

@@ -100,6 +100,7 @@ def test_thinned_snapshots_cover_where_all_snapshots_do_not() -> None:
     assert coverage(runs) < 0.60
 
 
+@pytest.mark.slow
 def test_one_long_run_of_a_student_obeys_the_surmise() -> None:
     """KS at 1e-3 against linear response; its start is a few memories long and found all the same."""
     setting = {"batch_size": 16, "noise": 0.1, "learning_rate": 0.1}
