@@ -56,7 +56,8 @@ def saved(make: Callable[[], Trajectory], out: Path) -> Trajectory:
 
 def told(trajectory: Trajectory, out: Path, name: str, theory: np.ndarray, as_json: bool, quiet: bool) -> None:
     """What was made, beside what theory says of it."""
-    text = f"saved {out}; {name.replace('_', ' ')} {', '.join(f'{value:.5g}' for value in theory)}"
+    numbers_ = ", ".join(f"{value:.5g}" for value in theory)
+    text = f"saved {out}; {name.replace('_', ' ')} {numbers_ or 'not known for this setting'}"
     result: dict[str, Any] = {"file": out, name: theory.tolist(), "excluded": trajectory.excluded}
     finish({}, {**result, **trajectory.parameters}, text, as_json, quiet)
 
@@ -170,7 +171,9 @@ def of_students(
         ),
         out,
     )
-    told(trajectory, out, "linear_response_widths", teacher_student.widths(**noisy), as_json, quiet)
+    known = activation == "identity" and batches == "averaged"
+    theory = teacher_student.widths(**noisy) if known else np.array([])
+    told(trajectory, out, "linear_response_widths", theory, as_json, quiet)
 
 
 @simulate.command("dyson")

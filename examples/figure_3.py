@@ -31,10 +31,10 @@ def main() -> None:
 
     begin = time.perf_counter()
     spectra = []
-    for rate, batch in SETTINGS:
+    for seed, (rate, batch) in enumerate(SETTINGS):
         steps = int(np.ceil(gaussian_rbm.steps_to_stationarity(learning_rate=rate)))
         run = gaussian_rbm.simulate(
-            learning_rate=rate, batch_size=batch, runs=arguments.runs, steps=steps, dtype="float32"
+            learning_rate=rate, batch_size=batch, runs=arguments.runs, steps=steps, dtype="float32", seed=seed
         )
         spectra.append(run.eigenvalues[:, -1])
     print(f"{len(SETTINGS)} settings of {arguments.runs} machines in {time.perf_counter() - begin:.1f} s")

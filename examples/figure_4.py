@@ -17,11 +17,11 @@ from matplotlib.figure import Figure
 from simulators import teacher_student
 
 LAYERS = {"Eq. 26": teacher_student.Z_EQ26, "Eq. 27": teacher_student.Z_EQ27}
-ALPHA, KAPPA, STEPS, EVERY = 0.1, 4.0, 5000, 10
+ALPHA, KAPPA, STEPS, EVERY, STARTS = 0.1, 4.0, 5000, 10, 20_000
 COLOURS = ("#0072B2", "#E69F00")
 
 
-def averaged_solution(z: np.ndarray, steps: np.ndarray, starts: int = 4000) -> np.ndarray:
+def averaged_solution(z: np.ndarray, steps: np.ndarray, starts: int = STARTS) -> np.ndarray:
     """Mean eigenvalues (step, level) without noise, over Gaussian starts."""
     values, modes = np.linalg.eigh(z.T @ z)
     teacher = np.sqrt(KAPPA) * np.eye(2)
@@ -49,7 +49,8 @@ def main() -> None:
                 Z=z, kappa=KAPPA, learning_rate=ALPHA, runs=arguments.runs, steps=STEPS, save_every=EVERY, seed=0
             )
         mean = run.eigenvalues.mean(axis=0)
-        error = run.eigenvalues.std(axis=0) / np.sqrt(arguments.runs)
+        # of the students and of the starts that the solution is averaged over
+        error = run.eigenvalues.std(axis=0) * np.sqrt(1 / arguments.runs + 1 / STARTS)
         exact = averaged_solution(z, run.steps)
         # noise adds its own repulsion at the end, which the solution without noise does not have
         learning = run.steps <= 1000

@@ -32,7 +32,8 @@ class Checkpoint:
     def __init__(self, folder: str | Path, setting: Mapping[str, Any]) -> None:
         self.folder = Path(folder)
         self.written: dict[int, float] = {}
-        mine = {**setting, "jax": version("jax"), "numpy": version("numpy"), "platform": jax.default_backend()}
+        versions = {name: version(name) for name in ("coulombfit", "jax", "jaxlib", "numpy")}
+        mine = {**setting, **versions, "platform": jax.default_backend()}
         mine = json.loads(json.dumps(mine))
         if self.folder.exists() and not self.folder.is_dir():
             raise ValueError(f"checkpoint: expected a folder, got the file {folder}")
@@ -79,7 +80,7 @@ class Checkpoint:
 
     def remove(self) -> None:
         """Remove the files and, where nothing else is in it, the folder."""
-        for path in (*self.folder.glob("group-*.npz"), *self.folder.glob(".group-*.part"), self.folder / SETTING):
+        for path in (*self.folder.glob("group-*.npz"), *self.folder.glob(".*.part"), self.folder / SETTING):
             path.unlink(missing_ok=True)
         if not any(self.folder.iterdir()):
             self.folder.rmdir()

@@ -28,7 +28,7 @@ from jaxtyping import Array, Float, Key
 from numpy.typing import ArrayLike
 from scipy.special import roots_hermite
 
-from simulators.arguments import check_dtype, positive, whole
+from simulators.arguments import check_dtype, check_save_every, check_seed, positive, whole
 from simulators.training import Dynamics, ensemble
 from simulators.trajectory import Trajectory, stayed
 
@@ -36,6 +36,8 @@ __all__ = ["coulomb_shift", "simulate"]
 
 FORMS = ("levels", "matrix")
 RELAXATIONS = 5.0
+SINGLE_PRECISION = 50
+"""Levels up to which rounding of ln p in float32 is negligible beside the acceptance of a step."""
 
 
 class Levels(NamedTuple):
@@ -89,13 +91,20 @@ def simulate(
     :param progress: show progress on stderr; by default where it is a terminal.
     :param checkpoint: folder for unfinished work; the same call goes on from there, to the same bits.
     :raises ValueError: for an argument outside its range.
-    :warns UserWarning: where the run is shorter than five times that.
+    :warns UserWarning: where the run is shorter than 10/h steps, 5/h of the matrix form.
     """
     whole(runs=runs, steps=steps)
+    check_seed(seed)
+    check_save_every(save_every, steps)
     c, sigma = _potentials(centres, widths)
     if beta not in (1, 2):
         raise ValueError(f"beta: expected 1 or 2, got {beta!r}")
     check_dtype(dtype)
+    if dtype == "float32" and form == "levels" and c.size > SINGLE_PRECISION:
+        raise ValueError(
+            f"dtype: expected 'float64' for more than {SINGLE_PRECISION} levels, whose ln p is rounded too "
+            "coarsely, got 'float32'"
+        )
     if form not in FORMS:
         raise ValueError(f"form: expected 'levels' or 'matrix', got {form!r}")
     if form == "matrix" and (np.ptp(c) > 0 or np.ptp(sigma) > 0):
@@ -123,7 +132,7 @@ def simulate(
         "step_size": h,
         "runs": int(runs),
         "steps": int(steps),
-        "save_every": save_every,
+        "save_every": None if save_every is None else int(save_every),
         "seed": int(seed),
         "dtype": dtype,
     }

@@ -38,13 +38,15 @@ class Target(NamedTuple):
 
     def rates(self, learning_rate: float) -> Float[np.ndarray, " level"]:
         """αΩ_i, by which a small deviation of x_i decays in a step."""
+        positive(learning_rate=learning_rate)
         return learning_rate * self.sigma_h2 * 2.0 * self.x / self.kappa[: self.learnt] ** 2
 
 
 def lattice_kernel(visible: int = 10, mass2: float = 4.0) -> Float[np.ndarray, "visible visible"]:
     """Kernel of a free scalar field on a periodic lattice of ``visible`` sites.
 
-    Its eigenvalues are κ_n = m² + 2 − 2 cos(2πn/N): all but the least and the greatest are doubly degenerate.
+    Its eigenvalues are κ_n = m² + 2 − 2 cos(2πn/N): for even N all but the least and
+    the greatest are doubly degenerate.
     """
     whole(visible=visible)
     positive(mass2=mass2)

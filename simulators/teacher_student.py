@@ -23,7 +23,7 @@ from jaxtyping import Array, Float, Key
 from numpy.typing import ArrayLike
 
 from simulators import wishart
-from simulators.arguments import check_dtype
+from simulators.arguments import check_dtype, check_save_every, check_seed, positive, whole
 from simulators.small_matrices import product, squared_singular_values, transpose
 from simulators.teacher_student_theory import (
     check_noise,
@@ -111,9 +111,12 @@ def simulate(
     :raises ValueError: for an argument outside its range, or α beyond the stable range of a linear network with
         averaged inputs, 0 < α < 2(1 + γ)/λ_max.
     :raises Diverged: where every run diverged, as small batches may at an α that is stable on average.
-    :warns UserWarning: where runs diverged, which are left out; where the run of a linear network is shorter than
-        :func:`steps_to_stationarity`.
+    :warns UserWarning: where α is too large for batches as small; where runs diverged, which are left out; where the
+        run of a linear network is shorter than :func:`steps_to_stationarity`.
     """
+    whole(runs=runs, steps=steps)
+    check_seed(seed)
+    check_save_every(save_every, steps)
     s = setup(Z, kappa, inputs)
     if activation not in ACTIVATIONS:
         raise ValueError(f"activation: expected one of {', '.join(ACTIVATIONS)}, got {activation!r}")
@@ -125,18 +128,32 @@ def simulate(
         raise ValueError(f"symmetric_noise: expected a square W, got {s.teacher.shape[0]} × {s.teacher.shape[1]}")
     check_noise(noise, batch_size)
     check_dtype(dtype)
-    check_stable(s, learning_rate, momentum)
+    positive(learning_rate=learning_rate)
+    linear = activation == "identity"
+    if linear:
+        check_stable(s, learning_rate, momentum)
     noisy: dict[str, Any] = {
         "learning_rate": learning_rate,
         "noise": noise,
         "batch_size": batch_size,
         "momentum": momentum,
     }
-    needed = steps_to_stationarity(Z=s.z, kappa=s.kappa, inputs=inputs, **noisy)
-    if steps < needed and activation == "identity":
+    if linear:
+        needed = steps_to_stationarity(Z=s.z, kappa=s.kappa, inputs=inputs, **noisy)
+        if steps < needed:
+            warnings.warn(
+                f"steps = {steps}: the slowest mode needs {needed:.0f} steps to forget its start, "
+                "so centres and widths of these spectra are not yet stationary",
+                UserWarning,
+                stacklevel=2,
+            )
+    # for the second moment Σ of a batch ⟨Σ²⟩ = 1 + (N + 1)/|B|, and mean squares contract while αλ⟨Σ²⟩ < 2
+    excess = 0.0 if batches == "averaged" else (s.teacher.shape[1] + 1) / batch_size
+    stable = 2.0 / (np.linalg.norm(s.curvature, 2) * (1.0 + excess))
+    if linear and batches != "averaged" and not momentum and learning_rate >= stable:
         warnings.warn(
-            f"steps = {steps}: the slowest mode needs {needed:.0f} steps to forget its start, "
-            "so centres and widths of these spectra are not yet stationary",
+            f"learning_rate = {learning_rate}: at batch_size = {batch_size} mean squares of the weights grow without "
+            f"bound; they stay finite below {stable:.4g}",
             UserWarning,
             stacklevel=2,
         )
@@ -168,7 +185,7 @@ def simulate(
         "batch_size": int(batch_size),
         "runs": int(runs),
         "steps": int(steps),
-        "save_every": save_every,
+        "save_every": None if save_every is None else int(save_every),
         "keep_weights": bool(keep_weights),
         "seed": int(seed),
         "dtype": dtype,
@@ -184,9 +201,6 @@ def simulate(
         checkpoint=checkpoint,
         setting=parameters,
     )
-    # for the second moment Σ of a batch ⟨Σ²⟩ = 1 + (N + 1)/|B|, and mean squares contract while αλ⟨Σ²⟩ < 2
-    excess = 0.0 if batches == "averaged" else (s.teacher.shape[1] + 1) / batch_size
-    stable = 2.0 / (np.linalg.norm(s.curvature, 2) * (1.0 + excess))
     cause = (
         f"weights grew without bound. Mean squares of a linear student stay finite for learning_rate below {stable:.4g}"
     )

@@ -53,7 +53,7 @@ def setup(Z: ArrayLike | None, kappa: ArrayLike, inputs: int | None) -> Setup:
     """
     levels = np.atleast_1d(np.asarray(kappa, dtype=float))
     if levels.ndim != 1 or not np.isfinite(levels).all() or (levels <= 0).any():
-        raise ValueError(f"kappa: expected positive numbers, shape (N,), got {kappa!r}")
+        raise ValueError(f"kappa: expected positive numbers, shape (min(M, N),), got {kappa!r}")
     z = np.eye(max(levels.size, 2)) if Z is None else np.asarray(Z, dtype=float)
     if z.ndim != 2 or not np.isfinite(z).all():
         raise ValueError(f"Z: expected a finite matrix, shape (K, M), got shape {z.shape}")
@@ -82,8 +82,9 @@ def widths(
 ) -> Float[np.ndarray, " mode"]:
     """Linear-response widths of the teacher's levels, units of x.
 
-    Levels in descending order of κ; of a degenerate one the widths of its species, descending: σ_i² = 4κ v_i, one a
-    mode of ZᵀZ within the level. Without a hidden layer the levels of a symmetric noise have the same widths.
+    For averaged inputs and a linear network. Levels in descending order of κ; of a degenerate one the widths of its
+    species, descending: σ_i² = 4κ v_i, one a mode of ZᵀZ within the level. Without a hidden layer the levels of a
+    symmetric noise have the same widths.
     """
     s = setup(Z, kappa, inputs)
     rate, modes = _modes(s, learning_rate, momentum)
@@ -108,7 +109,7 @@ def displacement(
 ) -> float:
     """Shift of the mean of all levels from that of the teacher's, ⟨tr δWᵀδW⟩ over their number: v₁ + v₂ for 2×2.
 
-    Exact at any noise.
+    Exact for averaged inputs and η of independent elements, at any noise.
     """
     s = setup(Z, kappa, inputs)
     rate, _ = _modes(s, learning_rate, momentum)

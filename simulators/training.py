@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,7 +41,7 @@ BLOCK = 5
 """Steps whose random numbers are drawn together. XLA fuses a draw into the step that uses it, and draws it many times
 over, unless a buffer lies between; longer blocks leave the cache."""
 CALL = 1000
-"""Steps between two looks at the clock."""
+"""Most steps of one call; fewer where they take longer than a second, so that interruptions and progress are seen."""
 SIDE_BY_SIDE = 64
 """Chunks an accelerator takes at once."""
 COMMON = 2**32 - 1
@@ -97,6 +98,7 @@ def ensemble(
         lanes = _lanes(dynamics)
     width = _width(runs, lanes, devices)
     groups = range(-(-runs // (lanes * width)))
+    _compiled(dynamics, lanes)  # before threads ask for it side by side
     store = None if checkpoint is None else Checkpoint(checkpoint, {**(setting or {}), "chunk": lanes * width})
     stop = threading.Event()
     watched = Console(stderr=True).is_terminal if progress is None else progress
@@ -110,6 +112,9 @@ def ensemble(
         )
         futures = [pool.submit(work, group, devices[group % len(devices)]) for group in groups]
         try:
+            finished, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            for future in finished:
+                future.result()
             parts = [future.result() for future in futures]
         except BaseException:
             stop.set()
@@ -135,13 +140,14 @@ def _group(
 ) -> dict[str, np.ndarray]:
     """Observations of the runs of one group of chunks, (run, snapshot, …)."""
     with jax.enable_x64(dtype == "float64"), jax.default_device(device):
-        root = jax.random.key(seed)
+        with jax.enable_x64(True):  # else of a long seed only half would count
+            root = jax.random.key(seed)
         common = jax.random.fold_in(root, COMMON)
         keys = jax.vmap(partial(jax.random.fold_in, root))(group * width + jnp.arange(width))
         start, advance, observe = _compiled(dynamics, lanes)
         state = start(keys)
         seen: list[dict[str, np.ndarray]] = []
-        t = 0
+        t, pace = 0, CALL
         saved = None if store is None else store.load(group, state)
         if saved is not None:
             state, seen, t = saved
@@ -150,10 +156,13 @@ def _group(
             while t < snapshot:
                 if stop.is_set():
                     raise InterruptedError
-                count = min(CALL, snapshot - t)
+                count = min(pace, snapshot - t)
                 block = BLOCK if count >= BLOCK else 1
                 count -= count % block
+                begin = time.monotonic()
                 state = jax.block_until_ready(advance(keys, common, state, t + 1, count // block, block))
+                # whole blocks, so that bits do not depend on the clock
+                pace = min(CALL, max(BLOCK, int(count / max(time.monotonic() - begin, 1e-3)) // BLOCK * BLOCK))
                 t += count
                 advanced(count)
                 if store is not None:

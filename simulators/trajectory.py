@@ -42,7 +42,7 @@ class Trajectory(NamedTuple):
         if self.weights is not None:
             data["weights"] = (("run", "snapshot", "row", "column"), self.weights)
         settings = {name: self.parameters[name] for name in ("learning_rate", "batch_size") if name in self.parameters}
-        versions = {name: version(name) for name in ("jax", "numpy")}
+        versions = {name: version(name) for name in ("coulombfit", "jax", "jaxlib", "numpy")}
         record = {**self.parameters, "excluded": self.excluded, "versions": versions}
         coords = {"step": ("snapshot", self.steps)}
         return xr.Dataset(data, coords=coords, attrs={**settings, "provenance": json.dumps(record)})

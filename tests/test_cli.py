@@ -57,6 +57,7 @@ def test_json_is_all_of_stdout(weights: Path) -> None:
     assert run("fit", str(weights), *READING, "--quiet", "--model", "gaussian").stdout == ""
 
 
+@pytest.mark.slow
 def test_compare_by_spacings_takes_the_models_that_can(weights: Path) -> None:
     answer = json.loads(run("compare", str(weights), *READING, "--likelihood", "spacing", "--json").stdout)
     assert set(answer["fits"]) == {"gaussian", "one-species"}

@@ -194,6 +194,7 @@ def test_gradients_are_those_of_the_value(name: str) -> None:
     check_grads(log_prob, at, order=1, modes=("rev",), atol=1e-6, rtol=1e-6, eps=1e-5)
 
 
+@pytest.mark.slow
 def test_gradients_of_the_normaliser_are_moments() -> None:
     """∂ ln Z/∂c = E Σ(x − c)/σ² and ∂ ln Z/∂σ = E Σ(x − c)²/σ³, over draws; ten levels."""
     centres, widths, sizes = TEN

@@ -194,6 +194,7 @@ def test_chains_in_turn_give_the_same_posterior_and_compile_once(few: np.ndarray
     assert first.diagnosis.checks[0].status == "passed"
 
 
+@pytest.mark.slow
 def test_scale_and_origin_do_not_matter(few: np.ndarray) -> None:
     plain = cf.fit(few, "one-species", sampling=QUICK).table()
     tiny = cf.fit(1e-6 * few, "one-species", sampling=QUICK).table()

@@ -112,6 +112,7 @@ def test_a_fit_that_has_not_converged_says_so_on_top(tmp_path: Path, fits) -> No
     assert "NOT CONVERGED" in broken.summary()
 
 
+@pytest.mark.slow
 def test_spacing_fits_are_reported_without_a_density(tmp_path: Path, fits) -> None:
     fit = cf.fit(fits["gaussian"].observations, "one-species", "spacing", sampling=QUICK)
     cf.write_report(tmp_path / "report.html", fits={"spacing": fit})

@@ -236,7 +236,10 @@ def test_shared_batches_are_shared() -> None:
 def test_small_batches_may_diverge_and_say_where_not() -> None:
     """⟨Σ²⟩ = 1 + (N + 1)/|B| = 4 for one sample of two inputs, so mean squares are finite for α < 1/2."""
     setting = {"batches": "independent", "batch_size": 1, "runs": 20, "steps": 3000, "noise": 0.0}
-    with pytest.raises(Diverged, match=r"all 20 runs diverged: weights grew .* learning_rate below 0\.5"):
+    with (
+        pytest.warns(UserWarning, match=r"learning_rate = 1\.9: at batch_size = 1 mean squares .* below 0\.5"),
+        pytest.raises(Diverged, match=r"all 20 runs diverged: weights grew .* learning_rate below 0\.5"),
+    ):
         teacher_student.simulate(**setting, learning_rate=1.9)
     run = teacher_student.simulate(**setting, learning_rate=0.45)
     np.testing.assert_allclose(run.eigenvalues[:, -1], 4.0, rtol=1e-6)

@@ -134,6 +134,11 @@ def test_work_of_another_setting_is_refused(tmp_path, often, monkeypatch) -> Non
         eigenvalues(checkpoint=tmp_path / "thesis" / "chapter.tex")
 
 
+def test_all_of_a_long_seed_counts() -> None:
+    for dtype in ("float32", "float64"):
+        assert not np.array_equal(eigenvalues(seed=3, dtype=dtype), eigenvalues(seed=3 + 2**40, dtype=dtype))
+
+
 def test_precision_is_asked_for_not_switched() -> None:
     assert eigenvalues(dtype="float32").dtype == np.float32
     assert eigenvalues().dtype == np.float64
