@@ -26,7 +26,7 @@ BatchSize = Annotated[int, typer.Option(help="Batch size |B|.")]
 Runs = Annotated[int, typer.Option(help="Number of independent runs.")]
 Steps = Annotated[int, typer.Option(help="Number of updates.")]
 SaveEvery = Annotated[int | None, typer.Option(help="Steps between snapshots; only the last if not given.")]
-Dtype = Annotated[str, typer.Option(help="float64, or float32 at about twice the speed.")]
+Dtype = Annotated[str, typer.Option(help="float64, or float32 at two to three times the speed.")]
 Unfinished = Annotated[
     Path | None,
     typer.Option("--checkpoint", help="Folder for unfinished work: the same command after an interruption goes on."),
@@ -155,12 +155,16 @@ def of_students(
         "momentum": momentum,
         "noise": noise,
         "batch_size": batch_size,
+        "batches": batches,
     }
+    theory = np.array([])
+    with suppress(ValueError):  # none where mean squares are not finite; the simulator says so, or refuses
+        if activation == "identity":
+            theory = teacher_student.widths(**noisy)
     trajectory = saved(
         lambda: teacher_student.simulate(
             **noisy,
             activation=activation,
-            batches=batches,
             runs=runs,
             steps=steps,
             save_every=save_every,
@@ -171,8 +175,6 @@ def of_students(
         ),
         out,
     )
-    known = activation == "identity" and batches == "averaged"
-    theory = teacher_student.widths(**noisy) if known else np.array([])
     told(trajectory, out, "linear_response_widths", theory, as_json, quiet)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from numbers import Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-__all__ = ["check_dtype", "check_save_every", "check_seed", "not_negative", "positive", "whole"]
+__all__ = ["check_seed", "not_negative", "numbers", "one_of", "positive", "whole"]
 
 
 def whole(**arguments: int) -> None:
@@ -30,21 +33,30 @@ def not_negative(**arguments: float) -> None:
             raise ValueError(f"{name}: expected a finite number, 0 or above, got {value!r}")
 
 
+def one_of(options: tuple[Any, ...], **arguments: Any) -> None:
+    """Refuse anything but the options, naming the argument."""
+    for name, value in arguments.items():
+        if not isinstance(value, Hashable) or value not in options:
+            raise ValueError(f"{name}: expected one of {', '.join(map(str, options))}, got {value!r}")
+
+
+def numbers(name: str, value: ArrayLike, expected: str, dimensions: tuple[int, ...]) -> np.ndarray:
+    """An array of finite numbers, not empty, of one of those dimensions; otherwise refuse, naming the argument.
+
+    :param expected: what the message says was expected.
+    """
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name}: expected {expected}, got {value!r}") from None
+    if array.ndim not in dimensions or not array.size:
+        raise ValueError(f"{name}: expected {expected}, got shape {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name}: expected {expected}, got elements that are not finite")
+    return array
+
+
 def check_seed(seed: int) -> None:
     """Refuse what is no seed of a JAX key."""
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
         raise ValueError(f"seed: expected a whole number from 0 to 2**63 - 1, got {seed!r}")
-
-
-def check_dtype(dtype: str) -> None:
-    """Refuse what is neither precision."""
-    if dtype not in ("float32", "float64"):
-        raise ValueError(f"dtype: expected 'float32' or 'float64', got {dtype!r}")
-
-
-def check_save_every(save_every: int | None, steps: int) -> None:
-    """Refuse snapshots that would not end with the last step."""
-    if save_every is not None:
-        whole(save_every=save_every)
-        if steps % save_every:
-            raise ValueError(f"save_every: expected a divisor of steps = {steps}, got {save_every}")

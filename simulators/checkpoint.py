@@ -4,52 +4,79 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
+from filelock import FileLock, Timeout
 
 from simulators.replacing import replacing
 
-__all__ = ["Checkpoint"]
+__all__ = ["Checkpoint", "opened"]
 
 SECONDS = 10.0
 """Least time between two files of one group."""
 SETTING = "setting.json"
+LOCK = ".lock"
+
+
+@contextmanager
+def opened(folder: str | Path | None, setting: Mapping[str, Any]) -> Iterator[Checkpoint | None]:
+    """The checkpoint of a folder, made where it does not exist, for this process alone; None where none is asked for.
+
+    :param setting: what the work is done with.
+    :raises ValueError: where the folder holds files of another kind, unfinished work of another setting or what cannot
+        be read, or where another process is at work in it.
+    """
+    if folder is None:
+        yield None
+        return
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"checkpoint: expected a folder, got the file {folder}")
+    folder.mkdir(parents=True, exist_ok=True)
+    others = [path.name for path in folder.iterdir() if path.name != LOCK and not path.name.endswith(".part")]
+    if others and SETTING not in others:
+        raise ValueError(f"checkpoint: expected an empty folder or unfinished work, got {folder} with other files")
+    try:
+        # the system takes the lock back when a process ends, however it ends
+        lock = FileLock(folder / LOCK, timeout=0).acquire()
+    except Timeout:
+        raise ValueError(f"checkpoint: {folder} is in use by another process") from None
+    with lock:
+        yield Checkpoint(folder, setting)
 
 
 class Checkpoint:
     """A folder with one file a group of chunks, and the setting they belong to.
 
-    :param folder: where; made where it does not exist.
+    :param folder: where; locked by :func:`opened`.
     :param setting: what the work was done with; versions and platform are added, because bits depend on them.
-    :raises ValueError: where the folder holds work of another setting, or files of another kind.
+    :raises ValueError: where the folder holds work of another setting.
     """
 
-    def __init__(self, folder: str | Path, setting: Mapping[str, Any]) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: Path, setting: Mapping[str, Any]) -> None:
+        self.folder = folder
         self.written: dict[int, float] = {}
         versions = {name: version(name) for name in ("coulombfit", "jax", "jaxlib", "numpy")}
         mine = {**setting, **versions, "platform": jax.default_backend()}
         mine = json.loads(json.dumps(mine))
-        if self.folder.exists() and not self.folder.is_dir():
-            raise ValueError(f"checkpoint: expected a folder, got the file {folder}")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / SETTING
-        if path.exists():
-            theirs = json.loads(path.read_text(encoding="utf-8"))
-            unlike = [name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name)]
-            if unlike:
-                lines = ", ".join(f"{n} = {theirs.get(n)!r}, not {mine.get(n)!r}" for n in sorted(unlike))
-                raise ValueError(f"checkpoint: {self.folder} holds unfinished work with {lines}")
-        elif any(not other.name.endswith(".part") for other in self.folder.iterdir()):
-            raise ValueError(f"checkpoint: expected an empty folder or unfinished work, got {folder} with other files")
-        else:
+        path = folder / SETTING
+        if not path.exists():
             with replacing(path) as temporary:
                 temporary.write_text(json.dumps(mine, indent=1), encoding="utf-8")
+            return
+        with _refusing_damage(path):
+            theirs = json.loads(path.read_text(encoding="utf-8"))
+            unlike = [name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name)]
+        if unlike:
+            lines = ", ".join(f"{n} = {theirs.get(n)!r}, not {mine.get(n)!r}" for n in sorted(unlike))
+            raise ValueError(f"checkpoint: {folder} holds unfinished work with {lines}")
 
     def save(
         self, group: int, state: Any, seen: Sequence[Mapping[str, np.ndarray]], t: int, *, now: bool = False
@@ -70,7 +97,7 @@ class Checkpoint:
         path = self._path(group)
         if not path.exists():
             return None
-        with np.load(path, allow_pickle=False) as file:
+        with _refusing_damage(path), np.load(path, allow_pickle=False) as file:
             leaves, structure = jax.tree.flatten(like)
             state = jax.tree.unflatten(structure, [jax.numpy.asarray(file[f"state{i}"]) for i in range(len(leaves))])
             names = [name.removeprefix("seen:") for name in file.files if name.startswith("seen:")]
@@ -82,8 +109,19 @@ class Checkpoint:
         """Remove the files and, where nothing else is in it, the folder."""
         for path in (*self.folder.glob("group-*.npz"), *self.folder.glob(".*.part"), self.folder / SETTING):
             path.unlink(missing_ok=True)
-        if not any(self.folder.iterdir()):
-            self.folder.rmdir()
+        if {path.name for path in self.folder.iterdir()} <= {LOCK}:
+            with suppress(PermissionError):  # where a file in use cannot be removed
+                (self.folder / LOCK).unlink(missing_ok=True)
+                self.folder.rmdir()
 
     def _path(self, group: int) -> Path:
         return self.folder / f"group-{group:06d}.npz"
+
+
+@contextmanager
+def _refusing_damage(path: Path) -> Iterator[None]:
+    """One error for whatever is wrong with a file: writing is atomic, so somebody else did it."""
+    try:
+        yield
+    except (ValueError, AttributeError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"checkpoint: {path} is damaged; remove its folder to start anew") from error

@@ -16,7 +16,6 @@ Hermitian (β = 2) matrix decays towards c·1 and is kicked. It has no singular 
 
 from __future__ import annotations
 
-import warnings
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -28,14 +27,16 @@ from jaxtyping import Array, Float, Key
 from numpy.typing import ArrayLike
 from scipy.special import roots_hermite
 
-from simulators.arguments import check_dtype, check_save_every, check_seed, positive, whole
-from simulators.training import Dynamics, ensemble
-from simulators.trajectory import Trajectory, stayed
+from simulators.arguments import numbers, one_of, positive
+from simulators.schedule import RELAXATIONS, Schedule
+from simulators.training import Dynamics
+from simulators.trajectory import Trajectory, evolve
 
 __all__ = ["coulomb_shift", "simulate"]
 
 FORMS = ("levels", "matrix")
-RELAXATIONS = 5.0
+DEGENERATE = 1e-9
+"""Distance relative to the spread of centres up to which two are one."""
 SINGLE_PRECISION = 50
 """Levels up to which rounding of ln p in float32 is negligible beside the acceptance of a step."""
 
@@ -46,6 +47,16 @@ class Levels(NamedTuple):
     deviations: Float[Array, "level run"]
     log_density: Float[Array, " run"]
     drift: Float[Array, "level run"]
+
+
+class Numbers(NamedTuple):
+    """Of a setting: ``centres``, ``widths`` and deviations at ``rest``, (N, 1); β and h."""
+
+    centres: Float[Array, "level 1"]
+    widths: Float[Array, "level 1"]
+    rest: Float[Array, "level 1"]
+    beta: Float[Array, ""]
+    step_size: Float[Array, ""]
 
 
 class Matrix(NamedTuple):
@@ -72,10 +83,10 @@ def simulate(
     """Evolve an ensemble of gases to stationarity.
 
     Levels of one centre and width start at rest, where force and repulsion cancel (zeros of a Hermite polynomial), plus
-    noise of their width. The start is forgotten by a factor e in 2/(h · acceptance) steps: 100 steps are stationary for
-    10 levels of which no more than two share centre and width, where the default step size is accepted at a rate of 0.6
-    to 0.8. Ten levels of one centre take 500, and levels of one centre and unlike widths longer to change places. The
-    matrix form starts at rest at c and forgets it by a factor e in 1/h steps.
+    noise of their width. The start is forgotten by a factor e in 2/(h · acceptance) steps; the default step size is
+    accepted at a rate of 0.6 to 0.8. A hundred steps are enough for ten levels, of however many centres. Levels of one
+    centre and unlike widths take longer to change places. The matrix form starts at rest at c and forgets it by a
+    factor e in 1/h steps.
 
     :param centres: c_i, shape (N,), descending; equal ones make a degenerate level.
     :param widths: σ_i, shape (N,), or one number for all.
@@ -93,61 +104,36 @@ def simulate(
     :raises ValueError: for an argument outside its range.
     :warns UserWarning: where the run is shorter than 10/h steps, 5/h of the matrix form.
     """
-    whole(runs=runs, steps=steps)
-    check_seed(seed)
-    check_save_every(save_every, steps)
+    schedule = Schedule(runs, steps, save_every, seed, dtype, progress, checkpoint).check()
     c, sigma = _potentials(centres, widths)
-    if beta not in (1, 2):
-        raise ValueError(f"beta: expected 1 or 2, got {beta!r}")
-    check_dtype(dtype)
+    one_of((1, 2), beta=beta)
+    one_of(FORMS, form=form)
     if dtype == "float32" and form == "levels" and c.size > SINGLE_PRECISION:
         raise ValueError(
             f"dtype: expected 'float64' for more than {SINGLE_PRECISION} levels, whose ln p is rounded too "
             "coarsely, got 'float32'"
         )
-    if form not in FORMS:
-        raise ValueError(f"form: expected 'levels' or 'matrix', got {form!r}")
     if form == "matrix" and (np.ptp(c) > 0 or np.ptp(sigma) > 0):
         raise ValueError("form: expected 'levels' where centres or widths differ, got 'matrix'")
     if step_size is None:
         crowd = (np.abs(c[:, None] - c) <= 2.0 * sigma[:, None]).sum(axis=1).max()
         step_size = 2.0 / float(crowd) * c.size ** (-1.0 / 3.0) if form == "levels" else 1.0
     positive(step_size=step_size)
-    h = float(step_size)
-    needed = RELAXATIONS * (2.0 if form == "levels" else 1.0) / h
-    if steps < needed:
-        warnings.warn(
-            f"steps = {steps}: at step_size = {h:.3g} levels need about {needed:.0f} steps to forget their start, "
-            "so these spectra are not yet stationary",
-            UserWarning,
-            stacklevel=2,
-        )
-    make = _matrix if form == "matrix" else _levels
+    # at the rate h/2, and h for the matrix
+    needed = RELAXATIONS * (2.0 if form == "levels" else 1.0) / float(step_size)
+    schedule.warn_if_short(needed, f"at step_size = {step_size:.3g} a level")
     parameters = {
         "simulator": "dyson",
         "centres": c.tolist(),
         "widths": sigma.tolist(),
         "beta": int(beta),
         "form": form,
-        "step_size": h,
-        "runs": int(runs),
-        "steps": int(steps),
-        "save_every": None if save_every is None else int(save_every),
-        "seed": int(seed),
-        "dtype": dtype,
+        "step_size": float(step_size),
     }
-    observed, kept = ensemble(
-        make(tuple(c.tolist()), tuple(sigma.tolist()), int(beta), h, dtype),
-        runs=runs,
-        steps=steps,
-        save_every=save_every,
-        seed=seed,
-        dtype=dtype,
-        progress=progress,
-        checkpoint=checkpoint,
-        setting=parameters,
-    )
-    return stayed(observed, kept, parameters, "levels are not finite")
+    exact = (c[:, None], sigma[:, None], _rest(c, sigma, beta)[:, None], beta, step_size)
+    setting = Numbers._make(np.asarray(value, dtype) for value in exact)
+    dynamics = _matrices(int(beta)) if form == "matrix" else _levels()
+    return evolve(dynamics, setting, schedule, parameters, "levels are not finite")
 
 
 def coulomb_shift(centres: ArrayLike, widths: ArrayLike, beta: int = 1) -> Float[np.ndarray, " level"]:
@@ -156,83 +142,81 @@ def coulomb_shift(centres: ArrayLike, widths: ArrayLike, beta: int = 1) -> Float
     The force of Eq. 5 at the centres; widths must be small beside the distances. Levels of the same centre push each
     other symmetrically, and the mean over a degenerate level is not moved by them where their widths agree.
     """
+    one_of((1, 2), beta=beta)
     c, sigma = _potentials(centres, widths)
     apart = c[:, None] - c
-    return beta * sigma**2 * np.where(apart == 0, 0.0, 1.0 / np.where(apart == 0, 1.0, apart)).sum(axis=1)
+    # a degenerate level whose centres differ by rounding is one level
+    other = np.abs(apart) > DEGENERATE * np.ptp(c)
+    return beta * sigma**2 * np.where(other, 1.0 / np.where(other, apart, 1.0), 0.0).sum(axis=1)
 
 
-@lru_cache(maxsize=32)
-def _levels(centres: tuple[float, ...], widths: tuple[float, ...], beta: int, step_size: float, dtype: str) -> Dynamics:
+@lru_cache(maxsize=1)
+def _levels() -> Dynamics:
     """Eq. 5, level by level; cached, because JAX compiles anew for every new function."""
-    c, sigma = np.asarray(centres, dtype)[:, None], np.asarray(widths, dtype)[:, None]
-    rest = _rest(np.asarray(centres), np.asarray(widths), beta).astype(dtype)[:, None]
-    root = step_size**0.5
 
-    def positions(deviations: Array) -> Array:
-        return c + sigma * deviations
-
-    def at(deviations: Array) -> Levels:
-        x = positions(deviations)
+    def at(n: Numbers, deviations: Array) -> Levels:
+        shifts = n.widths * deviations
 
         def one_level(i: Array, sums: tuple[Array, Array]) -> tuple[Array, Array]:
             energy, force = sums
             # of itself: a unit distance has no logarithm
-            itself = (jnp.arange(x.shape[0]) == i)[:, None]
-            apart = jnp.where(itself, 1.0, x[i] - x)
+            itself = (jnp.arange(shifts.shape[0]) == i)[:, None]
+            # centres apart from shifts: levels much closer than they are large keep their distance in float32
+            apart = jnp.where(itself, 1.0, (n.centres[i] - n.centres) + (shifts[i] - shifts))
             push = jnp.where(itself, 0.0, 1.0 / apart).sum(axis=0)
             return energy + jnp.log(jnp.abs(apart)).sum(axis=0), force.at[i].set(push)
 
-        start = (jnp.zeros(x.shape[1], x.dtype), jnp.zeros_like(x))
-        twice, push = jax.lax.fori_loop(0, x.shape[0], one_level, start)
-        value = 0.5 * beta * twice - 0.5 * (deviations**2).sum(axis=0)
-        gradient = beta * sigma * push - deviations
+        start = (jnp.zeros(shifts.shape[1], shifts.dtype), jnp.zeros_like(shifts))
+        twice, push = jax.lax.fori_loop(0, shifts.shape[0], one_level, start)
+        value = 0.5 * n.beta * twice - 0.5 * (deviations**2).sum(axis=0)
+        gradient = n.beta * n.widths * push - deviations
         # levels about to collide push without bound: no further a step than the noise, ½h · 2/√h
-        return Levels(deviations, value, jnp.clip(gradient, -2.0 / root, 2.0 / root))
+        most = 2.0 / jnp.sqrt(n.step_size)
+        return Levels(deviations, value, jnp.clip(gradient, -most, most))
 
-    def init(key: Key[Array, ""], lanes: int) -> Levels:
-        return at(jnp.asarray(rest) + jax.random.normal(key, (c.size, lanes)))
+    def init(n: Numbers, key: Key[Array, ""], lanes: int) -> Levels:
+        return at(n, n.rest + jax.random.normal(key, (n.centres.shape[0], lanes)))
 
-    def draw(key: Key[Array, ""], common: Key[Array, ""], lanes: int) -> tuple[Array, Array]:
+    def draw(n: Numbers, key: Key[Array, ""], common: Key[Array, ""], lanes: int) -> tuple[Array, Array]:
         key_noise, key_accept = jax.random.split(key)
-        return jax.random.normal(key_noise, (c.size, lanes)), jax.random.uniform(key_accept, (lanes,))
+        return jax.random.normal(key_noise, (n.centres.shape[0], lanes)), jax.random.uniform(key_accept, (lanes,))
 
-    def step(old: Levels, numbers: tuple[Array, Array]) -> Levels:
-        noise, uniform = numbers
-        new = at(old.deviations + 0.5 * step_size * old.drift + root * noise)
-        back = (old.deviations - new.deviations - 0.5 * step_size * new.drift) / root
+    def step(n: Numbers, old: Levels, drawn: tuple[Array, Array]) -> Levels:
+        noise, uniform = drawn
+        h, root = n.step_size, jnp.sqrt(n.step_size)
+        new = at(n, old.deviations + 0.5 * h * old.drift + root * noise)
+        back = (old.deviations - new.deviations - 0.5 * h * new.drift) / root
         log_ratio = new.log_density - old.log_density + 0.5 * (noise**2 - back**2).sum(axis=0)
         # NaN where two levels meet to the last bit: refused
         accepted = jnp.log1p(-uniform) < log_ratio
         return jax.tree.map(lambda a, b: jnp.where(accepted, a, b), new, old)
 
-    def observe(state: Levels) -> dict[str, Array]:
-        return {"eigenvalues": jnp.sort(positions(state.deviations), axis=0)[::-1]}
+    def observe(n: Numbers, state: Levels) -> dict[str, Array]:
+        return {"eigenvalues": jnp.sort(n.centres + n.widths * state.deviations, axis=0)[::-1]}
 
     return Dynamics(init, draw, step, observe)
 
 
-@lru_cache(maxsize=32)
-def _matrix(centres: tuple[float, ...], widths: tuple[float, ...], beta: int, step_size: float, dtype: str) -> Dynamics:
+@lru_cache(maxsize=2)
+def _matrices(beta: int) -> Dynamics:
     """The Ornstein-Uhlenbeck matrix; cached, because JAX compiles anew for every new function."""
-    n = len(centres)
-    decay = float(np.exp(-step_size))
-    kick = float(np.sqrt(-np.expm1(-2.0 * step_size)))
 
-    def draw(key: Key[Array, ""], common: Key[Array, ""], lanes: int) -> Array:
-        normals = jax.random.normal(key, (beta, n, n, lanes))
+    def draw(n: Numbers, key: Key[Array, ""], common: Key[Array, ""], lanes: int) -> Array:
+        size = n.centres.shape[0]
+        normals = jax.random.normal(key, (beta, size, size, lanes))
         full = normals[0] if beta == 1 else (normals[0] + 1j * normals[1])
         # unit variance on the diagonal, 1/2 (β = 1) or 1/2 + 1/2 (β = 2) off it
         return (full + jnp.conj(jnp.swapaxes(full, 0, 1))) / 2.0
 
-    def init(key: Key[Array, ""], lanes: int) -> Matrix:
-        return Matrix(jnp.zeros_like(draw(key, key, lanes)))
+    def init(n: Numbers, key: Key[Array, ""], lanes: int) -> Matrix:
+        return Matrix(jnp.zeros_like(draw(n, key, key, lanes)))
 
-    def step(old: Matrix, noise: Array) -> Matrix:
-        return Matrix(decay * old.elements + kick * noise)
+    def step(n: Numbers, old: Matrix, noise: Array) -> Matrix:
+        return Matrix(jnp.exp(-n.step_size) * old.elements + jnp.sqrt(-jnp.expm1(-2.0 * n.step_size)) * noise)
 
-    def observe(state: Matrix) -> dict[str, Array]:
+    def observe(n: Numbers, state: Matrix) -> dict[str, Array]:
         values = jnp.linalg.eigvalsh(jnp.moveaxis(state.elements, -1, 0)).T[::-1]
-        return {"eigenvalues": centres[0] + widths[0] * values}
+        return {"eigenvalues": n.centres[0] + n.widths[0] * values}
 
     return Dynamics(init, draw, step, observe)
 
@@ -250,10 +234,11 @@ def _rest(centres: np.ndarray, widths: np.ndarray, beta: int) -> np.ndarray:
 
 def _potentials(centres: ArrayLike, widths: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Centres and widths (N,), checked."""
-    c, sigma = np.asarray(centres, dtype=float), np.asarray(widths, dtype=float)
-    if c.ndim != 1 or c.size == 0 or not np.isfinite(c).all() or (np.diff(c) > 0).any():
+    c = numbers("centres", centres, "finite numbers, descending, shape (N,)", (1,))
+    if (np.diff(c) > 0).any():
         raise ValueError(f"centres: expected finite numbers, descending, shape (N,), got {centres!r}")
-    if not np.isfinite(sigma).all() or (sigma <= 0).any():
+    sigma = numbers("widths", widths, f"one finite number above 0, or {c.size}, one a centre", (0, 1))
+    if (sigma <= 0).any():
         raise ValueError(f"widths: expected finite numbers above 0, got {widths!r}")
     if sigma.shape not in ((), (1,), c.shape):
         raise ValueError(f"widths: expected one number or {c.size}, one a centre, got shape {sigma.shape}")

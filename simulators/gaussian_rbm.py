@@ -11,14 +11,13 @@ Conventions: W is N_v × N_h; the spectrum is that of X = σ_h² WᵀW, and flow
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from simulators.arguments import check_dtype, check_save_every, check_seed, positive, whole
-from simulators.gaussian_rbm_dynamics import machine_dynamics
+from simulators.arguments import positive
+from simulators.gaussian_rbm_dynamics import machine_dynamics, machine_numbers
 from simulators.gaussian_rbm_theory import (
     Target,
     check_noise,
@@ -30,8 +29,8 @@ from simulators.gaussian_rbm_theory import (
     targets,
     widths,
 )
-from simulators.training import ensemble
-from simulators.trajectory import Trajectory, stayed
+from simulators.schedule import RELAXATIONS, Schedule, relaxation_time
+from simulators.trajectory import Trajectory, evolve
 
 __all__ = [
     "displacements",
@@ -42,8 +41,6 @@ __all__ = [
     "targets",
     "widths",
 ]
-
-RELAXATIONS = 5.0
 
 
 def simulate(
@@ -74,8 +71,7 @@ def simulate(
         other way round; "both"; or "pcd", the target's second moment exact, the model's from \\|B\\| persistent chains.
     :param gibbs_steps: k, sweeps of a persistent chain in a step.
     :param kernel: the target's kernel, symmetric positive definite, (N_v, N_v); by default :func:`lattice_kernel`.
-    :param hidden: N_h; by default N_v. With fewer, the greatest modes are learnt, and their plane turns against the
-        next mode more slowly than any :func:`relaxation_times`, which eigenvalues feel to second order.
+    :param hidden: N_h; by default N_v. With fewer, the greatest modes are learnt.
     :param mu2: μ².
     :param sigma_h: σ_h.
     :param start: standard deviation of the weights at the start; None starts every run at the target.
@@ -84,7 +80,7 @@ def simulate(
     :param save_every: keep the spectrum at steps 0, save_every, 2 save_every, …; None keeps the last one only.
     :param keep_weights: keep the weights as well.
     :param seed: the same seed gives the same runs, in whatever ensemble.
-    :param dtype: "float32", at about twice the speed, or "float64".
+    :param dtype: "float32", at two to three times the speed, or "float64".
     :param progress: show progress on stderr; by default where it is a terminal.
     :param checkpoint: folder for unfinished work; the same call goes on from there, to the same bits.
     :raises ValueError: for an argument outside its range.
@@ -92,66 +88,29 @@ def simulate(
     :warns UserWarning: where runs left it, which are left out; where the run is shorter than
         :func:`steps_to_stationarity`.
     """
-    whole(runs=runs, steps=steps)
-    check_seed(seed)
-    check_save_every(save_every, steps)
+    schedule = Schedule(runs, steps, save_every, seed, dtype, progress, checkpoint).check()
     aim = target(kernel=kernel, hidden=hidden, mu2=mu2, sigma_h=sigma_h)
     check_noise(noise, batch_size, gibbs_steps)
-    check_dtype(dtype)
     refuse_unstable(aim.rates(learning_rate), learning_rate)
+    sweeps = int(gibbs_steps) if noise == "pcd" else 0
     columns = aim.kappa.size if hidden is None else int(hidden)
-    needed = _steps_needed(aim, learning_rate, start, columns)
-    if steps < needed:
-        warnings.warn(
-            f"steps = {steps}: the slowest level needs {needed:.0f} steps to forget its start, "
-            "so centres and widths of these spectra are not yet stationary",
-            UserWarning,
-            stacklevel=2,
-        )
-    dynamics = machine_dynamics(
-        aim.modes.tobytes(),
-        tuple(aim.kappa.tolist()),
-        columns,
-        aim.mu2,
-        aim.sigma_h2,
-        float(learning_rate),
-        int(batch_size),
-        noise,
-        int(gibbs_steps) if noise == "pcd" else 0,
-        None if start is None else float(start),
-        bool(keep_weights),
-        dtype,
-    )
+    schedule.warn_if_short(_steps_needed(aim, learning_rate, start, columns), "the slowest level")
     parameters = {
         "simulator": "gaussian-rbm",
         "learning_rate": float(learning_rate),
         "batch_size": int(batch_size),
         "noise": noise,
-        "gibbs_steps": int(gibbs_steps) if noise == "pcd" else None,
+        "gibbs_steps": sweeps or None,
         "kernel": (lattice_kernel() if kernel is None else np.asarray(kernel, dtype=float)).tolist(),
         "hidden": columns,
         "mu2": aim.mu2,
         "sigma_h": float(sigma_h),
         "start": None if start is None else float(start),
-        "runs": int(runs),
-        "steps": int(steps),
-        "save_every": None if save_every is None else int(save_every),
         "keep_weights": bool(keep_weights),
-        "seed": int(seed),
-        "dtype": dtype,
     }
-    observed, kept = ensemble(
-        dynamics,
-        runs=runs,
-        steps=steps,
-        save_every=save_every,
-        seed=seed,
-        dtype=dtype,
-        progress=progress,
-        checkpoint=checkpoint,
-        setting=parameters,
-    )
-    return stayed(observed, kept, parameters, _cause(aim))
+    dynamics = machine_dynamics(int(batch_size), noise, sweeps, bool(keep_weights))
+    numbers = machine_numbers(aim, columns, learning_rate, start, dtype)
+    return evolve(dynamics, numbers, schedule, parameters, _cause(aim))
 
 
 def steps_to_stationarity(
@@ -165,6 +124,9 @@ def steps_to_stationarity(
 ) -> float:
     """Steps after which centres and widths no longer depend on the start: five relaxation times of the slowest level.
 
+    With fewer hidden nodes than visible ones, also of the turning of the learnt plane against the modes left out, which
+    eigenvalues feel to second order, at the rates α(1/κ_i − 1/κ_j); infinite where a degenerate level is cut in two.
+
     From random weights the time in which the slowest mode grows to its target without noise comes on top, taken for a
     typical least singular value; runs with a lesser one take longer. Starting at the target is faster.
     """
@@ -175,8 +137,7 @@ def steps_to_stationarity(
 
 def _steps_needed(aim: Target, learning_rate: float, start: float | None, hidden: int) -> float:
     rates = aim.rates(learning_rate)
-    with np.errstate(divide="ignore"):
-        needed = RELAXATIONS * float(np.abs(1.0 / np.log(np.abs(1.0 - rates))).max())
+    needed = RELAXATIONS * float(relaxation_time(1.0 - np.append(rates, aim.turning_rates(learning_rate))).max())
     if start is None:
         return needed
     positive(start=start)

@@ -11,10 +11,11 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from simulators import wishart
+from simulators.gaussian_rbm_theory import Target
 from simulators.small_matrices import cholesky, inverse, product, squared_singular_values, transpose
 from simulators.training import Dynamics
 
-__all__ = ["Machine", "machine_dynamics"]
+__all__ = ["Machine", "Numbers", "machine_dynamics", "machine_numbers"]
 
 
 class Machine(NamedTuple):
@@ -25,43 +26,47 @@ class Machine(NamedTuple):
     root: Float[Array, "visible column run"]
 
 
+class Numbers(NamedTuple):
+    """Of a setting: ``modes`` and ``covariance`` 1/κ of the target, the weights ``aim`` that have learnt it, μ², σ_h²,
+    α, and the standard deviation of weights at the ``start``, 0 for one at the target."""
+
+    modes: Float[Array, "visible visible"]
+    covariance: Float[Array, "visible 1 1"]
+    aim: Float[Array, "visible hidden 1"]
+    mu2: Float[Array, ""]
+    sigma_h2: Float[Array, ""]
+    learning_rate: Float[Array, ""]
+    start: Float[Array, ""]
+
+
+def machine_numbers(aim: Target, hidden: int, learning_rate: float, start: float | None, dtype: str) -> Numbers:
+    """The numbers of a setting in one precision."""
+    weights = np.zeros((aim.kappa.size, hidden))
+    np.fill_diagonal(weights, np.sqrt(np.maximum(aim.mu2 - aim.kappa, 0.0) / aim.sigma_h2))
+    scalars = (aim.mu2, aim.sigma_h2, learning_rate, start or 0.0)
+    exact = (aim.modes, 1.0 / aim.kappa[:, None, None], weights[:, :, None], *scalars)
+    return Numbers._make(np.asarray(value, dtype) for value in exact)
+
+
 @lru_cache(maxsize=64)
-def machine_dynamics(
-    modes_bytes: bytes,
-    kappa_values: tuple[float, ...],
-    hidden: int,
-    mu2: float,
-    sigma_h2: float,
-    learning_rate: float,
-    batch_size: int,
-    noise: str,
-    gibbs_steps: int,
-    start: float | None,
-    keep_weights: bool,
-    dtype: str,
-) -> Dynamics:
+def machine_dynamics(batch_size: int, noise: str, gibbs_steps: int, keep_weights: bool) -> Dynamics:
     """The machine's dynamics; cached, because JAX compiles anew for every new function."""
-    visible = len(kappa_values)
-    modes = np.frombuffer(modes_bytes).reshape(visible, visible).astype(dtype)
-    kappa, eye = np.asarray(kappa_values, dtype), np.eye(visible, dtype=dtype)[:, :, None]
 
-    def kernel_of(w: Array) -> Array:
-        return jnp.asarray(mu2 * eye) - sigma_h2 * product(w, transpose(w))
+    def kernel_of(n: Numbers, w: Array) -> Array:
+        return n.mu2 * jnp.eye(w.shape[0], dtype=w.dtype)[:, :, None] - n.sigma_h2 * product(w, transpose(w))
 
-    def init(key: Key[Array, ""], lanes: int) -> Machine:
+    def init(n: Numbers, key: Key[Array, ""], lanes: int) -> Machine:
         key_weights, key_chains = jax.random.split(key)
-        if start is None:
-            diagonal = np.zeros((visible, hidden))
-            np.fill_diagonal(diagonal, np.sqrt(np.maximum(mu2 - kappa, 0.0) / sigma_h2))
-            w = jnp.broadcast_to(jnp.asarray(diagonal, jnp.result_type(float))[:, :, None], (visible, hidden, lanes))
-        else:
-            w = start * jax.random.normal(key_weights, (visible, hidden, lanes))
+        visible, hidden, _ = n.aim.shape
+        random = n.start * jax.random.normal(key_weights, (visible, hidden, lanes))
+        w = jnp.where(n.start > 0, random, n.aim)
         if not gibbs_steps:
             return Machine(w, w[:0])
         samples = wishart.triangle(wishart.draw(key_chains, visible, batch_size, lanes), visible)
-        return Machine(w, product(cholesky(inverse(kernel_of(w))), samples))
+        return Machine(w, product(cholesky(inverse(kernel_of(n, w))), samples))
 
-    def draw(key: Key[Array, ""], common: Key[Array, ""], lanes: int) -> tuple[Any, Any]:
+    def draw(n: Numbers, key: Key[Array, ""], common: Key[Array, ""], lanes: int) -> tuple[Any, Any]:
+        visible = n.aim.shape[0]
         key_data, key_model = jax.random.split(key)
         data = wishart.draw(key_data, visible, batch_size, lanes) if noise in ("data", "both") else ()
         if noise in ("model", "both"):
@@ -72,29 +77,30 @@ def machine_dynamics(
         old = jax.random.normal(key_old, (visible, min(batch_size, visible), lanes))
         return data, (old, wishart.draw(key_new, visible, batch_size - visible, lanes) if batch_size > visible else ())
 
-    def step(state: Machine, numbers: tuple[Any, Any]) -> Machine:
-        (w, root), (data, model) = state, numbers
-        exact = inverse(kernel_of(w))
-        of_target, of_model = jnp.asarray(eye / kappa[:, None, None]), exact
+    def step(n: Numbers, state: Machine, drawn: tuple[Any, Any]) -> Machine:
+        (w, root), (data, model) = state, drawn
+        visible = w.shape[0]
+        exact = inverse(kernel_of(n, w))
+        of_target, of_model = n.covariance * jnp.eye(visible, dtype=w.dtype)[:, :, None], exact
         if data:
-            of_target = _moment(wishart.triangle(data, visible) / np.sqrt(kappa)[:, None, None])
+            of_target = _moment(jnp.sqrt(n.covariance) * wishart.triangle(data, visible))
         if noise in ("model", "both"):
             of_model = _moment(product(cholesky(exact), wishart.triangle(model, visible)))
         if gibbs_steps:
-            root = _sweeps(w, exact, root, *model)
+            root = _sweeps(n, w, exact, root, *model)
             of_model = _moment(root)
-        return Machine(w + learning_rate * sigma_h2 * product(of_target - of_model, w), root)
+        return Machine(w + n.learning_rate * n.sigma_h2 * product(of_target - of_model, w), root)
 
     def _moment(root: Array) -> Array:
         return product(root, transpose(root)) / batch_size
 
-    def _sweeps(w: Array, exact: Array, root: Array, old: Array, new: Any) -> Array:
+    def _sweeps(n: Numbers, w: Array, exact: Array, root: Array, old: Array, new: Any) -> Array:
         """All chains through k Gibbs sweeps, φ ← Aφ + ξ with A = (σ_h²WWᵀ/μ²)^k and ⟨ξξᵀ⟩ = M − AMA.
 
         Of the samples only their second moment matters. ξ splits into a part along the row space of φ, as many columns
         as it has, and a rest that is independent of φ and enters by its own second moment.
         """
-        sweep = sigma_h2 / mu2 * product(w, transpose(w))
+        sweep = n.sigma_h2 / n.mu2 * product(w, transpose(w))
         carried = sweep
         for _ in range(gibbs_steps - 1):
             carried = product(carried, sweep)
@@ -102,14 +108,14 @@ def machine_dynamics(
         moved = product(carried, root) + product(kick, old)
         if not new:
             return moved
-        rest = product(kick, wishart.triangle(new, visible))
+        rest = product(kick, wishart.triangle(new, w.shape[0]))
         return cholesky(product(moved, transpose(moved)) + product(rest, transpose(rest)))
 
-    def observe(state: Machine) -> dict[str, Array]:
-        x = sigma_h2 * squared_singular_values(state.weights)
-        kept = {"eigenvalues": jnp.where(x[0] < mu2, x, jnp.nan)}
+    def observe(n: Numbers, state: Machine) -> dict[str, Array]:
+        x = n.sigma_h2 * squared_singular_values(state.weights)
+        kept = {"eigenvalues": jnp.where(x[0] < n.mu2, x, jnp.nan)}
         if keep_weights:
-            kept["weights"] = jnp.einsum("ij,jkr->ikr", modes, state.weights)
+            kept["weights"] = jnp.einsum("ij,jkr->ikr", n.modes, state.weights)
         return kept
 
     return Dynamics(init, draw, step, observe)

@@ -14,7 +14,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from simulators.arguments import positive, whole
+from simulators.arguments import numbers, one_of, positive, whole
+from simulators.schedule import relaxation_time
 
 __all__ = ["Target", "displacements", "lattice_kernel", "relaxation_times", "target", "targets", "widths"]
 
@@ -41,6 +42,13 @@ class Target(NamedTuple):
         positive(learning_rate=learning_rate)
         return learning_rate * self.sigma_h2 * 2.0 * self.x / self.kappa[: self.learnt] ** 2
 
+    def turning_rates(self, learning_rate: float) -> Float[np.ndarray, " pair"]:
+        """α(1/κ_i − 1/κ_j), by which a small turn of a learnt mode i to one left out, j, decays in a step."""
+        learnt, left = np.split(1.0 / self.kappa, [self.learnt])
+        # differences that are rounding alone would decay at last
+        apart = np.maximum(learnt[:, None] - left - 1e-9 * learnt[:, None], 0.0)
+        return learning_rate * self.sigma_h2 * apart.ravel()
+
 
 def lattice_kernel(visible: int = 10, mass2: float = 4.0) -> Float[np.ndarray, "visible visible"]:
     """Kernel of a free scalar field on a periodic lattice of ``visible`` sites.
@@ -64,9 +72,9 @@ def target(
     :raises ValueError: where an argument is outside its range, or a kernel cannot be learnt: eigenvalues above μ².
     """
     positive(mu2=mu2, sigma_h=sigma_h)
-    k = lattice_kernel() if kernel is None else np.asarray(kernel, dtype=float)
-    if k.ndim != 2 or k.shape[0] != k.shape[1] or not np.isfinite(k).all() or not np.allclose(k, k.T):
-        raise ValueError(f"kernel: expected a finite symmetric matrix, got shape {k.shape}")
+    k = lattice_kernel() if kernel is None else numbers("kernel", kernel, "a finite symmetric matrix", (2,))
+    if k.shape != k.T.shape or not np.allclose(k, k.T):
+        raise ValueError(f"kernel: expected a finite symmetric matrix, got shape {k.shape}, not symmetric")
     hidden = k.shape[0] if hidden is None else hidden
     whole(hidden=hidden)
     kappa, modes = np.linalg.eigh(k)
@@ -134,8 +142,7 @@ def relaxation_times(
     """Steps in which a small deviation of x_i is forgotten by a factor e: −1/ln\\|1 − αΩ_i\\|, as :func:`targets`."""
     rates = target(kernel=kernel, hidden=hidden, mu2=mu2, sigma_h=sigma_h).rates(learning_rate)
     refuse_unstable(rates, learning_rate)
-    with np.errstate(divide="ignore"):
-        return np.abs(1.0 / np.log(np.abs(1.0 - rates)))
+    return relaxation_time(1.0 - rates)
 
 
 def displacements(
@@ -171,8 +178,7 @@ def displacements(
 
 def check_noise(noise: str, batch_size: int, gibbs_steps: int = 1) -> None:
     """Refuse what is no noise."""
-    if noise not in NOISES:
-        raise ValueError(f"noise: expected one of {', '.join(NOISES)}, got {noise!r}")
+    one_of(NOISES, noise=noise)
     whole(batch_size=batch_size, gibbs_steps=gibbs_steps)
 
 

@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -26,13 +25,15 @@ from jaxtyping import Array, Int, Key
 from rich.console import Console
 from rich.progress import Progress
 
-from simulators.arguments import check_dtype, check_save_every, check_seed, whole
-from simulators.checkpoint import Checkpoint
+from simulators.checkpoint import Checkpoint, opened
+from simulators.schedule import Schedule
 
 __all__ = ["Dynamics", "ensemble"]
 
 State = Any
 """A NamedTuple of arrays, the run in the last axis of each."""
+Numbers = Any
+"""A NamedTuple of NumPy arrays and floats, those of the setting that are not shapes."""
 
 LANES = 128
 """Runs in a chunk, fewer where matrices are so large that they would not fit a core's cache."""
@@ -49,66 +50,55 @@ COMMON = 2**32 - 1
 
 
 class Dynamics(NamedTuple):
-    """What the driver needs of a simulator; ``lanes`` is the number of runs, in the last axis of every array."""
+    """What the driver needs of a simulator; ``lanes`` is the number of runs, in the last axis of every array.
 
-    init: Callable[[Key[Array, ""], int], State]
-    """State before the first step, from a key and lanes."""
-    draw: Callable[[Key[Array, ""], Key[Array, ""], int], Any]
-    """The random numbers of one step, from a key of this chunk, one that all runs share, and lanes."""
-    step: Callable[[State, Any], State]
+    The setting's numbers come in as arguments, so that settings that differ in numbers alone share one compilation.
+    """
+
+    init: Callable[[Numbers, Key[Array, ""], int], State]
+    """State before the first step, from the setting, a key and lanes."""
+    draw: Callable[[Numbers, Key[Array, ""], Key[Array, ""], int], Any]
+    """The random numbers of one step, from the setting, a key of this chunk, one that all runs share, and lanes."""
+    step: Callable[[Numbers, State, Any], State]
     """One update with given random numbers."""
-    observe: Callable[[State], Mapping[str, Array]]
+    observe: Callable[[Numbers, State], Mapping[str, Array]]
     """What to keep of a state: arrays (…, run). NaN marks a run that has left the model's domain."""
 
 
 def ensemble(
-    dynamics: Dynamics,
-    *,
-    runs: int,
-    steps: int,
-    save_every: int | None,
-    seed: int,
-    dtype: str,
-    progress: bool | None = None,
-    checkpoint: str | Path | None = None,
-    setting: Mapping[str, Any] | None = None,
+    dynamics: Dynamics, numbers: Numbers, schedule: Schedule, setting: Mapping[str, Any]
 ) -> tuple[dict[str, np.ndarray], Int[np.ndarray, " snapshot"]]:
-    """Evolve ``runs`` independent runs for ``steps`` updates on all cores, or all local accelerators.
+    """Evolve independent runs on all cores, or all local accelerators.
 
     :param dynamics: init, draw, step and observe.
-    :param save_every: keep the state at steps 0, save_every, 2 save_every, …; None keeps the last one only.
-    :param dtype: "float32" or "float64".
-    :param progress: show progress on stderr; by default where it is a terminal.
-    :param checkpoint: folder for unfinished work. The same call after an interruption goes on from there, to the same
-        bits; the folder is removed at the end.
-    :param setting: what the folder must have been made with.
+    :param numbers: the setting's numbers, in the schedule's precision.
+    :param schedule: how many runs, how many steps, which snapshots; where unfinished work is kept. The same call after
+        an interruption goes on from there, to the same bits; the folder is removed at the end.
+    :param setting: what that folder must have been made with.
     :return: observations (run, snapshot, …) by name, and the steps they belong to.
-    :raises ValueError: for an argument outside its range, or a folder of another setting.
+    :raises ValueError: for a folder of another setting, or one in use.
     """
-    whole(runs=runs, steps=steps)
-    check_seed(seed)
-    check_save_every(save_every, steps)
-    check_dtype(dtype)
-    kept = np.array([steps]) if save_every is None else np.arange(0, steps + 1, save_every)
+    runs, steps = schedule.runs, schedule.steps
+    kept = np.array([steps]) if schedule.save_every is None else np.arange(0, steps + 1, schedule.save_every)
     devices = jax.local_devices()
     if devices[0].platform == "cpu":
         devices = devices[:1]  # its threads serve all cores; virtual ones would only compile again
     workers = _cores() if devices[0].platform == "cpu" else len(devices)
-    with jax.enable_x64(dtype == "float64"):
-        lanes = _lanes(dynamics)
+    with jax.enable_x64(schedule.dtype == "float64"):
+        lanes = _lanes(dynamics, numbers)
     width = _width(runs, lanes, devices)
     groups = range(-(-runs // (lanes * width)))
     _compiled(dynamics, lanes)  # before threads ask for it side by side
-    store = None if checkpoint is None else Checkpoint(checkpoint, {**(setting or {}), "chunk": lanes * width})
     stop = threading.Event()
-    watched = Console(stderr=True).is_terminal if progress is None else progress
+    watched = Console(stderr=True).is_terminal if schedule.progress is None else schedule.progress
     with (
+        opened(schedule.checkpoint, {**setting, "chunk": lanes * width}) as store,
         Progress(console=Console(stderr=True), disable=not watched) as bar,
         ThreadPoolExecutor(min(workers, len(groups))) as pool,
     ):
         task = bar.add_task(f"{runs} runs of {steps} steps", total=steps * len(groups))
         work = partial(
-            _group, dynamics, kept, seed, dtype, lanes, width, store, stop, lambda done: bar.advance(task, done)
+            _group, dynamics, numbers, kept, schedule, lanes, width, store, stop, lambda done: bar.advance(task, done)
         )
         futures = [pool.submit(work, group, devices[group % len(devices)]) for group in groups]
         try:
@@ -120,16 +110,16 @@ def ensemble(
             stop.set()
             pool.shutdown(cancel_futures=True)
             raise
-    if store is not None:
-        store.remove()
+        if store is not None:
+            store.remove()
     return {name: np.concatenate([part[name] for part in parts])[:runs] for name in parts[0]}, kept
 
 
 def _group(
     dynamics: Dynamics,
+    numbers: Numbers,
     kept: np.ndarray,
-    seed: int,
-    dtype: str,
+    schedule: Schedule,
     lanes: int,
     width: int,
     store: Checkpoint | None,
@@ -139,13 +129,13 @@ def _group(
     device: jax.Device,
 ) -> dict[str, np.ndarray]:
     """Observations of the runs of one group of chunks, (run, snapshot, …)."""
-    with jax.enable_x64(dtype == "float64"), jax.default_device(device):
+    with jax.enable_x64(schedule.dtype == "float64"), jax.default_device(device):
         with jax.enable_x64(True):  # else of a long seed only half would count
-            root = jax.random.key(seed)
+            root = jax.random.key(schedule.seed)
         common = jax.random.fold_in(root, COMMON)
         keys = jax.vmap(partial(jax.random.fold_in, root))(group * width + jnp.arange(width))
         start, advance, observe = _compiled(dynamics, lanes)
-        state = start(keys)
+        state = start(numbers, keys)
         seen: list[dict[str, np.ndarray]] = []
         t, pace = 0, CALL
         saved = None if store is None else store.load(group, state)
@@ -160,14 +150,14 @@ def _group(
                 block = BLOCK if count >= BLOCK else 1
                 count -= count % block
                 begin = time.monotonic()
-                state = jax.block_until_ready(advance(keys, common, state, t + 1, count // block, block))
+                state = jax.block_until_ready(advance(numbers, keys, common, state, t + 1, count // block, block))
                 # whole blocks, so that bits do not depend on the clock
                 pace = min(CALL, max(BLOCK, int(count / max(time.monotonic() - begin, 1e-3)) // BLOCK * BLOCK))
                 t += count
                 advanced(count)
                 if store is not None:
                     store.save(group, state, seen, t)
-            seen.append(jax.tree.map(np.asarray, observe(state)))
+            seen.append(jax.tree.map(np.asarray, observe(numbers, state)))
         if store is not None:
             store.save(group, state, seen, t, now=True)
     # (chunk, …, lane) of every snapshot to (run, snapshot, …)
@@ -180,25 +170,47 @@ def _group(
 def _compiled(dynamics: Dynamics, lanes: int) -> tuple[Callable, Callable, Callable]:
     """Start, advance and observe for chunks side by side; cached, because JAX compiles every new function anew."""
 
-    def start(key: Key[Array, ""]) -> State:
-        return dynamics.init(jax.random.fold_in(key, 0), lanes)
+    def start(numbers: Numbers, key: Key[Array, ""]) -> State:
+        return dynamics.init(numbers, jax.random.fold_in(key, 0), lanes)
 
     def advance(
-        key: Key[Array, ""], common: Key[Array, ""], state: State, first: Array, blocks: Array, block: int
+        numbers: Numbers,
+        key: Key[Array, ""],
+        common: Key[Array, ""],
+        state: State,
+        first: Array,
+        blocks: Array,
+        block: int,
     ) -> State:
         def draw(t: Array) -> Any:
-            return dynamics.draw(jax.random.fold_in(key, t), jax.random.fold_in(common, t), lanes)
+            return dynamics.draw(numbers, jax.random.fold_in(key, t), jax.random.fold_in(common, t), lanes)
+
+        def one_step(state: State, drawn: Any) -> tuple[State, None]:
+            return dynamics.step(numbers, state, drawn), None
 
         def one_block(i: Array, current: State) -> State:
-            numbers = jax.vmap(draw)(first + i * block + jnp.arange(block))
-            return jax.lax.scan(lambda state, some: (dynamics.step(state, some), None), current, numbers, block)[0]
+            drawn = jax.vmap(draw)(first + i * block + jnp.arange(block))
+            return jax.lax.scan(one_step, current, drawn, block)[0]
 
         return jax.lax.fori_loop(0, blocks, one_block, state)
 
-    def several(keys: Array, common: Array, states: State, first: Array, blocks: Array, block: int) -> State:
-        return jax.vmap(lambda key, state: advance(key, common, state, first, blocks, block))(keys, states)
+    def several(
+        numbers: Numbers,
+        keys: Array,
+        common: Array,
+        states: State,
+        first: Array,
+        blocks: Array,
+        block: int,
+    ) -> State:
+        return jax.vmap(lambda key, state: advance(numbers, key, common, state, first, blocks, block))(keys, states)
 
-    return jax.jit(jax.vmap(start)), jax.jit(several, static_argnums=5), jax.jit(jax.vmap(dynamics.observe))
+    one_setting = (None, 0)
+    return (
+        jax.jit(jax.vmap(start, one_setting)),
+        jax.jit(several, static_argnums=6),
+        jax.jit(jax.vmap(dynamics.observe, one_setting)),
+    )
 
 
 def _width(runs: int, lanes: int, devices: list[jax.Device]) -> int:
@@ -211,10 +223,10 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _lanes(dynamics: Dynamics) -> int:
+def _lanes(dynamics: Dynamics, numbers: Numbers) -> int:
     """Runs in a chunk: as many as fit the cache, no more than LANES, a power of two."""
     key = jax.random.key(0)
-    one = jax.eval_shape(lambda: (dynamics.init(key, 1), dynamics.draw(key, key, 1)))
+    one = jax.eval_shape(lambda n: (dynamics.init(n, key, 1), dynamics.draw(n, key, key, 1)), numbers)
     size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(one))
     lanes = LANES
     while lanes > 1 and lanes * size > CACHE:

@@ -14,8 +14,10 @@ import xarray as xr
 from jaxtyping import Float, Int
 
 from simulators.replacing import replacing
+from simulators.schedule import Schedule
+from simulators.training import Dynamics, ensemble
 
-__all__ = ["Diverged", "Trajectory", "stayed"]
+__all__ = ["Diverged", "Trajectory", "evolve"]
 
 
 class Diverged(ArithmeticError):  # noqa: N818  what happened, in one word
@@ -56,21 +58,24 @@ class Trajectory(NamedTuple):
             self.to_dataset().to_netcdf(temporary, engine="h5netcdf")
 
 
-def stayed(
-    observed: Mapping[str, np.ndarray], steps: np.ndarray, parameters: Mapping[str, Any], cause: str
+def evolve(
+    dynamics: Dynamics, numbers: Any, schedule: Schedule, parameters: Mapping[str, Any], cause: str
 ) -> Trajectory:
-    """The trajectory of the runs that stayed in the domain of the model.
+    """Evolve an ensemble and keep the runs that stayed in the domain of the model.
 
-    :param cause: what it means to have left it, and which settings would not.
-    :raises Diverged: where none stayed.
+    :param parameters: the simulator's own arguments, for the record.
+    :param cause: what it means to have left the domain, and which settings would not.
+    :raises Diverged: where no run stayed.
     :warns UserWarning: where some left.
     """
+    setting = {**parameters, **schedule.record()}
+    observed, steps = ensemble(dynamics, numbers, schedule, setting)
     eigenvalues = observed["eigenvalues"]
-    kept = np.isfinite(eigenvalues).all(axis=(1, 2))
-    excluded = int(kept.size - kept.sum())
-    if excluded == kept.size:
-        raise Diverged(f"all {kept.size} runs diverged: {cause}")
+    stayed = np.isfinite(eigenvalues).all(axis=(1, 2))
+    excluded = int(stayed.size - stayed.sum())
+    if excluded == stayed.size:
+        raise Diverged(f"all {excluded} runs diverged: {cause}")
     if excluded:
-        warnings.warn(f"{excluded} of {kept.size} runs diverged and are left out: {cause}", UserWarning, stacklevel=3)
-    weights = observed["weights"][kept] if "weights" in observed else None
-    return Trajectory(eigenvalues[kept], steps, parameters, excluded, weights)
+        warnings.warn(f"{excluded} of {stayed.size} runs diverged and are left out: {cause}", UserWarning, stacklevel=3)
+    weights = observed["weights"][stayed] if "weights" in observed else None
+    return Trajectory(eigenvalues[stayed], steps, setting, excluded, weights)

@@ -54,6 +54,7 @@ SIMULATORS = [
     "arguments",
     "replacing",
     "checkpoint",
+    "schedule",
     "training",
     "trajectory",
     "small_matrices",
@@ -63,7 +64,10 @@ SIMULATORS = [
     "gaussian_rbm_theory",
     "gaussian_rbm_dynamics",
     "gaussian_rbm",
+    "activations",
+    "teacher_student_response",
     "teacher_student_theory",
+    "teacher_student_dynamics",
     "teacher_student",
     "",
 ]

@@ -1,11 +1,15 @@
 """Gaussian RBMs against linear response, perturbation theory and their own Gibbs chains."""
 
+import logging
+import warnings
+
 import jax
 import numpy as np
 import pytest
 
 from simulators import Diverged, gaussian_rbm
-from simulators.gaussian_rbm_dynamics import machine_dynamics
+from simulators.gaussian_rbm_dynamics import machine_dynamics, machine_numbers
+from simulators.gaussian_rbm_theory import target
 
 SETTING = {"learning_rate": 0.05, "batch_size": 64}
 PAIRS = [(1, 2), (3, 4), (5, 6), (7, 8)]
@@ -99,13 +103,13 @@ def test_persistent_chains_have_the_law_of_gibbs_sweeps(batch_size) -> None:
         phi = np.sqrt(x)[:, None] * h / 9 + rng.standard_normal(phi.shape) / 3
     second = np.einsum("rib,rjb->rij", phi, phi)
 
-    dynamics = machine_dynamics(
-        np.eye(3).tobytes(), (4.0, 5.0, 8.0), 3, 9.0, 1.0, 1e-12, batch_size, "pcd", sweeps, None, False, "float64"
-    )
+    dynamics = machine_dynamics(batch_size, "pcd", sweeps, False)
+    aim = target(kernel=kernel, mu2=9.0, sigma_h=1.0)
+    setting = machine_numbers(aim, size, learning_rate=1e-12, start=None, dtype="float64")
     with jax.enable_x64(True):
-        state = dynamics.init(jax.random.key(0), runs)
+        state = dynamics.init(setting, jax.random.key(0), runs)
         mine = [np.einsum("ikr,jkr->rij", state.root, state.root)]
-        state = dynamics.step(state, dynamics.draw(jax.random.key(1), jax.random.key(2), runs))
+        state = dynamics.step(setting, state, dynamics.draw(setting, jax.random.key(1), jax.random.key(2), runs))
         mine.append(np.einsum("ikr,jkr->rij", state.root, state.root))
 
     def moments(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -165,12 +169,15 @@ def test_when_all_leave_it_is_an_error() -> None:
         ({"noise": "loud"}, "noise: expected one of data, model, both, pcd, got 'loud'"),
         ({"kernel": np.diag([4.0, 9.5])}, "kernel: expected eigenvalues between 0 and mu2 = 9, got 4 to 9.5"),
         ({"kernel": [[1.0, 2.0], [0.0, 1.0]]}, "kernel: expected a finite symmetric matrix"),
+        ({"kernel": "lattice"}, "kernel: expected a finite symmetric matrix, got 'lattice'"),
+        ({"kernel": []}, r"kernel: expected a finite symmetric matrix, got shape \(0,\)"),
+        ({"kernel": [[np.nan]]}, "kernel: expected a finite symmetric matrix, got elements that are not finite"),
         ({"hidden": 0}, "hidden: expected a whole number above 0, got 0"),
         ({"batch_size": 0}, "batch_size: expected a whole number above 0, got 0"),
         ({"gibbs_steps": 0}, "gibbs_steps: expected a whole number above 0, got 0"),
         ({"start": 1.0}, "start: expected below 0.474, where"),
         ({"start": -1.0}, "start: expected a finite number above 0, got -1.0"),
-        ({"dtype": "half"}, "dtype: expected 'float32' or 'float64', got 'half'"),
+        ({"dtype": "half"}, "dtype: expected one of float32, float64, got 'half'"),
     ],
 )
 def test_nonsense_is_refused_before_any_compute(arguments, message) -> None:
@@ -179,5 +186,41 @@ def test_nonsense_is_refused_before_any_compute(arguments, message) -> None:
 
 
 def test_short_runs_are_warned_about() -> None:
-    with pytest.warns(UserWarning, match="steps = 100: the slowest level needs 3197 steps"):
+    with pytest.warns(UserWarning, match="steps = 100: the slowest level needs 31.. steps"):
         gaussian_rbm.simulate(runs=2, steps=100)
+
+
+def test_the_learnt_plane_turns_at_the_stated_rate() -> None:
+    """A mode left out mixes with the last one learnt and fades as e^(−α(1/κ_i − 1/κ_j)t), by the mean update."""
+    kappa, angle = np.array([4.0, 5.0, 6.5]), 1e-4
+    aim = target(kernel=np.diag(kappa), hidden=2)
+    turned = np.zeros((3, 2))
+    np.fill_diagonal(turned, np.sqrt(9 - kappa))
+    turned[2, 1] = angle
+    step = (np.diag(1 / kappa) - np.linalg.inv(9 * np.eye(3) - turned @ turned.T)) @ turned
+    assert -step[2, 1] / angle == pytest.approx(aim.turning_rates(1.0).min(), rel=1e-6)
+    np.testing.assert_allclose(aim.turning_rates(0.1), 0.1 * (1 / kappa[:2] - 1 / 6.5))
+    slowest = -5 / np.log1p(-0.05 * (1 / 5 - 1 / 6.5))
+    assert gaussian_rbm.steps_to_stationarity(learning_rate=0.05, kernel=np.diag(kappa), hidden=2) == pytest.approx(
+        slowest
+    )
+
+
+def test_a_degenerate_level_cut_in_two_never_rests() -> None:
+    with pytest.warns(UserWarning, match="the slowest level needs for ever to forget its start"):
+        gaussian_rbm.simulate(hidden=2, runs=2, steps=3500)
+
+
+def test_settings_of_one_shape_share_one_compilation() -> None:
+    """Numbers are arguments of the compiled code."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        go = lambda **setting: gaussian_rbm.simulate(runs=2, steps=10, batch_size=7, **setting)  # noqa: E731
+        first = go(learning_rate=0.05)
+        with jax.log_compiles(), pytest.MonkeyPatch.context() as patch:
+            compiled: list[str] = []
+            patch.setattr(logging.getLogger("jax._src.interpreters.pxla"), "warning", compiled.append)
+            patch.setattr(logging.getLogger("jax._src.dispatch"), "warning", compiled.append)
+            second = go(learning_rate=0.04, kernel=gaussian_rbm.lattice_kernel(10, 3.0))
+    assert not compiled
+    assert not np.allclose(first.eigenvalues, second.eigenvalues)

@@ -1,5 +1,6 @@
 """The driver: one run is the same however it is computed, and work survives an interruption."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import numpy as np
 import pytest
 
 from simulators import checkpoint, gaussian_rbm, teacher_student, training
+from simulators.teacher_student_dynamics import student_dynamics, student_numbers
+from simulators.teacher_student_response import setup
 
 SETTING = {"runs": 300, "steps": 240, "save_every": 60, "noise": 0.3, "seed": 4}
 
@@ -45,21 +48,8 @@ def test_chunks_side_by_side_are_the_same_runs(monkeypatch) -> None:
 def test_large_matrices_come_in_smaller_chunks() -> None:
     sizes = []
     for n in (2, 10, 40, 200, 2000):
-        dynamics = teacher_student._dynamics(
-            tuple(map(tuple, np.eye(n).tolist())),
-            (4.0,) * n,
-            n,
-            "identity",
-            "averaged",
-            0.1,
-            0.0,
-            0.1,
-            False,
-            1,
-            False,
-            "float32",
-        )
-        sizes.append(training._lanes(dynamics))
+        setting = student_numbers(setup(np.eye(n), 4.0, None), 0.1, 0.0, 0.1, "float32")
+        sizes.append(training._lanes(student_dynamics("identity", "averaged", 1, False, True, False, False), setting))
     assert sizes[:2] == [128, 128]
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[-1] == 1
@@ -132,6 +122,44 @@ def test_work_of_another_setting_is_refused(tmp_path, often, monkeypatch) -> Non
     assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["chapter.tex"]
     with pytest.raises(ValueError, match=r"checkpoint: expected a folder, got the file .*chapter\.tex"):
         eigenvalues(checkpoint=tmp_path / "thesis" / "chapter.tex")
+
+
+def test_damaged_work_is_refused(tmp_path, often, monkeypatch) -> None:
+    save = checkpoint.Checkpoint.save
+
+    def failing(*arguments, **more) -> None:
+        save(*arguments, **more)
+        raise KeyboardInterrupt
+
+    for file, contents in (("setting.json", b"{"), ("setting.json", b"[]"), ("group-000000.npz", b"PK")):
+        folder = tmp_path / "work"
+        with monkeypatch.context() as patch:
+            patch.setattr(checkpoint.Checkpoint, "save", failing)
+            with pytest.raises(KeyboardInterrupt):
+                eigenvalues(runs=2, checkpoint=folder)
+        (folder / file).write_bytes(contents)
+        with pytest.raises(ValueError, match=rf"checkpoint: .*{file} is damaged; remove its folder to start anew"):
+            eigenvalues(runs=2, checkpoint=folder)
+        shutil.rmtree(folder)
+
+
+def test_two_processes_do_not_share_a_folder(tmp_path) -> None:
+    code = f"""
+from simulators.checkpoint import opened
+with opened({str(tmp_path / "work")!r}, {{}}):
+    print("mine", flush=True)
+    input()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout.readline() == "mine\n"
+        with pytest.raises(ValueError, match=r"checkpoint: .*work is in use by another process"):
+            eigenvalues(runs=2, checkpoint=tmp_path / "work")
+        other.kill()
+    with checkpoint.opened(tmp_path / "work", {}) as store:
+        store.remove()
+    assert not (tmp_path / "work").exists(), "what a killed process has locked is free"
 
 
 def test_all_of_a_long_seed_counts() -> None:
