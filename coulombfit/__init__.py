@@ -3,6 +3,13 @@
 from coulombfit import laws
 from coulombfit.checks.calibration import Calibration, calibrate
 from coulombfit.checks.comparison import Comparison, compare
+from coulombfit.checks.consistency import Consistency, width_consistency
+from coulombfit.checks.displacement import Displacement, displacement
+from coulombfit.checks.evidence import Evidence, evidence, savage_dickey
+from coulombfit.checks.gradients import WidthPrediction, predict_width
+from coulombfit.checks.learning import LearningCurve, learning_curve
+from coulombfit.checks.noise import NoiseScaling, noise_scaling
+from coulombfit.checks.scaling import Scaling, scaling
 from coulombfit.diagnostics import Diagnosis, diagnose
 from coulombfit.errors import DataError
 from coulombfit.inference import fit
@@ -17,17 +24,32 @@ __all__ = [
     "MODELS",
     "Calibration",
     "Comparison",
+    "Consistency",
     "DataError",
     "Diagnosis",
+    "Displacement",
+    "Evidence",
     "Fit",
+    "LearningCurve",
     "Model",
+    "NoiseScaling",
     "Sampling",
+    "Scaling",
     "Spectra",
+    "WidthPrediction",
     "calibrate",
     "compare",
     "diagnose",
+    "displacement",
+    "evidence",
     "fit",
     "laws",
+    "learning_curve",
+    "noise_scaling",
+    "predict_width",
     "read",
+    "savage_dickey",
+    "scaling",
+    "width_consistency",
     "write_report",
 ]

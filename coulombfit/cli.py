@@ -21,6 +21,24 @@ import typer
 import coulombfit as cf
 import simulators
 from coulombfit import plots
+from coulombfit.checks.evidence import LIKELIHOODS
+from coulombfit.cli_checks import check, scaling
+from coulombfit.cli_options import (
+    BatchSize,
+    BatchSizeKey,
+    Eigenvalues,
+    File,
+    LearningRate,
+    LearningRateKey,
+    Likelihood,
+    Pair,
+    Report,
+    Snapshot,
+    Targets,
+    Weights,
+    known_targets,
+    setting,
+)
 from coulombfit.cli_output import AsJson, Quiet, Seed, finish, refusing, require_all_writable
 from coulombfit.cli_simulate import simulate
 from coulombfit.files import replacing, write_netcdf
@@ -40,25 +58,8 @@ app = typer.Typer(
     help="Bayesian inference of what stochastic gradient descent leaves in the spectra of weight matrices.",
 )
 app.add_typer(simulate, name="simulate")
-
-File = Annotated[Path, typer.Argument(help="Spectra or weights: .npz, .npy, .csv or .nc.", show_default=False)]
-Weights = Annotated[str | None, typer.Option(help="Name of the array of weights (run, [snapshot,] M, N) in FILE.")]
-Eigenvalues = Annotated[str | None, typer.Option(help="Name of the array of eigenvalues (run, [snapshot,] level).")]
-Snapshot = Annotated[int | None, typer.Option(help="Which snapshot; the last if not given.")]
-LearningRate = Annotated[float | None, typer.Option(help="Learning rate α.")]
-LearningRateKey = Annotated[str | None, typer.Option(help="Name of the learning rate in FILE.")]
-BatchSize = Annotated[float | None, typer.Option(help="Batch size |B|.")]
-BatchSizeKey = Annotated[str | None, typer.Option(help="Name of the batch size in FILE.")]
-Targets = Annotated[str | None, typer.Option(help="Target eigenvalues, comma-separated, or the name of an array.")]
-Pair = Annotated[
-    int | None,
-    typer.Option(help="Which degenerate pair of levels, 0 being the top one; a gas takes all levels instead."),
-]
-Likelihood = Annotated[
-    str | None,
-    typer.Option(help="pair, density, density-raw, spacing or, of a gas, levels; the model's default if not given."),
-]
-Report = Annotated[Path | None, typer.Option(help="Also write a posterior report (HTML) here.")]
+app.command()(scaling)
+app.command()(check)
 
 
 @app.callback()
@@ -71,13 +72,6 @@ def prepare() -> None:
         with suppress(RuntimeError):
             jax.config.update("jax_num_cpu_devices", CHAINS)
     warnings.showwarning = lambda message, *_, **__: typer.echo(f"warning: {message}", err=True)
-
-
-def setting(value: float | None, key: str | None, option: str) -> float | str | None:
-    """A number given, or the name under which the file has it."""
-    if value is not None and key is not None:
-        raise ValueError(f"{option}: give the value or its name in the file, got both {value:g} and {key!r}")
-    return value if key is None else key
 
 
 def file_name(spectra: cf.Spectra, model: str) -> str:
@@ -98,10 +92,6 @@ def read_levels(
     pair: int | None,
 ) -> cf.Spectra:
     """The pair that the reading options describe, or all levels where the model is one of all levels."""
-    try:
-        known: str | list[float] | None = None if targets is None else [float(value) for value in targets.split(",")]
-    except ValueError:
-        known = targets
     spectra = cf.read(
         path,
         weights=weights or False,
@@ -109,7 +99,7 @@ def read_levels(
         snapshot=snapshot,
         learning_rate=learning_rate,
         batch_size=batch_size,
-        targets=known,
+        targets=known_targets(targets),
     )
     return spectra if pair is None and not isinstance(cf.MODELS[model], PairModel) else spectra.pair(pair or 0)
 
@@ -139,7 +129,8 @@ def fit_and_compare(
     for model, fit in fits.items():
         fit.save(paths[model])
     with working("comparing models", show=progress):
-        return fits, paths, cf.compare(fits)
+        whole = all(fit.likelihood in LIKELIHOODS for fit in fits.values())
+        return fits, paths, cf.compare(fits, evidence=cf.evidence(fits, progress=False) if whole else None)
 
 
 @app.command()

@@ -16,7 +16,7 @@ from coulombfit.errors import DataError
 from coulombfit.files import require_writable
 from coulombfit.result import Fit
 
-__all__ = ["AsJson", "Quiet", "Seed", "finish", "refusing", "require_all_writable", "to_json"]
+__all__ = ["NOT_CONVERGED", "AsJson", "Quiet", "Seed", "finish", "refusing", "require_all_writable", "to_json"]
 
 NOT_CONVERGED = 3
 DATA_REFUSED = 4

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Key
 
 from coulombfit.models import PairModel, Parameters, Standardisation
 
-__all__ = ["corrected"]
+__all__ = ["corrected", "scores"]
 
 # Simulated pairs where the pairing of the data is not known.
 SIMULATED = 20_000
@@ -38,17 +38,24 @@ def corrected(
     return model.from_coordinates(mean + (coordinates - mean) @ _stretch(*_information(model, mean, observations)).T)
 
 
-def _information(
+def scores(
     model: PairModel, point: Float[Array, " coordinate"], levels: Float[Array, "run 2"]
-) -> tuple[Float[Array, "coordinate coordinate"], Float[Array, "coordinate coordinate"]]:
-    """H and J at a point."""
+) -> Float[Array, "run 2 coordinate"]:
+    """∇ ln ρ of every level at a point, for standardised levels."""
 
     def log_density(at: Array) -> Array:
         return model.density(model.parameters(model.from_coordinates(at), Standardisation())).log_prob(levels)
 
-    scores = jax.jacfwd(log_density)(point)
-    by_run = scores.sum(axis=1)
-    return jnp.einsum("rla,rlb->ab", scores, scores), jnp.einsum("ra,rb->ab", by_run, by_run)
+    return jax.jacfwd(log_density)(point)
+
+
+def _information(
+    model: PairModel, point: Float[Array, " coordinate"], levels: Float[Array, "run 2"]
+) -> tuple[Float[Array, "coordinate coordinate"], Float[Array, "coordinate coordinate"]]:
+    """H and J at a point."""
+    by_level = scores(model, point, levels)
+    by_run = by_level.sum(axis=1)
+    return jnp.einsum("rla,rlb->ab", by_level, by_level), jnp.einsum("ra,rb->ab", by_run, by_run)
 
 
 def _stretch(

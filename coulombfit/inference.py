@@ -102,7 +102,7 @@ def _sampler(model: Model, likelihood: str, sampling: Sampling, parallel: bool) 
 
     Kept, so that JAX compiles it once for every shape of data, not once for every fit.
     """
-    chain = markov_chain(model, likelihood, sampling)
+    chain = markov_chain(model.program(likelihood), sampling, start_radius=model.start_radius)
 
     def in_turn(keys: Array, observations: Array, unit: Standardisation) -> tuple[Parameters, Parameters]:
         # faster than vmap, which makes every chain take the longest trajectory of all

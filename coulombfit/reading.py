@@ -15,7 +15,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from coulombfit.errors import DataError
-from coulombfit.spectra import Spectra
+from coulombfit.spectra import Spectra, positive
 
 __all__ = ["read"]
 
@@ -32,6 +32,7 @@ def read(
     learning_rate: str | SupportsFloat | None = None,
     batch_size: str | SupportsFloat | None = None,
     targets: str | ArrayLike | None = None,
+    factor: str | SupportsFloat | None = None,
     name: str | None = None,
 ) -> Spectra:
     """Read spectra from a file; the kind is told by its ending.
@@ -47,6 +48,8 @@ def read(
     :param learning_rate: a number, or the name of a scalar in the file.
     :param batch_size: a number, or the name of a scalar in the file.
     :param targets: values of shape (level,), or the name of an array in the file.
+    :param factor: what widths are known to be proportional to besides √(α/\\|B\\|), such as the noise of a teacher: a
+        number, or the name of a scalar in the file. Kept in ``provenance["factor"]`` for :func:`coulombfit.scaling`.
     :param name: what to call the data; the file's stem if not given.
     :raises FileNotFoundError: where there is no such file.
     :raises ValueError: for both ``weights`` and ``eigenvalues``.
@@ -70,6 +73,7 @@ def read(
                     described[name_of] = _named(arrays, given, name_of, path)
                 else:
                     described[name_of] = stored.get(name_of) if given is None else given
+            known_factor = _named(arrays, factor, "factor", path) if isinstance(factor, str) else factor
     except DataError:
         raise
     except (OSError, ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
@@ -87,6 +91,8 @@ def read(
         "array": wanted,
         "snapshot": snapshot,
     }
+    if (proportional := positive(known_factor, "factor")) is not None:
+        described["provenance"]["factor"] = proportional
     return Spectra.from_weights(values, **described) if weights else Spectra(values, **described)
 
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Array
 from numpyro.infer import MCMC, NUTS, init_to_uniform
 
-from coulombfit.models import Model, Parameters, Standardisation
+from coulombfit.models import Parameters
 
 __all__ = ["SAMPLERS", "Chain", "Sampling", "check_seed", "markov_chain"]
 
 SAMPLERS = ("nuts",)
 STATISTICS = ("energy", "potential_energy", "num_steps", "accept_prob", "adapt_state.step_size")
 
-Chain = Callable[[Array, Array, Standardisation], tuple[Parameters, Parameters]]
+Chain = Callable[..., tuple[Parameters, Parameters]]
+"""``f(key, *data)``: sites and statistics by name, shape (draw, …)."""
 
 
 @dataclass(frozen=True)
@@ -56,22 +58,24 @@ def check_seed(seed: int) -> None:
         raise ValueError(f"seed: expected a whole number from 0 to 2**63 - 1, got {seed!r}")
 
 
-def markov_chain(model: Model, likelihood: str, sampling: Sampling) -> Chain:
-    """``f(key, observations, unit)``, one chain: sites and statistics by name, shape (draw, …).
+def markov_chain(program: Callable[..., None], sampling: Sampling, *, start_radius: float = 2.0) -> Chain:
+    """One chain over a NumPyro program ``f(*data)``.
 
     A pure function, so that JAX compiles it once for every shape of data, and maps it over chains or data sets.
+
+    :param start_radius: it starts uniformly within this of zero in the unconstrained coordinates of the sites.
     """
 
-    def chain(key: Array, observations: Array, unit: Standardisation) -> tuple[Parameters, Parameters]:
+    def chain(key: Array, *data: Any) -> tuple[Parameters, Parameters]:
         kernel = NUTS(
-            model.program(likelihood),
-            init_strategy=init_to_uniform(radius=model.start_radius),
+            program,
+            init_strategy=init_to_uniform(radius=start_radius),
             dense_mass=True,
             target_accept_prob=sampling.target_accept,
             max_tree_depth=sampling.max_treedepth,
         )
         mcmc = MCMC(kernel, num_warmup=sampling.warmup, num_samples=sampling.draws, progress_bar=False)
-        mcmc.run(key, observations, unit, extra_fields=STATISTICS)
+        mcmc.run(key, *data, extra_fields=STATISTICS)
         stats = mcmc.get_extra_fields()
         return mcmc.get_samples(), {
             "diverging": stats["diverging"],

@@ -68,8 +68,8 @@ class Spectra:
             targets = np.sort(targets)[::-1].copy()
         values = {
             "eigenvalues": np.ascontiguousarray(np.sort(x, axis=1)[:, ::-1]),
-            "learning_rate": _positive(learning_rate, "learning_rate"),
-            "batch_size": _positive(batch_size, "batch_size"),
+            "learning_rate": positive(learning_rate, "learning_rate"),
+            "batch_size": positive(batch_size, "batch_size"),
             "targets": targets,
             "name": name,
             "provenance": dict(provenance or {}),
@@ -211,7 +211,8 @@ def _refuse_negative(x: Float[np.ndarray, "run level"], given: ArrayLike) -> Non
         )
 
 
-def _positive(value: SupportsFloat | None, argument: str) -> float | None:
+def positive(value: SupportsFloat | None, argument: str) -> float | None:
+    """``value`` as one number above zero, None where it is None, or one error that names ``argument``."""
     if value is None:
         return None
     number = real_array(value, argument)

@@ -135,7 +135,8 @@ def _repetition(
     sites = _from_prior(model, likelihood, key_prior)
     truth = model.parameters(sites, unit)
     observations = model.simulate(likelihood, truth).sample(key_data, (runs,))
-    draws, stats_of_chain = markov_chain(model, likelihood, sampling)(key_chain, observations, unit)
+    chain = markov_chain(model.program(likelihood), sampling, start_radius=model.start_radius)
+    draws, stats_of_chain = chain(key_chain, observations, unit)
     if likelihood == "density" and isinstance(model, PairModel):
         draws = corrected(model, draws, observations, key_correction, pooled=False)
     posterior = model.parameters(draws, unit)

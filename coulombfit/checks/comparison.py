@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from coulombfit.checks.evidence import Evidence
 from coulombfit.result import Fit, Text
 
 __all__ = ["Comparison", "compare"]
@@ -38,6 +39,7 @@ class Comparison:
     table: pd.DataFrame
     pointwise: xr.Dataset
     converged: Mapping[str, bool]
+    evidence: Evidence | None = None
 
     @property
     def tree(self) -> xr.DataTree:
@@ -66,7 +68,22 @@ class Comparison:
             parts.append(f"but {bad} Pareto k̂ above the limit make these numbers unreliable")
         if failed := [name for name, good in self.converged.items() if not good]:
             parts.append(f"but the fit of {', '.join(failed)} has not converged")
+        if self.evidence is not None:
+            parts.append(self._with_evidence(self.evidence))
         return "; ".join(parts) + "."
+
+    def _with_evidence(self, evidence: Evidence) -> str:
+        """Whether marginal likelihoods say the same."""
+        best, winner = str(evidence.table.index[0]), self.winner
+        probability = f"posterior probability {evidence.table['probability'].iloc[0]:.3g}"
+        if not evidence.trustworthy:
+            return "the evidence could not be computed reliably"
+        if best == winner or not evidence.preferred(best, winner):
+            return f"the evidence does not object ({best}: {probability})"
+        factor = evidence.factors(best, winner)[0]
+        if self.preferred(winner, best):
+            return f"the evidence DISAGREES: it is for {best} over {winner} (log Bayes factor {factor:.1f})"
+        return f"the evidence goes further: {best} over {winner} (log Bayes factor {factor:.1f}, {probability})"
 
     def _judgement(self, winner: str, name: str) -> str:
         if self.preferred(name, winner):
@@ -85,14 +102,16 @@ class Comparison:
         return total > max(MIN_DIFFERENCE, MIN_STANDARD_ERRORS * se)
 
     def summary(self) -> Text:
-        """The table and the verdict as text."""
-        return Text(self.table.to_string(float_format="{:.2f}".format) + "\n" + self.verdict)
+        """The tables and the verdict as text."""
+        tables = [self.table] if self.evidence is None else [self.table, self.evidence.table]
+        return Text("\n".join([*(table.to_string(float_format="{:.2f}".format) for table in tables), self.verdict]))
 
 
-def compare(fits: Mapping[str, Fit]) -> Comparison:
+def compare(fits: Mapping[str, Fit], *, evidence: Evidence | None = None) -> Comparison:
     """Compare two or more fits of the same observations.
 
     :param fits: fits by the name to show, e.g. ``{"one": fit1, "two": fit2}``.
+    :param evidence: of the same fits, by :func:`coulombfit.evidence`: the verdict then says whether it agrees.
     :raises ValueError: for fewer than two fits, fits of different data or of different units of observation, or a fit
         whose log likelihood is not finite.
     """
@@ -112,6 +131,10 @@ def compare(fits: Mapping[str, Fit]) -> Comparison:
         if other.record["data"]["fingerprint"] != first.record["data"]["fingerprint"]:
             raise ValueError(f"fits: {first_name!r} and {name!r} were fitted to different data")
 
+    if evidence is not None and set(evidence.table.index) != set(fits):
+        raise ValueError(
+            f"evidence: expected that of {', '.join(fits)}, got {', '.join(map(str, evidence.table.index))}"
+        )
     rows, pointwise = {}, {}
     for name, one in fits.items():
         result = _loo(name, one)
@@ -132,6 +155,7 @@ def compare(fits: Mapping[str, Fit]) -> Comparison:
         table,
         per_run,
         {name: one.diagnosis.passed for name, one in fits.items()},
+        evidence,
     )
 
 

@@ -1,4 +1,4 @@
-"""Every figure. Functions take and return matplotlib axes, never show, and leave styles and backends alone."""
+"""Figures of fits and of their calibration."""
 
 from __future__ import annotations
 

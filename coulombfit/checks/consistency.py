@@ -1,0 +1,225 @@
+"""Whether the widths that spacings show are those that the sums of levels, or single levels, show.
+
+A pair law has one σ_m for the spacing S = x₁ − x₂, which is Rayleigh(√2 σ_m) (Eq. 31), and for the sum
+R = x₁ + x₂ − 2c. With the spacing stretched by a ratio φ = σ_m(spacing)/σ_m(widths),
+
+    p(S, R; φ) = p(S/φ, R)/φ,
+
+which is normalised for any φ, the posterior of ln φ says whether the law holds together: ln φ = 0 where it does. Both
+widths come from the same eigenvalues; what correlates them is in the law.
+
+From the density of single levels (Eqs. 11, 32) there is no such factor. σ_m then is the estimate from all levels as if
+they were independent, and its covariance with the one from spacings follows from how much each run moves both: with
+the scores t of a run and H as in :mod:`coulombfit.composite`, run i moves the estimates by H⁻¹t_i and by u_i/4n.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import jax.numpy as jnp
+import numpy as np
+import numpyro.distributions as dist
+import pandas as pd
+import xarray as xr
+from jaxtyping import Array, Float
+from numpy.typing import ArrayLike
+
+from coulombfit.composite import scores
+from coulombfit.errors import DataError
+from coulombfit.importance import RELIABLE, Integral, LogDensity, integrate
+from coulombfit.models import MODELS, PairModel, Standardisation
+from coulombfit.models.unconstrained import coordinate_names, sites_at
+from coulombfit.precision import double_precision
+from coulombfit.progress import tracked
+from coulombfit.result import INTERVAL, Text
+from coulombfit.sampler import check_seed
+from coulombfit.spectra import Spectra
+
+__all__ = ["Consistency", "width_consistency"]
+
+CHECKED = ("one-species", "two-species", "anisotropic")
+LIKELIHOODS = ("pair", "density")
+LOG_RATIO_SD = 1.0
+ALARM = 0.05
+DRAWS = 4000
+
+
+@dataclass(frozen=True, eq=False)
+class Consistency:
+    """Posterior of ln φ for each model and likelihood.
+
+    ``table`` has a row a model and likelihood: mean, sd and interval of ln φ; ``p_value``, twice the posterior
+    probability of the rarer sign; ``within``, that of \\|ln φ\\| < tolerance; ``pareto_k`` of the weights. ``tree`` has
+    equally weighted draws of ln φ.
+    """
+
+    table: pd.DataFrame
+    tree: xr.DataTree
+    tolerance: float
+
+    @property
+    def trustworthy(self) -> bool:
+        """Whether every Pareto k̂ is at most 0.7."""
+        return bool((self.table["pareto_k"] <= RELIABLE).all())
+
+    def consistent(self, model: str, likelihood: str = "pair") -> bool:
+        """Whether ln φ = 0 is not rejected, at 5 %."""
+        return bool(self.table.loc[(model, likelihood), "p_value"] >= ALARM)
+
+    @property
+    def verdict(self) -> str:
+        """One sentence."""
+        parts = []
+        for (model, likelihood), row in self.table.iterrows():
+            word = "agree" if row["p_value"] >= ALARM else "DISAGREE"
+            parts.append(
+                f"{model} ({likelihood}): spacings and widths {word} about σ_m, ln φ = {row['mean']:.3f} ± "
+                f"{row['sd']:.3f} (p = {row['p_value']:.2g}, probability {row['within']:.2g} to be within "
+                f"{self.tolerance:g} of 0)"
+            )
+        if not self.trustworthy:
+            parts.append(f"but Pareto k̂ above {RELIABLE} makes some of these numbers unreliable")
+        return "; ".join(parts) + "."
+
+    def summary(self) -> Text:
+        """The table and the verdict as text."""
+        return Text(self.table.to_string(float_format="{:.4g}".format) + "\n" + self.verdict)
+
+
+def width_consistency(
+    data: Spectra | ArrayLike,
+    *,
+    models: Iterable[str] = CHECKED,
+    likelihoods: Iterable[str] = LIKELIHOODS,
+    tolerance: float = 0.05,
+    points: int = 2048,
+    seed: int = 0,
+    progress: bool | None = None,
+) -> Consistency:
+    """Infer ln φ of a degenerate pair.
+
+    :param data: spectra of two levels (``spectra.pair(k)``), or an array of shape (run, 2).
+    :param models: of "one-species", "two-species" and "anisotropic".
+    :param likelihoods: what is compared with the spacing: "pair", the sum R; "density", single levels.
+    :param tolerance: δ of the posterior probability that \\|ln φ\\| < δ.
+    :param points: evaluations of a law in an integral.
+    :param seed: the same seed gives the same numbers.
+    :raises ValueError: for an unknown name.
+    :raises DataError: for anything but pairs of distinct levels.
+    """
+    check_seed(seed)
+    cases = [(model, likelihood) for model in models for likelihood in likelihoods]
+    for model, likelihood in cases:
+        for name, value, known in (("models", model, CHECKED), ("likelihoods", likelihood, LIKELIHOODS)):
+            if value not in known:
+                raise ValueError(f"{name}: expected some of {', '.join(known)}, got {value!r}")
+    spectra = data if isinstance(data, Spectra) else Spectra(data)
+    if spectra.levels != 2:
+        raise DataError(
+            f"data: expected pairs, shape (run, 2), got {spectra.levels} level(s); pick one by spectra.pair(k)"
+        )
+    rows, draws = {}, {}
+    for model, likelihood in tracked(cases, "comparing widths and spacings", show=progress):
+        chosen = MODELS[model]
+        assert isinstance(chosen, PairModel)
+        observations = chosen.observe(spectra, "pair")
+        infer = _from_pair if likelihood == "pair" else _from_density
+        log_ratio, k_hat = infer(chosen, observations, chosen.unit(observations, "pair"), points, seed)
+        lower, upper = np.quantile(log_ratio, [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2])
+        below = float((log_ratio < 0).mean())
+        rows[model, likelihood] = {
+            "mean": log_ratio.mean(),
+            "sd": log_ratio.std(ddof=1),
+            "lower": lower,
+            "upper": upper,
+            "p_value": 2.0 * min(below, 1.0 - below),
+            "within": float((np.abs(log_ratio) < tolerance).mean()),
+            "pareto_k": k_hat,
+        }
+        draws[f"{model} {likelihood}"] = (("chain", "draw"), log_ratio[None])
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis(["model", "likelihood"])
+    return Consistency(table, xr.DataTree.from_dict({"posterior": xr.Dataset(draws)}), tolerance)
+
+
+@double_precision()
+def _from_pair(
+    model: PairModel, observations: Float[np.ndarray, "run 2"], unit: Standardisation, points: int, seed: int
+) -> tuple[Float[np.ndarray, " draw"], float]:
+    """Draws of ln φ, and Pareto k̂."""
+    density, names = _expanded(model)
+    found = _integral(density, names, observations, unit, points, seed)
+    return found.resample(DRAWS, seed)[:, names.index("log_ratio")], found.k_hat
+
+
+@double_precision()
+def _from_density(
+    model: PairModel, observations: Float[np.ndarray, "run 2"], unit: Standardisation, points: int, seed: int
+) -> tuple[Float[np.ndarray, " draw"], float]:
+    """Draws of ln φ from the Gaussian law of the two estimates, and Pareto k̂ of the one from the density."""
+    density, names = _composite(model)
+    found = _integral(density, names, observations, unit, points, seed)
+    weights = np.exp(found.log_weights)
+    sites = {name: jnp.asarray(found.points[:, k]) for k, name in enumerate(names)}
+    sites = {name: _bounded(model, name, values) for name, values in sites.items()}
+    at = weights @ np.asarray(model.coordinates(sites))
+    levels = np.asarray(unit.apply(observations))
+    score = np.asarray(scores(model, jnp.asarray(at), jnp.asarray(levels)))
+    moved = score.sum(axis=1) @ np.linalg.inv(np.einsum("rla,rlb->ab", score, score))
+    squares = (levels[:, 0] - levels[:, 1]) ** 2
+    sigma2 = squares.mean() / 4.0
+    # d ln L/d ln σ of a spacing is S²/2σ² − 2, of information 4
+    by_spacing = (squares / (2.0 * sigma2) - 2.0) / (4.0 * len(squares))
+    sd = float(np.sqrt(np.sum((by_spacing - moved[:, 1]) ** 2)))
+    mean = 0.5 * np.log(sigma2) - at[1]
+    return np.random.default_rng(seed).normal(mean, sd, DRAWS), found.k_hat
+
+
+def _integral(
+    density: LogDensity,
+    names: tuple[str, ...],
+    observations: Float[np.ndarray, "run 2"],
+    unit: Standardisation,
+    points: int,
+    seed: int,
+) -> Integral:
+    start = np.array([0.5 if name == "q" else 0.0 for name in names])
+    mirrored = names.index("q") if "q" in names else None
+    return integrate(density, start, jnp.asarray(observations), unit, mirrored=mirrored, points=points, seed=seed)
+
+
+def _bounded(model: PairModel, name: str, z: Array) -> Array:
+    """Values of a site of one number from its coordinate."""
+    return dist.transforms.biject_to(model.sites("pair")[name].support)(z)
+
+
+@lru_cache(maxsize=8)
+def _expanded(model: PairModel) -> tuple[LogDensity, tuple[str, ...]]:
+    """Posterior with φ free."""
+    priors = model.sites("pair") | {"log_ratio": dist.Normal(0.0, LOG_RATIO_SD)}
+
+    def density(point: Array, observations: Array, unit: Standardisation) -> Array:
+        sites, log_prior = sites_at(priors, point)
+        parameters = model.parameters(sites, Standardisation())
+        pairs = unit.apply(observations)
+        middle, spacing = pairs.mean(axis=1), pairs[:, 0] - pairs[:, 1]
+        half = 0.5 * spacing * jnp.exp(-sites["log_ratio"])
+        law = model.pair(parameters).log_prob(jnp.stack([middle + half, middle - half], axis=1))
+        return log_prior + (law - sites["log_ratio"]).sum()
+
+    return density, coordinate_names(priors)
+
+
+@lru_cache(maxsize=8)
+def _composite(model: PairModel) -> tuple[LogDensity, tuple[str, ...]]:
+    """Posterior from all levels as if they were independent."""
+    priors = model.sites("density")
+
+    def density(point: Array, observations: Array, unit: Standardisation) -> Array:
+        sites, log_prior = sites_at(priors, point)
+        law = model.density(model.parameters(sites, Standardisation()))
+        return log_prior + law.log_prob(unit.apply(observations)).sum()
+
+    return density, coordinate_names(priors)

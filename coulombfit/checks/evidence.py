@@ -1,0 +1,198 @@
+"""Marginal likelihoods: how probable the data were under each model, before they were seen.
+
+    Z = ∫ L(θ) π(θ) dθ,        Bayes factor of two models Z₁/Z₂,        posterior probability Z_i/Σ_j Z_j
+
+for models that are equally probable beforehand. Priors count here: those of :mod:`coulombfit.models`, which are stated
+in units of the data. ``sensitivity`` says how far other priors move each evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro.distributions as dist
+import pandas as pd
+from jaxtyping import Array, Float
+from scipy import special, stats
+
+from coulombfit.importance import RELIABLE, Integral, LogDensity, integrate
+from coulombfit.models import Gas, Model, Standardisation
+from coulombfit.models.unconstrained import coordinate_names, sites_at
+from coulombfit.precision import double_precision
+from coulombfit.progress import tracked
+from coulombfit.result import Fit, Text
+
+__all__ = ["LIKELIHOODS", "Evidence", "evidence", "savage_dickey"]
+
+LIKELIHOODS = ("pair", "spacing", "levels")
+"""Those that are the law of what a run shows; of a composite there is no evidence."""
+DECISIVE = 3.0
+"""Log Bayes factor from which a preference is stated, 20 to 1 (Kass and Raftery 1995: strong)."""
+ASYMMETRY = "q"
+SCALED = {
+    "centre sd × 1/2": ("centre", 0.5),
+    "centre sd × 2": ("centre", 2.0),
+    "width sd × 1/2": ("sigma", 0.5),
+    "width sd × 2": ("sigma", 2.0),
+}
+"""Alternative priors: the site, sigma_m among the widths, and the factor of its scale."""
+ASYMMETRIES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "r towards 0": lambda r: 2.0 * (1.0 - r),
+    "r towards 1": lambda r: 2.0 * r,
+}
+"""Density of r beside the uniform one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Marginal likelihoods of models of the same observations.
+
+    ``table`` has a row a model, best first: ``log_evidence`` in units of the data, its standard error ``se``,
+    ``pareto_k`` of its importance weights, ``log_bayes_factor`` ≤ 0 to the best, posterior ``probability`` among these
+    models. ``sensitivity`` has a row a model, a column an alternative prior, and the change of the log evidence.
+    """
+
+    table: pd.DataFrame
+    sensitivity: pd.DataFrame
+
+    @property
+    def trustworthy(self) -> bool:
+        """Whether every Pareto k̂ is at most 0.7."""
+        return bool((self.table["pareto_k"] <= RELIABLE).all())
+
+    def factors(self, one: str, other: str) -> Float[np.ndarray, " prior"]:
+        """Log Bayes factors of two models: first under the priors of the fits, then under each alternative."""
+        base = self.table["log_evidence"][one] - self.table["log_evidence"][other]
+        change = self.sensitivity.loc[one].to_numpy() - self.sensitivity.loc[other].to_numpy()
+        return base + np.concatenate([[0.0], change])
+
+    def preferred(self, one: str, other: str) -> bool:
+        """Whether the evidence is for ``one`` by 20 to 1 or more."""
+        return bool(self.factors(one, other)[0] > DECISIVE)
+
+    @property
+    def verdict(self) -> str:
+        """One sentence about the best model against every other."""
+        best = str(self.table.index[0])
+        parts = [f"evidence: {best} has posterior probability {self.table['probability'].iloc[0]:.3g}"]
+        for name in map(str, self.table.index[1:]):
+            factors = self.factors(best, name)
+            span = f"{factors.min():.1f} to {factors.max():.1f} under other priors"
+            parts.append(f"log Bayes factor over {name} {factors[0]:.1f} ({span})")
+        if not self.trustworthy:
+            bad = ", ".join(map(str, self.table.index[self.table["pareto_k"] > RELIABLE]))
+            parts.append(f"but Pareto k̂ of {bad} is above {RELIABLE}, and these numbers are unreliable")
+        return "; ".join(parts) + "."
+
+    def summary(self) -> Text:
+        """Both tables and the verdict as text."""
+        tables = (
+            self.table.to_string(float_format="{:.4g}".format),
+            self.sensitivity.to_string(float_format="{:.2f}".format),
+        )
+        return Text("\n".join([tables[0], "change of log evidence under other priors", tables[1], self.verdict]))
+
+
+def evidence(fits: Mapping[str, Fit], *, seed: int = 0, progress: bool | None = None) -> Evidence:
+    """Evidence of every model for the data it was fitted to, by importance sampling about the mode.
+
+    :param fits: fits of the same observations by the name to show; their draws are not used.
+    :raises ValueError: for none, fits of different data, or of a composite likelihood, which has no evidence.
+    """
+    if not fits:
+        raise ValueError("fits: expected at least one, got none")
+    first = next(iter(fits.values()))
+    for name, fit in fits.items():
+        if fit.likelihood not in LIKELIHOODS:
+            raise ValueError(
+                f"fits: expected likelihoods {', '.join(LIKELIHOODS)}, got {fit.likelihood!r} of {name!r}, "
+                "which counts levels as independent and has no evidence"
+            )
+        same = fit.record["data"]["fingerprint"] == first.record["data"]["fingerprint"]
+        if not same or fit.likelihood != first.likelihood:
+            raise ValueError(f"fits: expected fits of the same observations, got different ones in {name!r}")
+    rows, changes = {}, {}
+    for name, fit in tracked(fits.items(), "integrating", show=progress):
+        found = marginal_likelihood(fit.model, fit.likelihood, fit.observations, fit.unit, seed=seed)
+        rows[name] = {"log_evidence": found.log_value, "se": found.se, "pareto_k": found.k_hat}
+        changes[name] = _sensitivity(fit.model, fit.likelihood, found)
+    table = pd.DataFrame.from_dict(rows, orient="index").sort_values("log_evidence", ascending=False)
+    table["log_bayes_factor"] = table["log_evidence"] - table["log_evidence"].iloc[0]
+    table["probability"] = special.softmax(table["log_evidence"])
+    return Evidence(table, pd.DataFrame.from_dict(changes, orient="index").loc[table.index])
+
+
+def savage_dickey(fit: Fit) -> float:
+    """Log Bayes factor of one species over two, p(q = 0 | data)/π(q = 0), from the draws of a two-width fit.
+
+    The models are nested at r = 0 and agree on the priors of what they share, so this is their evidence ratio. Draws
+    of r are reflected at 0, where the density is even, and smoothed; unreliable where few draws come near 0.
+
+    :raises ValueError: for a fit without r.
+    """
+    if "r" not in fit.tree["posterior"]:
+        raise ValueError(f"fit: expected one with parameter r, got {fit.model.name!r}")
+    r = fit.tree["posterior"]["r"].to_numpy().ravel()
+    # π(q) = 1/2 on either side of 0
+    return float(np.log(stats.gaussian_kde(np.concatenate([r, -r]))(0.0)[0] / 0.5))
+
+
+@double_precision()
+def marginal_likelihood(
+    model: Model,
+    likelihood: str,
+    observations: Float[np.ndarray, "run ..."],
+    unit: Standardisation,
+    *,
+    seed: int = 0,
+) -> Integral:
+    """Ln ∫ L π of a model in units of the data; points are in unconstrained coordinates of its sites."""
+    density, names = log_posterior(model, likelihood)
+    start = np.full(len(names), 0.5)
+    mirrored = names.index(ASYMMETRY) if ASYMMETRY in names else None
+    found = integrate(density, start, jnp.asarray(observations), unit, mirrored=mirrored, seed=seed)
+    # the law of pairs and spacings is that of standardised ones
+    scale = 0.0 if isinstance(model, Gas) else observations.size * np.log(unit.scale)
+    return Integral(found.log_value - scale, found.se, found.k_hat, found.points, found.log_weights)
+
+
+@lru_cache(maxsize=32)
+def log_posterior(model: Model, likelihood: str) -> tuple[LogDensity, tuple[str, ...]]:
+    """Log prior plus log likelihood in unconstrained coordinates, and the site each coordinate belongs to."""
+    priors = model.sites(likelihood)
+
+    def density(point: Array, observations: Array, unit: Standardisation) -> Array:
+        sites, log_prior = sites_at(priors, point)
+        law, seen = model.standardised(likelihood, sites, observations, unit)
+        return log_prior + law.log_prob(seen).sum()
+
+    return density, coordinate_names(priors)
+
+
+@double_precision()
+def _sensitivity(model: Model, likelihood: str, found: Integral) -> dict[str, float]:
+    """Change of the log evidence under each alternative prior, by reweighting."""
+    priors = model.sites(likelihood)
+    sites = jax.vmap(lambda point: sites_at(priors, point)[0])(jnp.asarray(found.points))
+    changes = dict.fromkeys((*SCALED, *ASYMMETRIES), 0.0)
+    for name, prior in priors.items():
+        for label, (site, factor) in SCALED.items():
+            if name.startswith(site):
+                other = _scaled(prior, factor)
+                changes[label] = found.mean(np.asarray(other.log_prob(sites[name]) - prior.log_prob(sites[name])))
+        if name == ASYMMETRY:
+            for label, ratio in ASYMMETRIES.items():
+                changes[label] = found.mean(np.log(ratio(np.abs(np.asarray(sites[name])))))
+    return changes
+
+
+def _scaled(prior: dist.Distribution, factor: float) -> dist.Distribution:
+    """The same with its scale multiplied."""
+    if isinstance(prior, dist.Independent | dist.ExpandedDistribution):
+        return _scaled(prior.base_dist, factor).expand(prior.event_shape).to_event(1)
+    return type(prior)(prior.loc, factor * prior.scale)

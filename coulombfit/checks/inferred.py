@@ -1,0 +1,80 @@
+"""What inferences by bootstrap or importance sampling have in common: draws, a table with quantiles, a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from jaxtyping import Float
+
+from coulombfit.result import INTERVAL, Text
+
+__all__ = ["FEWEST", "Inferred", "bootstrap", "positive", "posterior"]
+
+DRAWS = 2000
+FEWEST = 10
+"""Runs or samples of which a bootstrap can be made."""
+
+
+@dataclass(frozen=True, eq=False)
+class Inferred:
+    """Posterior draws, dims (chain, draw) and perhaps level, in the group "posterior" of ``tree``."""
+
+    tree: xr.DataTree
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row a number: median and equal-tailed 90 % interval, which may be infinite."""
+        rows = {}
+        for name, draws in self.tree["posterior"].to_dataset().items():
+            values = draws.to_numpy().reshape(draws.sizes["chain"] * draws.sizes["draw"], -1)
+            # no interpolation, which makes NaN of infinities
+            found = np.quantile(values, [0.5, (1 - INTERVAL) / 2, (1 + INTERVAL) / 2], axis=0, method="inverted_cdf")
+            for k, row in enumerate(found.T):
+                label = f"{name}[{k}]" if "level" in draws.dims else str(name)
+                rows[label] = dict(zip(("median", "lower", "upper"), row.tolist(), strict=True))
+        return pd.DataFrame.from_dict(rows, orient="index")
+
+    @property
+    def verdict(self) -> str:
+        """One sentence."""
+        raise NotImplementedError
+
+    def quoted(self, name: str) -> str:
+        """A row of the table as text."""
+        row = self.table.loc[name]
+        return f"{row['median']:.4g} ({INTERVAL:.0%} interval {row['lower']:.4g} to {row['upper']:.4g})"
+
+    def summary(self) -> Text:
+        """The table and the verdict as text."""
+        return Text(self.table.to_string(float_format="{:.4g}".format) + "\n" + self.verdict)
+
+
+def posterior(draws: Mapping[str, Float[np.ndarray, "draw ..."]]) -> xr.DataTree:
+    """Draws (draw,) or (draw, level) as one chain."""
+    dims = ("chain", "draw", "level")
+    one_chain = {name: (dims[: values.ndim + 1], values[None]) for name, values in draws.items()}
+    return xr.DataTree.from_dict({"posterior": xr.Dataset(one_chain)})
+
+
+def bootstrap(values: Float[np.ndarray, "unit n"], rng: np.random.Generator) -> Float[np.ndarray, "draw n"]:
+    """Draws of the mean over units, by a Bayesian bootstrap.
+
+    The Dirichlet concentration 1 − 4/units gives means the variance of Student's t.
+    """
+    count, blocks = len(values), 20  # of draws, to bound the memory
+    found = []
+    for _ in range(blocks):
+        weights = rng.standard_gamma(1.0 - 4.0 / count, (DRAWS // blocks, count))
+        found.append(weights @ values / weights.sum(axis=1, keepdims=True))
+    return np.concatenate(found)
+
+
+def positive(name: str, value: object) -> float:
+    """``value`` as a finite float above 0, or ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < np.inf:
+        raise ValueError(f"{name}: expected a finite number above 0, got {value!r}")
+    return float(value)

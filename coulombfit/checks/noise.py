@@ -1,0 +1,99 @@
+"""Gradient noise against the batch size: the step of the central limit theorem (Eqs. 3, 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from coulombfit.checks.inferred import FEWEST, Inferred, bootstrap, positive, posterior
+from coulombfit.errors import DataError
+from coulombfit.sampler import check_seed
+from coulombfit.spectra import real_array
+
+__all__ = ["NoiseScaling", "noise_scaling"]
+
+ALARM = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseScaling(Inferred):
+    """Posterior of the exponent b of the noise, sd ∝ \\|B\\|^(−b/2); the central limit theorem says b = 1 (Eqs. 3, 4).
+
+    ``tree`` has the draws ``b``. ``variances`` has a row a batch size: ``samples``, ``variance`` of a sample, summed
+    over components, ``sd_log`` of its logarithm, and ``power_law``, the variance that the line gives. ``p`` is the
+    probability of a scatter about the line as large as this, 1 for two batch sizes.
+    """
+
+    variances: pd.DataFrame
+    p: float
+
+    @property
+    def verdict(self) -> str:
+        """One sentence."""
+        row = self.table.loc["b"]
+        agreement = "in agreement" if row["lower"] <= 1.0 <= row["upper"] else "NOT in agreement"
+        misfit = f"; but variances do not follow a power of |B| (p = {self.p:.2g})" if self.p < ALARM else ""
+        return f"noise scales as |B|^(−b/2) with b = {self.quoted('b')}, {agreement} with 1{misfit}."
+
+
+def noise_scaling(steps: Mapping[int, ArrayLike], *, seed: int = 0) -> NoiseScaling:
+    r"""Infer how the noise of one step depends on the batch size (Eqs. 3, 4).
+
+    .. math:: \ln \mathrm{Var}_{|B|} = A - b \ln |B|
+
+    Variances have Bayesian-bootstrap posteriors over samples; the line is fitted to every draw, by their inverse
+    squared errors.
+
+    :param steps: by batch size \|B\|, steps recorded at the same weights, shape (sample,) or (sample, component).
+    :raises ValueError: for fewer than two batch sizes, or one that is not positive.
+    :raises DataError: for another shape, unlike components, fewer than 10 samples, or steps all alike.
+    """
+    check_seed(seed)
+    if len(steps) < 2:
+        raise ValueError(f"steps: expected at least two batch sizes, got {len(steps)}")
+    rng = np.random.default_rng(seed)
+    sizes = sorted(steps)
+    log_size = np.log([positive("batch size of steps", size) for size in sizes])
+    samples = [_samples(steps[size], f"steps[{size}]") for size in sizes]
+    if len({one.shape[1] for one in samples}) > 1:
+        raise DataError(f"steps: expected as many components at every |B|, got {[one.shape[1] for one in samples]}")
+    estimates = np.log([one.var(axis=0, ddof=1).sum() for one in samples])
+    logs = np.stack([_log_variances(one, rng) for one in samples], axis=1)
+    weights = 1.0 / logs.var(axis=0)
+    centred = log_size - np.average(log_size, weights=weights)
+    slopes = weights * centred / (weights * centred**2).sum()
+    line = np.average(estimates, weights=weights) + centred * (slopes @ estimates)
+    misfit = (weights * (estimates - line) ** 2).sum()
+    p = float(stats.chi2.sf(misfit, len(sizes) - 2)) if len(sizes) > 2 else 1.0
+    columns = {"samples": [len(one) for one in samples], "variance": np.exp(estimates)}
+    columns |= {"sd_log": logs.std(axis=0), "power_law": np.exp(line)}
+    variances = pd.DataFrame(columns, index=pd.Index(sizes, name="batch_size"))
+    return NoiseScaling(posterior({"b": -(logs @ slopes)}), variances, p)
+
+
+def _samples(values: ArrayLike, name: str) -> Float[np.ndarray, "sample component"]:
+    array = real_array(values, name)
+    if array.ndim not in (1, 2) or 0 in array.shape or len(array) < FEWEST:
+        raise DataError(
+            f"{name}: expected at least {FEWEST} samples, (sample,) or (sample, component), got {array.shape}"
+        )
+    array = array.reshape(len(array), -1)
+    if np.ptp(array, axis=0).max() <= 0:
+        raise DataError(f"{name}: expected steps that differ, got {len(array)} alike")
+    return array
+
+
+def _log_variances(
+    samples: Float[np.ndarray, "sample component"], rng: np.random.Generator
+) -> Float[np.ndarray, " draw"]:
+    """Ln of the variance, summed over components."""
+    centred = samples - samples.mean(axis=0)
+    both = np.concatenate([centred, (centred**2).sum(axis=1, keepdims=True)], axis=1)
+    means = bootstrap(both, rng)
+    return np.log(means[:, -1] - (means[:, :-1] ** 2).sum(axis=1)) + np.log(len(samples) / (len(samples) - 1))

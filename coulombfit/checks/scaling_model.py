@@ -1,0 +1,186 @@
+"""The hierarchical model of widths over settings.
+
+For settings s and degenerate levels l, with the eigenvalues themselves as data,
+
+    ln σ_sl = ln a_l + ½ b_α ln α_s − ½ b_B ln|B|_s + ln f_s + ε_s,        ε_s ~ N(0, τ²),
+
+where f is a known factor, and τ the scatter between settings that sampling does not explain: runs that share their
+inputs fluctuate together. The eigenvalues of m levels of one centre and width (Eq. 7, β = 1) enter the likelihood of σ
+through Q = Σ(x − x̄)² over runs and levels alone, the centre being integrated over,
+
+    L(σ) ∝ σ^(−ν) exp(−Q/2σ²),        ν = n m(m + 1)/2 − 1,
+
+and ε_s is integrated over by quadrature. At finite steps α stands for α/(1 − αΩ/2), where the curvature Ω is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+from jax import lax
+from jaxtyping import Array, Float
+
+from coulombfit.checks.settings import Settings
+from coulombfit.importance import LogDensity
+from coulombfit.models.unconstrained import sites_at
+
+__all__ = ["EXPONENTS", "Rule", "Widths", "log_posterior", "log_scattered", "program", "widths_of"]
+
+EXPONENTS = ("b_learning_rate", "b_batch_size")
+# Scales of the priors: an exponent is 1 give or take 1, settings scatter by tenths, amplitudes are known to a factor.
+EXPONENT_SD = 1.0
+SCATTER_SD = 0.3
+LOG_AMPLITUDE_SD = 2.0
+NODES = 24
+NEWTON_STEPS = 40
+
+
+class Rule(NamedTuple):
+    """Which exponents are free, the others being 1; how many levels; whether settings scatter."""
+
+    exponents: tuple[str, ...]
+    levels: int
+    scatter: bool
+
+    @property
+    def priors(self) -> dict[str, dist.Distribution]:
+        """Of what is sampled: τ, and exponents and ln amplitudes in units of their spread at given τ."""
+        size = len(self.exponents) + self.levels
+        scatter = {"scatter": dist.HalfNormal(SCATTER_SD)} if self.scatter else {}
+        return scatter | {"z": dist.Normal(0.0, 1.0).expand((size,)).to_event(1)}
+
+    @property
+    def prior_sd(self) -> Float[np.ndarray, " coefficient"]:
+        """Of the coefficients: b − 1 of each exponent, and ln amplitude of each level beside the typical one."""
+        return np.array([EXPONENT_SD] * len(self.exponents) + [LOG_AMPLITUDE_SD] * self.levels)
+
+
+class Widths(NamedTuple):
+    """ν and Q of every setting and level; ln σ where all exponents are 1 and amplitudes typical, ``expected``; and what
+    multiplies b − 1, about its mean."""
+
+    nu: Float[Array, "setting level"]
+    q: Float[Array, "setting level"]
+    expected: Float[Array, "setting level"]
+    regressors: dict[str, Float[Array, "setting level"]]
+
+
+def widths_of(settings: Settings, curvature: Float[np.ndarray, " level"]) -> tuple[Widths, Float[np.ndarray, " level"]]:
+    """Data of the model, and the typical amplitude of each level.
+
+    :param curvature: Ω; zero for the form for small steps.
+    """
+    steps = settings.learning_rate[:, None] * curvature
+    if (steps >= 2.0).any() or (steps < 0.0).any():
+        raise ValueError(f"curvature: expected αΩ from 0 to below 2, got {steps.min():.3g} to {steps.max():.3g}")
+    log_rate = np.log(settings.learning_rate[:, None] / (1.0 - 0.5 * steps))
+    log_batch = np.broadcast_to(np.log(settings.batch_size)[:, None], log_rate.shape)
+    plain = 0.5 * (log_rate - log_batch) + np.log(settings.factor)
+    log_typical = (0.5 * np.log(settings.q / settings.nu) - plain).mean(axis=0)
+    regressors = {"b_learning_rate": 0.5 * log_rate, "b_batch_size": -0.5 * log_batch}
+    centred = {name: values - values.mean() for name, values in regressors.items()}
+    return Widths._make((settings.nu, settings.q, plain + log_typical, centred)), np.exp(log_typical)
+
+
+def _design(rule: Rule, data: Widths) -> Float[Array, "setting level coefficient"]:
+    """What ln σ − expected is linear in."""
+    columns = [data.regressors[name] for name in rule.exponents]
+    one_level = jnp.broadcast_to(jnp.eye(rule.levels), (*data.nu.shape, rule.levels))
+    return jnp.concatenate([jnp.stack(columns, axis=-1), one_level], axis=-1) if columns else one_level
+
+
+def _coefficients(
+    rule: Rule, data: Widths, z: Float[Array, " coefficient"], scatter: Float[Array, ""] | float
+) -> tuple[Float[Array, " coefficient"], Float[Array, ""]]:
+    """Coefficients at z, and ln of the volume that a unit of z stands for.
+
+    At given τ they are nearly Gaussian, ln σ being known to 1/√(2ν) from the data of a level; in units of that spread
+    about that mean nothing depends on τ any more, and what is sampled has no funnel. The law itself is not touched.
+    """
+    x, seen = _design(rule, data), 0.5 * jnp.log(data.q / data.nu) - data.expected
+    spread = jnp.eye(rule.levels) * (0.5 / data.nu)[:, :, None] + jnp.square(scatter)
+    weighted = jnp.linalg.solve(spread, x)
+    precision = jnp.einsum("slp,slq->pq", x, weighted) + jnp.diag(rule.prior_sd**-2)
+    lower = jnp.linalg.cholesky(precision)
+    mean = jax.scipy.linalg.cho_solve((lower, True), jnp.einsum("slp,sl->p", weighted, seen))
+    shift = jax.scipy.linalg.solve_triangular(lower.T, z, lower=False)
+    return mean + shift, -jnp.log(jnp.diagonal(lower)).sum()
+
+
+def _log_likelihood(
+    log_sigma: Float[Array, "setting level"], data: Widths, scatter: Float[Array, ""] | None
+) -> Float[Array, ""]:
+    """Ln of the product over settings, each integrated over its ε."""
+    half_q = 0.5 * (data.q * jnp.exp(-2.0 * log_sigma)).sum(axis=1)
+    plain = -(data.nu * log_sigma).sum()
+    if scatter is None:
+        return plain - half_q.sum()
+    return plain + log_scattered(data.nu.sum(axis=1), half_q, scatter).sum()
+
+
+def _law(
+    rule: Rule, data: Widths, z: Float[Array, " coefficient"], scatter: Float[Array, ""] | None
+) -> tuple[Float[Array, " coefficient"], Float[Array, ""]]:
+    """Coefficients, and ln of their prior and likelihood as a density of z."""
+    theta, log_volume = _coefficients(rule, data, z, 0.0 if scatter is None else scatter)
+    log_sigma = data.expected + _design(rule, data) @ theta
+    prior = dist.Normal(0.0, rule.prior_sd).log_prob(theta).sum()
+    return theta, prior + log_volume + _log_likelihood(log_sigma, data, scatter)
+
+
+def log_scattered(
+    nu: Float[Array, " setting"], half_q: Float[Array, " setting"], scatter: Float[Array, ""]
+) -> Float[Array, " setting"]:
+    """Ln ∫ exp(−νε − ½Q e^(−2ε)) N(ε; 0, τ²) dε, by Gauss and Hermite about the maximum of the integrand.
+
+    The integrand is log-concave. Newton's steps reach its maximum from the left, where they cannot overshoot.
+    """
+    a, b = lax.stop_gradient(nu), lax.stop_gradient(half_q)
+    precision = lax.stop_gradient(scatter) ** -2
+
+    def closer(_: Array, e: Array) -> Array:
+        force = 2.0 * b * jnp.exp(-2.0 * e)
+        return e + (force - a - precision * e) / (2.0 * force + precision)
+
+    mode = lax.fori_loop(0, NEWTON_STEPS, closer, jnp.minimum(0.0, 0.5 * jnp.log(2.0 * b / a)))
+    spread = 1.0 / jnp.sqrt(4.0 * b * jnp.exp(-2.0 * mode) + precision)
+    nodes, weights = np.polynomial.hermite.hermgauss(NODES)
+    e = mode[:, None] + np.sqrt(2.0) * spread[:, None] * nodes
+    prior = -0.5 * (e / scatter) ** 2 - jnp.log(scatter) - 0.5 * np.log(2.0 * np.pi)
+    terms = -nu[:, None] * e - half_q[:, None] * jnp.exp(-2.0 * e) + prior
+    return jax.scipy.special.logsumexp(terms + np.log(weights) + nodes**2, axis=1) + jnp.log(np.sqrt(2.0) * spread)
+
+
+@lru_cache(maxsize=32)
+def program(rule: Rule) -> Callable[..., None]:
+    """NumPyro program ``f(data)``; its deterministic sites are the exponents and log_amplitude."""
+
+    def rule_of_widths(data: Widths) -> None:
+        sites = {name: numpyro.sample(name, prior) for name, prior in rule.priors.items()}
+        theta, log_density = _law(rule, data, sites["z"], sites.get("scatter"))
+        # the law in place of the standard normal that z was drawn from
+        numpyro.factor("eigenvalues", log_density - rule.priors["z"].log_prob(sites["z"]))
+        for k, name in enumerate(rule.exponents):
+            numpyro.deterministic(name, 1.0 + theta[k])
+        numpyro.deterministic("log_amplitude", theta[len(rule.exponents) :])
+
+    return rule_of_widths
+
+
+@lru_cache(maxsize=32)
+def log_posterior(rule: Rule) -> LogDensity:
+    """The same as a density without bounds, for its integral."""
+
+    def density(point: Array, data: Widths) -> Array:
+        sites, log_prior = sites_at(rule.priors, point)
+        log_density = _law(rule, data, sites["z"], sites.get("scatter"))[1]
+        return log_prior - rule.priors["z"].log_prob(sites["z"]) + log_density
+
+    return density

@@ -1,0 +1,141 @@
+"""The commands ``coulombfit scaling`` and ``coulombfit check``: questions asked of spectra."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+import coulombfit as cf
+from coulombfit import plots
+from coulombfit.cli_options import (
+    BatchSize,
+    BatchSizeKey,
+    Eigenvalues,
+    File,
+    LearningRate,
+    LearningRateKey,
+    Pair,
+    Snapshot,
+    Targets,
+    Weights,
+    known_targets,
+    setting,
+)
+from coulombfit.cli_output import NOT_CONVERGED, AsJson, Quiet, Seed, finish, refusing, require_all_writable
+from coulombfit.files import replacing, write_netcdf
+
+__all__ = ["check", "scaling"]
+
+
+def scaling(
+    files: Annotated[list[Path], typer.Argument(help="Spectra or weights, one file a setting.", show_default=False)],
+    weights: Weights = None,
+    eigenvalues: Eigenvalues = None,
+    snapshot: Snapshot = None,
+    learning_rate_key: LearningRateKey = None,
+    batch_size_key: BatchSizeKey = None,
+    targets: Targets = None,
+    factor_key: Annotated[
+        str | None, typer.Option(help="Name of a number that widths are known to be proportional to.")
+    ] = None,
+    curvature: Annotated[
+        float | None, typer.Option(help="Ω per step and learning rate: use α/(1 − αΩ/2), and compare with α.")
+    ] = None,
+    scatter: Annotated[bool, typer.Option(help="Whether settings may scatter beyond sampling.")] = True,
+    tolerance: Annotated[float, typer.Option(help="δ of the probability that |b − 1| < δ.")] = 0.1,
+    seed: Seed = 0,
+    out: Annotated[Path, typer.Option(help="The netCDF file of draws to write.")] = Path("scaling.nc"),
+    figure: Annotated[
+        Path | None, typer.Option(help="Also draw widths against √(α/|B|) here (.png, .pdf, .svg).")
+    ] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Infer whether widths follow the linear scaling rule √(α/|B|) over several settings.
+
+    Example: coulombfit scaling runs/*.npz --weights W --learning-rate-key lr --batch-size-key batch_size
+    """
+    with refusing():
+        require_all_writable(out, figure)
+        known = known_targets(targets)
+        spectra = [
+            cf.read(
+                file,
+                weights=weights or False,
+                eigenvalues=eigenvalues,
+                snapshot=snapshot,
+                learning_rate=learning_rate_key,
+                batch_size=batch_size_key,
+                targets=known,
+                factor=factor_key,
+            )
+            for file in files
+        ]
+        result = cf.scaling(
+            spectra,
+            curvature=curvature,
+            scatter=scatter,
+            tolerance=tolerance,
+            seed=seed,
+            progress=False if quiet else None,
+        )
+        write_netcdf(result.tree, out)
+        if figure is not None:
+            with replacing(figure) as temporary:
+                plots.scaling(result).savefig(temporary, format=figure.suffix[1:] or "png", dpi=150)
+    answer = {
+        "verdict": result.verdict,
+        "parameters": result.table,
+        "rule": result.rule,
+        "converged": result.diagnosis.passed,
+        "file": out,
+    }
+    finish({}, answer, f"{result.summary()}\nsaved {out}", as_json, quiet)
+    if not result.diagnosis.passed:
+        typer.echo(f"error: {result.diagnosis.verdict}", err=True)
+        raise typer.Exit(NOT_CONVERGED)
+
+
+def check(
+    file: File,
+    weights: Weights = None,
+    eigenvalues: Eigenvalues = None,
+    snapshot: Snapshot = None,
+    learning_rate: LearningRate = None,
+    learning_rate_key: LearningRateKey = None,
+    batch_size: BatchSize = None,
+    batch_size_key: BatchSizeKey = None,
+    targets: Targets = None,
+    pair: Pair = None,
+    tolerance: Annotated[float, typer.Option(help="δ of the probability that |ln φ| < δ.")] = 0.05,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Ask a degenerate pair whether spacings and widths tell the same σ_m, law by law.
+
+    Example: coulombfit check students.nc
+    """
+    with refusing():
+        spectra = cf.read(
+            file,
+            weights=weights or False,
+            eigenvalues=eigenvalues,
+            snapshot=snapshot,
+            learning_rate=setting(learning_rate, learning_rate_key, "learning_rate"),
+            batch_size=setting(batch_size, batch_size_key, "batch_size"),
+            targets=known_targets(targets),
+        ).pair(pair or 0)
+        result = cf.width_consistency(spectra, tolerance=tolerance, seed=seed, progress=False if quiet else None)
+    table: dict[str, Any] = {
+        f"{model} ({likelihood})": {name: float(value) for name, value in row.items() if np.isfinite(value)}
+        for (model, likelihood), row in result.table.iterrows()
+    }
+    answer = {"verdict": result.verdict, "trustworthy": result.trustworthy, "log_ratio": table}
+    finish({}, answer, str(result.summary()), as_json, quiet)
+    if not result.trustworthy:
+        typer.echo("error: Pareto k̂ is above its limit; take more runs", err=True)
+        raise typer.Exit(NOT_CONVERGED)

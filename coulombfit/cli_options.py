@@ -1,0 +1,61 @@
+"""Options that several commands share: what is read from a file, and how."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = [
+    "BatchSize",
+    "BatchSizeKey",
+    "Eigenvalues",
+    "File",
+    "LearningRate",
+    "LearningRateKey",
+    "Likelihood",
+    "Pair",
+    "Report",
+    "Snapshot",
+    "Targets",
+    "Weights",
+    "known_targets",
+    "setting",
+]
+
+File = Annotated[Path, typer.Argument(help="Spectra or weights: .npz, .npy, .csv or .nc.", show_default=False)]
+Weights = Annotated[str | None, typer.Option(help="Name of the array of weights (run, [snapshot,] M, N) in FILE.")]
+Eigenvalues = Annotated[str | None, typer.Option(help="Name of the array of eigenvalues (run, [snapshot,] level).")]
+Snapshot = Annotated[int | None, typer.Option(help="Which snapshot; the last if not given.")]
+LearningRate = Annotated[float | None, typer.Option(help="Learning rate α.")]
+LearningRateKey = Annotated[str | None, typer.Option(help="Name of the learning rate in FILE.")]
+BatchSize = Annotated[float | None, typer.Option(help="Batch size |B|.")]
+BatchSizeKey = Annotated[str | None, typer.Option(help="Name of the batch size in FILE.")]
+Targets = Annotated[str | None, typer.Option(help="Target eigenvalues, comma-separated, or the name of an array.")]
+Pair = Annotated[
+    int | None,
+    typer.Option(help="Which degenerate pair of levels, 0 being the top one; a gas takes all levels instead."),
+]
+Likelihood = Annotated[
+    str | None,
+    typer.Option(help="pair, density, density-raw, spacing or, of a gas, levels; the model's default if not given."),
+]
+Report = Annotated[Path | None, typer.Option(help="Also write a posterior report (HTML) here.")]
+
+
+def setting(value: float | None, key: str | None, option: str) -> float | str | None:
+    """A number given, or the name under which the file has it."""
+    if value is not None and key is not None:
+        raise ValueError(f"{option}: give the value or its name in the file, got both {value:g} and {key!r}")
+    return value if key is None else key
+
+
+def known_targets(text: str | None) -> str | list[float] | None:
+    """Numbers, comma-separated, or the name under which the file has them."""
+    if text is None:
+        return None
+    try:
+        return [float(value) for value in text.split(",")]
+    except ValueError:
+        return text

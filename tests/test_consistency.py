@@ -1,0 +1,77 @@
+"""Whether spacings and widths tell the same σ_m, law by law."""
+
+import jax
+import numpy as np
+import pytest
+
+import coulombfit as cf
+from coulombfit import laws
+from coulombfit.checks.consistency import _from_density, _from_pair
+from coulombfit.models import MODELS
+from simulators import ensembles
+
+
+def anisotropic(runs: int, seed: int) -> np.ndarray:
+    with jax.enable_x64(True):
+        return np.asarray(laws.AnisotropicPair(4.0, 0.1, 0.02).sample(jax.random.key(seed), (runs,)))
+
+
+@pytest.mark.slow
+def test_each_law_agrees_with_itself_alone() -> None:
+    """Ratios of widths far from 1, where the labelled gas and the matrix differ."""
+    labelled = ensembles.two_species(centre=4.0, sigma_1=0.1, sigma_2=0.02, runs=600, seed=1)
+    of_gas = cf.width_consistency(labelled, models=["two-species"])
+    assert of_gas.consistent("two-species")
+    assert of_gas.consistent("two-species", "density")
+    of_matrix = cf.width_consistency(anisotropic(600, seed=2))
+    assert of_matrix.consistent("anisotropic")
+    assert of_matrix.consistent("anisotropic", "density")
+    assert not of_matrix.consistent("two-species")
+    assert not of_matrix.consistent("two-species", "density")
+    assert of_matrix.consistent("one-species"), "Var R = 2σ_m² for a matrix of any widths"
+    assert not of_matrix.consistent("one-species", "density")
+    assert of_matrix.trustworthy
+    assert "two-species (pair): spacings and widths DISAGREE" in of_matrix.verdict
+    assert set(of_matrix.tree["posterior"]) >= {"anisotropic pair", "two-species density"}
+
+
+def test_a_planted_ratio_is_found() -> None:
+    """Spacings stretched by 10 %."""
+    x = ensembles.one_species(centre=4.0, sigma=0.1, runs=2000, seed=3)
+    middle, half = x.mean(axis=1), 0.55 * (x[:, 0] - x[:, 1])
+    found = cf.width_consistency(np.stack([middle + half, middle - half], axis=1), models=["one-species"])
+    row = found.table.loc[("one-species", "pair")]
+    assert row["mean"] == pytest.approx(np.log(1.1), abs=4 * row["sd"])
+    assert row["sd"] == pytest.approx(np.sqrt(1 / 8000 + 1 / 4000), rel=0.1), "independent σ_S and σ_R"
+    assert not found.consistent("one-species")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["one-species", "two-species", "anisotropic"])
+def test_false_alarms_come_at_their_rate(name) -> None:
+    """At 5 %: 100 data sets of 100 runs, binomial, 4 sd allowed; 500 of 300 runs were between 3 and 7 % throughout."""
+    model, datasets = MODELS[name], 100
+    parameters = {"centre": 4.0, "sigma": 0.1, "sigma_1": 0.1, "sigma_2": 0.03}
+    with jax.enable_x64(True):
+        data = np.asarray(model.pair(parameters).sample(jax.random.key(4), (datasets, 100)))
+    alarms = np.zeros((datasets, 2))
+    for k, x in enumerate(data):
+        unit = model.unit(x, "pair")
+        for column, infer in enumerate((_from_pair, _from_density)):
+            below = (infer(model, x, unit, 1024, k)[0] < 0).mean()
+            alarms[k, column] = 2 * min(below, 1 - below) < 0.05
+    assert (np.abs(alarms.mean(axis=0) - 0.05) < 4 * np.sqrt(0.05 * 0.95 / datasets)).all()
+    assert alarms.any()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"models": ["gaussian"]}, ValueError, "models: expected some of one-species, two-species, anisotropic, got"),
+        ({"likelihoods": ["spacing"]}, ValueError, "likelihoods: expected some of pair, density, got 'spacing'"),
+        ({"data": np.ones((5, 3))}, cf.DataError, r"data: expected pairs, shape \(run, 2\), got 3 level"),
+    ],
+)
+def test_arguments_are_checked(arguments, error, message) -> None:
+    with pytest.raises(error, match=message):
+        cf.width_consistency(**{"data": anisotropic(10, seed=5), **arguments})
