@@ -57,3 +57,17 @@ def test_figures_of_the_source(tmp_path: Path, figure: int, runs: int, printed: 
     output = run(ROOT / "examples" / f"figure_{figure}.py", "--runs", runs, folder=tmp_path)
     assert printed in output
     assert (tmp_path / f"figure_{figure}.png").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "runs", "printed", "figure"),
+    [
+        ("scaling_rule", 300, "without scatter b_batch_size would be", True),
+        ("displacement", 400, "repulsion alone", True),
+        ("width_from_gradients", 64, "the width predicted by Eq. 9 is", False),
+    ],
+)
+def test_checks(tmp_path: Path, name: str, runs: int, printed: str, figure: bool) -> None:
+    assert printed in run(ROOT / "examples" / f"{name}.py", "--runs", runs, folder=tmp_path)
+    assert not figure or (tmp_path / f"{name}.png").stat().st_size > 10_000

@@ -1,0 +1,71 @@
+"""The commands scaling and check, as a user runs them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from coulombfit.cli import app
+from simulators import ensembles
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("warnings.showwarning", __import__("warnings").showwarning)
+
+
+def run(*arguments: str, code: int = 0) -> Result:
+    result = CliRunner().invoke(app, list(arguments))
+    assert result.exit_code == code, result.output
+    return result
+
+
+def files() -> list[str]:
+    """Settings with σ = 0.5 s √(α/|B|), s the noise."""
+    paths = []
+    for seed, (rate, batch, noise) in enumerate([(0.1, 16, 1.0), (0.1, 64, 1.0), (0.4, 16, 1.0), (0.1, 16, 2.0)]):
+        x = ensembles.one_species(centre=4.0, sigma=0.5 * noise * np.sqrt(rate / batch), runs=200, seed=seed)
+        paths.append(f"setting{seed}.npz")
+        np.savez(paths[-1], x=x, lr=rate, bs=batch, noise=noise)
+    return paths
+
+
+READING = ("--eigenvalues", "x", "--learning-rate-key", "lr", "--batch-size-key", "bs")
+
+
+def test_scaling_over_files() -> None:
+    paths = files()
+    answer = json.loads(run("scaling", *paths, *READING, "--factor-key", "noise", "--figure", "s.svg", "--json").stdout)
+    assert answer["converged"] is True
+    assert abs(answer["parameters"]["b_batch_size"]["mean"] - 1) < 4 * answer["parameters"]["b_batch_size"]["sd"]
+    assert answer["parameters"]["amplitude[0]"]["mean"] == pytest.approx(0.5, rel=0.2)
+    assert Path("scaling.nc").stat().st_size > 1000
+    assert "<svg" in Path("s.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["setting0.npz"], 2, "error: spectra: expected two settings or more, got 1"),
+        (["setting0.npz", "setting3.npz"], 2, "error: spectra: expected settings that differ in learning_rate"),
+        (["setting0.npz", "setting1.npz", "--factor-key", "mass"], 4, "error: factor: no array named 'mass'"),
+        (["setting0.npz", "setting1.npz", "--out", "nowhere/s.nc"], 2, "error: cannot write"),
+    ],
+)
+def test_errors_are_one_line_and_an_exit_code(arguments, code, message) -> None:
+    files()
+    result = run("scaling", *arguments, *READING, code=code)
+    assert result.stderr.startswith(message)
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_check_asks_every_law() -> None:
+    np.savez("pairs.npz", x=ensembles.two_species(centre=4.0, sigma_1=0.1, sigma_2=0.02, runs=300, seed=1))
+    answer = json.loads(run("check", "pairs.npz", "--eigenvalues", "x", "--json").stdout)
+    assert set(answer["log_ratio"]) >= {"one-species (pair)", "anisotropic (density)"}
+    assert answer["trustworthy"] is True
+    assert "DISAGREE" in answer["verdict"]
