@@ -111,6 +111,7 @@ def fits() -> dict[str, cf.Fit]:
     return {name: cf.fit(data, name) for name in ("one-species", "two-species")}
 
 
+@pytest.mark.slow
 def test_bayes_factors_and_verdict(fits) -> None:
     found = cf.evidence(fits)
     factors = found.factors("one-species", "two-species")
@@ -127,6 +128,7 @@ def test_bayes_factors_and_verdict(fits) -> None:
     assert "log_evidence" in compared.summary()
 
 
+@pytest.mark.slow
 def test_scaled_priors_move_the_evidence_as_integrated_anew(fits) -> None:
     """Reweighted, against the integral under the other prior of the width."""
     import numpyro.distributions as dist
@@ -143,6 +145,7 @@ def test_scaled_priors_move_the_evidence_as_integrated_anew(fits) -> None:
     assert change == pytest.approx(values[0] - values[1], abs=0.005)
 
 
+@pytest.mark.slow
 def test_what_has_no_evidence_is_refused(fits) -> None:
     with pytest.raises(ValueError, match="fits: expected at least one, got none"):
         cf.evidence({})

@@ -25,6 +25,7 @@ def gas() -> cf.Fit:
     return cf.fit(spectra(200, seed=3), "gas", sampling=cf.Sampling(warmup=300, draws=500))
 
 
+@pytest.mark.slow
 def test_every_cluster_is_reported(gas: cf.Fit) -> None:
     assert gas.model == Gas(SIZES)
     assert gas.likelihood == "levels"
@@ -41,6 +42,7 @@ def test_every_cluster_is_reported(gas: cf.Fit) -> None:
     assert gas.model.free_parameters("levels") == 12
 
 
+@pytest.mark.slow
 def test_a_gas_is_kept_and_drawn(gas: cf.Fit, tmp_path) -> None:
     gas.save(tmp_path / "gas.nc")
     again = cf.Fit.load(tmp_path / "gas.nc")

@@ -73,6 +73,7 @@ def test_scatter_is_integrated_exactly(nu, ratio, scatter) -> None:
     assert found == pytest.approx(expected, abs=2e-5 if nu < 10 else 1e-8)
 
 
+@pytest.mark.slow
 def test_the_rule_is_confirmed_and_refuted() -> None:
     rng = np.random.default_rng(2)
     result = cf.scaling(made(rng, scatter=0.02))

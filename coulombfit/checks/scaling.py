@@ -115,14 +115,14 @@ def scaling(
     if not exponents:
         raise ValueError("spectra: expected settings that differ in learning_rate or batch_size, got all the same")
     rule = Rule(exponents, count, scatter)
-    small, typical = widths_of(settings, np.zeros(count))
+    small, typical = widths_of(rule, settings, np.zeros(count))
     data = small
     if curvature is not None:
-        data, typical = widths_of(settings, np.broadcast_to(real_array(curvature, "curvature"), (count,)))
+        data, typical = widths_of(rule, settings, np.broadcast_to(real_array(curvature, "curvature"), (count,)))
     with working(f"inferring the scaling of {len(spectra)} settings", show=progress), double_precision():
         sites, stats = _sampler(rule, sampling)(jax.random.split(jax.random.key(seed), sampling.chains), data)
         free = _integral(rule, data, seed)
-        fixed = {name: _integral(rule._replace(exponents=_without(name, exponents)), data, seed) for name in exponents}
+        fixed = {name: _integral(rule, data.with_exponent_1(k), seed) for k, name in enumerate(exponents)}
         linear = None if curvature is None else _integral(rule, small, seed)
     posterior = {name: np.asarray(values) for name, values in sites.items()}
     del posterior["z"]
@@ -149,10 +149,6 @@ def scaling(
         tolerance,
         None if linear is None else free.log_value - linear.log_value,
     )
-
-
-def _without(name: str, exponents: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(other for other in exponents if other != name)
 
 
 @lru_cache(maxsize=16)

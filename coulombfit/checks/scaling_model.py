@@ -38,6 +38,8 @@ EXPONENTS = ("b_learning_rate", "b_batch_size")
 EXPONENT_SD = 1.0
 SCATTER_SD = 0.3
 LOG_AMPLITUDE_SD = 2.0
+FIXED_SD = 1e-7
+"""Of an exponent that is 1: far below any error, and no case of its own for the compiler."""
 NODES = 24
 NEWTON_STEPS = 40
 
@@ -56,23 +58,26 @@ class Rule(NamedTuple):
         scatter = {"scatter": dist.HalfNormal(SCATTER_SD)} if self.scatter else {}
         return scatter | {"z": dist.Normal(0.0, 1.0).expand((size,)).to_event(1)}
 
-    @property
-    def prior_sd(self) -> Float[np.ndarray, " coefficient"]:
-        """Of the coefficients: b − 1 of each exponent, and ln amplitude of each level beside the typical one."""
-        return np.array([EXPONENT_SD] * len(self.exponents) + [LOG_AMPLITUDE_SD] * self.levels)
-
 
 class Widths(NamedTuple):
     """ν and Q of every setting and level; ln σ where all exponents are 1 and amplitudes typical, ``expected``; and what
-    multiplies b − 1, about its mean."""
+    multiplies b − 1, about its mean. ``prior_sd`` is that of b − 1 of each free exponent, and of ln amplitude of each
+    level beside the typical one; an argument of the compiled code."""
 
     nu: Float[Array, "setting level"]
     q: Float[Array, "setting level"]
     expected: Float[Array, "setting level"]
     regressors: dict[str, Float[Array, "setting level"]]
+    prior_sd: Float[Array, " coefficient"]
+
+    def with_exponent_1(self, k: int) -> Widths:
+        """The same with the k-th free exponent fixed at 1."""
+        return Widths._make((*self[:-1], np.where(np.arange(len(self.prior_sd)) == k, FIXED_SD, self.prior_sd)))
 
 
-def widths_of(settings: Settings, curvature: Float[np.ndarray, " level"]) -> tuple[Widths, Float[np.ndarray, " level"]]:
+def widths_of(
+    rule: Rule, settings: Settings, curvature: Float[np.ndarray, " level"]
+) -> tuple[Widths, Float[np.ndarray, " level"]]:
     """Data of the model, and the typical amplitude of each level.
 
     :param curvature: Ω; zero for the form for small steps.
@@ -86,7 +91,8 @@ def widths_of(settings: Settings, curvature: Float[np.ndarray, " level"]) -> tup
     log_typical = (0.5 * np.log(settings.q / settings.nu) - plain).mean(axis=0)
     regressors = {"b_learning_rate": 0.5 * log_rate, "b_batch_size": -0.5 * log_batch}
     centred = {name: values - values.mean() for name, values in regressors.items()}
-    return Widths._make((settings.nu, settings.q, plain + log_typical, centred)), np.exp(log_typical)
+    prior_sd = np.array([EXPONENT_SD] * len(rule.exponents) + [LOG_AMPLITUDE_SD] * rule.levels)
+    return Widths._make((settings.nu, settings.q, plain + log_typical, centred, prior_sd)), np.exp(log_typical)
 
 
 def _design(rule: Rule, data: Widths) -> Float[Array, "setting level coefficient"]:
@@ -107,7 +113,7 @@ def _coefficients(
     x, seen = _design(rule, data), 0.5 * jnp.log(data.q / data.nu) - data.expected
     spread = jnp.eye(rule.levels) * (0.5 / data.nu)[:, :, None] + jnp.square(scatter)
     weighted = jnp.linalg.solve(spread, x)
-    precision = jnp.einsum("slp,slq->pq", x, weighted) + jnp.diag(rule.prior_sd**-2)
+    precision = jnp.einsum("slp,slq->pq", x, weighted) + jnp.diag(data.prior_sd**-2)
     lower = jnp.linalg.cholesky(precision)
     mean = jax.scipy.linalg.cho_solve((lower, True), jnp.einsum("slp,sl->p", weighted, seen))
     shift = jax.scipy.linalg.solve_triangular(lower.T, z, lower=False)
@@ -131,7 +137,7 @@ def _law(
     """Coefficients, and ln of their prior and likelihood as a density of z."""
     theta, log_volume = _coefficients(rule, data, z, 0.0 if scatter is None else scatter)
     log_sigma = data.expected + _design(rule, data) @ theta
-    prior = dist.Normal(0.0, rule.prior_sd).log_prob(theta).sum()
+    prior = dist.Normal(0.0, data.prior_sd).log_prob(theta).sum()
     return theta, prior + log_volume + _log_likelihood(log_sigma, data, scatter)
 
 
