@@ -8,8 +8,11 @@ from coulombfit.checks.displacement import Displacement, displacement
 from coulombfit.checks.evidence import Evidence, evidence, savage_dickey
 from coulombfit.checks.gradients import WidthPrediction, predict_width
 from coulombfit.checks.learning import LearningCurve, learning_curve
+from coulombfit.checks.moments import Moments, moments, predicted_moments
 from coulombfit.checks.noise import NoiseScaling, noise_scaling
+from coulombfit.checks.predictive import PredictiveCheck, predictive
 from coulombfit.checks.scaling import Scaling, scaling
+from coulombfit.checks.snapshots import Stationarity, stationarity
 from coulombfit.diagnostics import Diagnosis, diagnose
 from coulombfit.errors import DataError
 from coulombfit.inference import fit
@@ -32,10 +35,13 @@ __all__ = [
     "Fit",
     "LearningCurve",
     "Model",
+    "Moments",
     "NoiseScaling",
+    "PredictiveCheck",
     "Sampling",
     "Scaling",
     "Spectra",
+    "Stationarity",
     "WidthPrediction",
     "calibrate",
     "compare",
@@ -45,11 +51,15 @@ __all__ = [
     "fit",
     "laws",
     "learning_curve",
+    "moments",
     "noise_scaling",
     "predict_width",
+    "predicted_moments",
+    "predictive",
     "read",
     "savage_dickey",
     "scaling",
+    "stationarity",
     "width_consistency",
     "write_report",
 ]

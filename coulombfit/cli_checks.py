@@ -115,7 +115,7 @@ def check(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Ask a degenerate pair whether spacings and widths tell the same σ_m, law by law.
+    """Ask a degenerate pair whether spacings and widths tell the same σ_m, law by law, and for its moments.
 
     Example: coulombfit check students.nc
     """
@@ -130,12 +130,14 @@ def check(
             targets=known_targets(targets),
         ).pair(pair or 0)
         result = cf.width_consistency(spectra, tolerance=tolerance, seed=seed, progress=False if quiet else None)
+        shape = cf.moments(spectra, seed=seed)
     table: dict[str, Any] = {
         f"{model} ({likelihood})": {name: float(value) for name, value in row.items() if np.isfinite(value)}
         for (model, likelihood), row in result.table.iterrows()
     }
-    answer = {"verdict": result.verdict, "trustworthy": result.trustworthy, "log_ratio": table}
-    finish({}, answer, str(result.summary()), as_json, quiet)
+    verdict = f"{result.verdict} {shape.verdict}"
+    answer = {"verdict": verdict, "trustworthy": result.trustworthy, "log_ratio": table, "moments": shape.table}
+    finish({}, answer, f"{result.summary()}\n{shape.summary()}", as_json, quiet)
     if not result.trustworthy:
         typer.echo("error: Pareto k̂ is above its limit; take more runs", err=True)
         raise typer.Exit(NOT_CONVERGED)

@@ -1,6 +1,7 @@
 """Whether spacings and widths tell the same σ_m, law by law."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -53,7 +54,8 @@ def test_false_alarms_come_at_their_rate(name) -> None:
     model, datasets = MODELS[name], 100
     parameters = {"centre": 4.0, "sigma": 0.1, "sigma_1": 0.1, "sigma_2": 0.03}
     with jax.enable_x64(True):
-        data = np.asarray(model.pair(parameters).sample(jax.random.key(4), (datasets, 100)))
+        law = model.pair({key: jnp.asarray(value) for key, value in parameters.items()})
+        data = np.asarray(law.sample(jax.random.key(4), (datasets, 100)))
     alarms = np.zeros((datasets, 2))
     for k, x in enumerate(data):
         unit = model.unit(x, "pair")

@@ -1,0 +1,134 @@
+"""Posterior predictive checks: whether data like these come from the fitted law.
+
+New ensembles are drawn from the law at draws of the posterior, and each quantity of the data is placed among theirs:
+the distances of levels and of spacings from the law at the posterior's mean (Kolmogorov's, whose textbook p-value does
+not hold for levels that repel or laws that were fitted), Var x/⟨S²⟩ and the Binder cumulant. Such p-values are
+conservative, the data having been fitted: false alarms are rarer than stated, and what the fit can absorb is not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import xarray as xr
+from jaxtyping import Array, Float
+
+from coulombfit.checks.moments import pair_moments
+from coulombfit.models import PairModel, Parameters
+from coulombfit.precision import double_precision
+from coulombfit.result import Fit, Text
+from coulombfit.sampler import check_seed
+
+__all__ = ["PredictiveCheck", "predictive"]
+
+REPLICATES = 400
+ALARM = 0.05
+QUANTITIES = ("level density", "spacing", "variance ratio", "binder")
+
+
+@dataclass(frozen=True, eq=False)
+class PredictiveCheck:
+    """Quantities of the data among those of replicated data.
+
+    ``table`` has a row a quantity: ``observed``, the ``lower`` and ``upper`` end of the predictive 90 % interval,
+    ``p_value``, one-sided for distances and two-sided for moments; all are NaN for what was not run. ``tree`` has the
+    ``replicates`` of each, and ``pit``, the probability integral transforms of levels and spacings.
+    """
+
+    table: pd.DataFrame
+    tree: xr.DataTree
+
+    @property
+    def passed(self) -> bool:
+        """Whether no p-value is below 0.05 over the number of quantities."""
+        return bool(self.table["p_value"].min() * self.table["p_value"].count() >= ALARM)
+
+    @property
+    def verdict(self) -> str:
+        """One sentence."""
+        done = self.table["p_value"].dropna()
+        missing = [name for name in QUANTITIES if name not in done.index]
+        not_run = f"; not run: {', '.join(missing)}" if missing else ""
+        if self.passed:
+            return f"the data look like those the fit predicts (least p = {done.min():.2g}, {done.idxmin()}){not_run}."
+        bad = ", ".join(f"{name} (p = {p:.2g})" for name, p in done.items() if p * len(done) < ALARM)
+        return f"the data do NOT look like those the fit predicts: {bad}{not_run}."
+
+    def summary(self) -> Text:
+        """The table and the verdict as text."""
+        return Text(self.table.to_string(float_format="{:.4g}".format, na_rep="not run") + "\n" + self.verdict)
+
+
+@double_precision()
+def predictive(fit: Fit, *, seed: int = 0) -> PredictiveCheck:
+    """Check a fit of a pair against 400 replicated ensembles.
+
+    :raises ValueError: for a fit of another model, or of levels whose pairing is not known.
+    """
+    check_seed(seed)
+    model = fit.model
+    if not isinstance(model, PairModel) or fit.record["data"].get("pooled"):
+        raise ValueError(f"fit: expected one of pairs, got {model.name!r} of {fit.record['data']['runs']} levels")
+    drawn = fit.tree["posterior"].to_dataset().stack(sample=("chain", "draw"))
+    chosen = np.linspace(0, drawn.sizes["sample"] - 1, REPLICATES).astype(int)
+    parameters = {str(name): jnp.asarray(values.to_numpy()) for name, values in drawn.data_vars.items()}
+    mean = {name: values.mean() for name, values in parameters.items()}
+    several = {name: values[chosen] for name, values in parameters.items()}
+    keys = jax.random.split(jax.random.key(seed), REPLICATES)
+    data = fit.observations
+    new = np.asarray(_replicate(model, fit.likelihood, several, keys, len(data)))
+    paired = fit.likelihood != "spacing"
+    spacings, new_spacings = (x[..., 0] - x[..., 1] if paired else x for x in (data, new))
+    spacing_cdf = partial(_cdf, model.spacing(mean))
+    found = {"spacing": (_distance(spacing_cdf(spacings)), _distance(spacing_cdf(new_spacings)))}
+    pit: dict[str, np.ndarray] = {"spacings": spacing_cdf(spacings)}
+    if paired:
+        level_cdf = partial(_cdf, model.density(mean))
+        pit["levels"] = level_cdf(data)
+        levels, new_levels = (level_cdf(x).reshape(*x.shape[:-2], -1) for x in (data, new))
+        found["level density"] = (_distance(levels), _distance(new_levels))
+        for name, observed, replicated in zip(QUANTITIES[2:], pair_moments(data), pair_moments(new), strict=True):
+            found[name] = (observed, replicated)
+    rows = {name: _row(name, *found[name]) if name in found else {} for name in QUANTITIES}
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=["observed", "lower", "upper", "p_value"])
+    replicates = {name.replace(" ", "_"): ("replicate", values) for name, (_, values) in found.items()}
+    dims = {"spacings": ("run",), "levels": ("run", "level")}
+    groups: Mapping[str, xr.Dataset] = {
+        "replicates": xr.Dataset(replicates),
+        "pit": xr.Dataset({name: (dims[name], values) for name, values in pit.items()}),
+    }
+    return PredictiveCheck(table, xr.DataTree.from_dict(dict(groups)))
+
+
+@partial(jax.jit, static_argnums=(0, 1, 4))
+def _replicate(model: PairModel, likelihood: str, parameters: Parameters, keys: Array, runs: int) -> Array:
+    def one(drawn: Parameters, key: Array) -> Array:
+        return model.simulate(likelihood, drawn).sample(key, (runs,))
+
+    return jax.lax.map(lambda arguments: one(*arguments), (parameters, keys))
+
+
+def _cdf(law: object, values: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    return np.asarray(law.cdf(jnp.asarray(values)))  # type: ignore[attr-defined]
+
+
+def _distance(uniform: Float[np.ndarray, "*replicate n"]) -> np.ndarray:
+    """Kolmogorov's distance from the uniform law."""
+    ranked = np.sort(uniform, axis=-1)
+    count = ranked.shape[-1]
+    below = np.arange(count) / count
+    return np.asarray(np.maximum(ranked - below, below + 1.0 / count - ranked).max(axis=-1))
+
+
+def _row(name: str, observed: np.ndarray, replicated: np.ndarray) -> dict[str, float]:
+    more = (1 + np.sum(replicated >= observed)) / (1 + replicated.size)
+    less = (1 + np.sum(replicated <= observed)) / (1 + replicated.size)
+    lower, upper = np.quantile(replicated, [0.05, 0.95])
+    p = more if name in QUANTITIES[:2] else min(1.0, 2.0 * min(more, less))
+    return {"observed": float(observed), "lower": float(lower), "upper": float(upper), "p_value": float(p)}

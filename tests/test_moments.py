@@ -1,0 +1,70 @@
+"""Moments of pairs against sampling, and what their intervals hold."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import xarray as xr
+
+import coulombfit as cf
+from coulombfit.checks.moments import pair_moments, predicted_moments
+from coulombfit.models import MODELS
+from coulombfit.result import Fit
+
+PARAMETERS = {"centre": 4.0, "sigma": 0.1, "sigma_1": 0.1, "sigma_2": 0.04}
+
+
+def sample(name: str, *shape: int, seed: int = 0) -> np.ndarray:
+    with jax.enable_x64(True):
+        return np.asarray(
+            MODELS[name]
+            .pair({key: jnp.asarray(value) for key, value in PARAMETERS.items()})
+            .sample(jax.random.key(seed), shape)
+        )
+
+
+def fitted(name: str, r: float) -> Fit:
+    """As far as predictions look: a model, and one draw of r."""
+    tree = xr.DataTree.from_dict({"posterior": xr.Dataset({"r": (("chain", "draw"), [[r]])})})
+    tree.attrs["coulombfit"] = json.dumps({"model": name})
+    return Fit(tree)
+
+
+@pytest.mark.parametrize("name", ["gaussian", "one-species", "two-species", "anisotropic"])
+def test_closed_forms_against_samples(name) -> None:
+    """At the sampled widths, r = (1 − 0.16)/(1 + 0.16)."""
+    expected = predicted_moments(fitted(name, 0.84 / 1.16))
+    found = pair_moments(sample(name, 40, 25_000))
+    for values, key in zip(found, ("variance_ratio", "binder"), strict=True):
+        assert abs(values.mean() - float(expected[key].squeeze())) < 5 * values.std() / np.sqrt(40)
+
+
+def test_two_species_without_asymmetry_are_one() -> None:
+    one, two = (predicted_moments(fitted(name, 0.0)) for name in ("one-species", "two-species"))
+    assert one.equals(two)
+    assert float(one["binder"].squeeze()) == pytest.approx(-4 / 27)
+    with pytest.raises(ValueError, match=r"fit: expected a model of a pair, gaussian, .* got 'gas'"):
+        predicted_moments(fitted("gas", 0.0))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["one-species", "two-species"])
+def test_intervals_hold_the_truth(name) -> None:
+    """90 % of 200 data sets of 300 runs, binomial, 4 sd allowed, and 2 % for the skew of a ratio."""
+    truth = [values.mean() for values in pair_moments(sample(name, 40, 25_000))]
+    held = np.zeros((200, 2))
+    for k, x in enumerate(sample(name, 200, 300, seed=1)):
+        table = cf.moments(x, seed=k).table
+        for j, row in enumerate(("variance_ratio", "binder")):
+            held[k, j] = table.loc[row, "lower"] < truth[j] < table.loc[row, "upper"]
+    assert (np.abs(held.mean(axis=0) - 0.9) < 4 * np.sqrt(0.09 / 200) + 0.02).all()
+
+
+def test_verdicts_and_refusals() -> None:
+    assert "as of one species or an anisotropic pair" in cf.moments(sample("anisotropic", 2000)).verdict
+    assert "above 3/8" in cf.moments(sample("two-species", 4000)).verdict
+    assert "above 3/8" in cf.moments(sample("gaussian", 2000)).verdict
+    with pytest.raises(cf.DataError, match=r"data: expected 10 pairs or more, shape \(run, 2\), got \(5, 2\)"):
+        cf.moments(sample("gaussian", 5))
