@@ -64,7 +64,7 @@ def test_errors_are_one_line_and_an_exit_code(arguments, code, message) -> None:
 
 @pytest.mark.slow
 def test_check_asks_every_law() -> None:
-    np.savez("pairs.npz", x=ensembles.two_species(centre=4.0, sigma_1=0.1, sigma_2=0.02, runs=300, seed=1))
+    np.savez("pairs.npz", x=ensembles.two_species(centre=4.0, sigma_1=0.1, sigma_2=0.02, runs=120, seed=1))
     answer = json.loads(run("check", "pairs.npz", "--eigenvalues", "x", "--json").stdout)
     assert set(answer["log_ratio"]) >= {"one-species (pair)", "anisotropic (density)"}
     assert answer["trustworthy"] is True

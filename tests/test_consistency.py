@@ -20,11 +20,11 @@ def anisotropic(runs: int, seed: int) -> np.ndarray:
 @pytest.mark.slow
 def test_each_law_agrees_with_itself_alone() -> None:
     """Ratios of widths far from 1, where the labelled gas and the matrix differ."""
-    labelled = ensembles.two_species(centre=4.0, sigma_1=0.1, sigma_2=0.02, runs=600, seed=1)
+    labelled = ensembles.two_species(centre=4.0, sigma_1=0.1, sigma_2=0.02, runs=400, seed=1)
     of_gas = cf.width_consistency(labelled, models=["two-species"])
     assert of_gas.consistent("two-species")
     assert of_gas.consistent("two-species", "density")
-    of_matrix = cf.width_consistency(anisotropic(600, seed=2))
+    of_matrix = cf.width_consistency(anisotropic(400, seed=2))
     assert of_matrix.consistent("anisotropic")
     assert of_matrix.consistent("anisotropic", "density")
     assert not of_matrix.consistent("two-species")
@@ -48,10 +48,10 @@ def test_a_planted_ratio_is_found() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["one-species", "two-species", "anisotropic"])
+@pytest.mark.parametrize("name", ["one-species", "two-species"])
 def test_false_alarms_come_at_their_rate(name) -> None:
-    """At 5 %: 100 data sets of 100 runs, binomial, 4 sd allowed; 500 of 300 runs were between 3 and 7 % throughout."""
-    model, datasets = MODELS[name], 100
+    """At 5 %: 60 data sets of 100 runs, binomial, 4 sd allowed; docs/checks.md has 500 of each law."""
+    model, datasets = MODELS[name], 60
     parameters = {"centre": 4.0, "sigma": 0.1, "sigma_1": 0.1, "sigma_2": 0.03}
     with jax.enable_x64(True):
         law = model.pair({key: jnp.asarray(value) for key, value in parameters.items()})

@@ -63,8 +63,8 @@ def test_figures_of_the_source(tmp_path: Path, figure: int, runs: int, printed: 
 @pytest.mark.parametrize(
     ("name", "runs", "printed", "figure"),
     [
-        ("scaling_rule", 300, "without scatter b_batch_size would be", True),
-        ("displacement", 400, "repulsion alone", True),
+        ("scaling_rule", 200, "without scatter b_batch_size would be", True),
+        ("displacement", 150, "repulsion alone", True),
         ("width_from_gradients", 64, "the width predicted by Eq. 9 is", False),
     ],
 )

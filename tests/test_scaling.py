@@ -120,8 +120,9 @@ def test_finite_steps_are_told_from_small_ones() -> None:
 def test_intervals_of_the_exponents_hold_the_truth() -> None:
     """90 % intervals over data sets with scatter; the number held is binomial, 4 sd allowed."""
     rng, held = np.random.default_rng(5), []
-    for _ in range(100):
-        table = cf.scaling(made(rng, scatter=0.05, runs=100), seed=1).table
+    short = cf.Sampling(chains=2, warmup=300, draws=500)
+    for _ in range(25):
+        table = cf.scaling(made(rng, scatter=0.05, runs=100), seed=1, sampling=short).table
         held += [
             table.loc[name, "lower"] < 1 < table.loc[name, "upper"] for name in ("b_learning_rate", "b_batch_size")
         ]
@@ -207,7 +208,7 @@ def test_machines_follow_the_rule_and_perturbation_theory() -> None:
     for seed, (rate, batch) in enumerate([(0.05, 128), (0.05, 256), (0.025, 128), (0.025, 256)]):
         steps = int(np.ceil(gaussian_rbm.steps_to_stationarity(learning_rate=rate)))
         run = gaussian_rbm.simulate(
-            learning_rate=rate, batch_size=batch, runs=1000, steps=steps, dtype="float32", seed=seed
+            learning_rate=rate, batch_size=batch, runs=600, steps=steps, dtype="float32", seed=seed
         )
         spectra.append(cf.Spectra(run.eigenvalues[:, -1], rate, batch, targets=targets))
     rule = cf.scaling(spectra)
