@@ -95,7 +95,7 @@ def simulate(
         averaged inputs, 0 < α < 2(1 + γ)/λ_max.
     :raises Diverged: where every run diverged, as small batches may at an α that is stable on average.
     :warns UserWarning: where α is too large for batches as small; where runs diverged, which are left out; where the
-        run of a linear network is shorter than :func:`steps_to_stationarity`.
+        run is shorter than :func:`steps_to_stationarity`, or that is not known.
     """
     schedule = Schedule(runs, steps, save_every, seed, dtype, progress, checkpoint).check()
     s = setup(Z, kappa, inputs)

@@ -49,6 +49,8 @@ def setup(Z: ArrayLike | None, kappa: ArrayLike, inputs: int | None) -> Setup:
     if (levels <= 0).any():
         raise ValueError(f"kappa: expected positive numbers, got {kappa!r}")
     z = np.eye(max(levels.size, 2)) if Z is None else numbers("Z", Z, "a finite matrix, shape (K, M)", (2,))
+    if not z.any():
+        raise ValueError("Z: expected a layer that is not zero, through which nothing would be learnt")
     if inputs is not None:
         whole(inputs=inputs)
     hidden, across = z.shape[1], z.shape[1] if inputs is None else int(inputs)

@@ -106,6 +106,23 @@ def test_evidence_of_one_species_in_one_dimension() -> None:
     assert marginal_likelihood(model, "pair", observed, unit).log_value == pytest.approx(value, abs=0.003)
 
 
+@pytest.mark.slow
+def test_a_gas_of_one_pair_is_one_species() -> None:
+    """In the units of the gas, whose priors are one a cluster; and its other priors, by reweighting."""
+    from coulombfit.checks.evidence import _sensitivity
+    from coulombfit.models import Gas, Standardisation
+
+    data, gas = pairs(40, 0.04), Gas((2,))
+    unit = gas.unit(data, "levels")
+    one = Standardisation(float(unit.location[0]), float(unit.scale[0]))
+    mine = marginal_likelihood(gas, "levels", data, unit)
+    other = marginal_likelihood(MODELS["one-species"], "pair", data, one)
+    assert mine.log_value == pytest.approx(other.log_value, abs=0.005)
+    changes = _sensitivity(gas, "levels", mine)
+    for name, change in _sensitivity(MODELS["one-species"], "pair", other).items():
+        assert changes[name] == pytest.approx(change, abs=0.005)
+
+
 @pytest.fixture(scope="module")
 def fits() -> dict[str, cf.Fit]:
     data = cf.Spectra(pairs(60, 0.03))

@@ -125,6 +125,7 @@ def test_steps_to_stationarity_make_the_start_negligible(setting) -> None:
         ({"kappa": "four"}, "kappa: expected one positive number, or shape .* got 'four'"),
         ({"Z": []}, r"Z: expected a finite matrix, shape \(K, M\), got shape \(0,\)"),
         ({"kappa": [4.0, 4.0, 4.0], "Z": Z_EQ26}, "kappa: expected one number or 2, as W is 2 × 2, got 3"),
+        ({"Z": np.zeros((2, 2))}, "Z: expected a layer that is not zero"),
         ({"Z": [1.0, 2.0]}, r"Z: expected a finite matrix, shape \(K, M\), got shape \(2,\)"),
         ({"Z": [[np.nan, 1.0]]}, "Z: expected a finite matrix, .* got elements that are not finite"),
     ],

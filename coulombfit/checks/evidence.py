@@ -193,6 +193,8 @@ def _sensitivity(model: Model, likelihood: str, found: Integral) -> dict[str, fl
 
 def _scaled(prior: dist.Distribution, factor: float) -> dist.Distribution:
     """The same with its scale multiplied."""
-    if isinstance(prior, dist.Independent | dist.ExpandedDistribution):
-        return _scaled(prior.base_dist, factor).expand(prior.event_shape).to_event(1)
-    return type(prior)(prior.loc, factor * prior.scale)
+    base = prior
+    while isinstance(base, dist.Independent | dist.ExpandedDistribution):
+        base = base.base_dist  # one for every cluster
+    scaled = type(base)(base.loc, factor * base.scale)
+    return scaled.expand(prior.event_shape).to_event(1) if prior.event_shape else scaled
