@@ -96,6 +96,7 @@ def test_simulate_gives_a_file_that_fit_takes() -> None:
     assert cf.read("teacher-student.nc", snapshot=0).fingerprint != spectra.fingerprint
 
 
+@pytest.mark.slow
 def test_machines_and_gases_give_files_that_fit_takes() -> None:
     rbm = ("simulate", "gaussian-rbm", "--dtype", "float32", "--runs", "30", "--steps", "700", "--learning-rate", "0.3")
     output = run(*rbm, "--batch-size", "512", "--checkpoint", "unfinished", "--json").stdout

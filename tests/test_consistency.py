@@ -47,7 +47,7 @@ def test_a_planted_ratio_is_found() -> None:
     assert not found.consistent("one-species")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["one-species", "two-species"])
 def test_false_alarms_come_at_their_rate(name) -> None:
     """At 5 %: 60 data sets of 100 runs, binomial, 4 sd allowed; docs/checks.md has 500 of each law."""

@@ -59,13 +59,12 @@ def test_figures_of_the_source(tmp_path: Path, figure: int, runs: int, printed: 
     assert (tmp_path / f"figure_{figure}.png").stat().st_size > 10_000
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "runs", "printed", "figure"),
     [
-        ("scaling_rule", 200, "without scatter b_batch_size would be", True),
-        ("displacement", 150, "repulsion alone", True),
-        ("width_from_gradients", 64, "the width predicted by Eq. 9 is", False),
+        pytest.param("scaling_rule", 200, "without scatter b_batch_size would be", True, marks=pytest.mark.slow),
+        pytest.param("displacement", 150, "repulsion alone", True, marks=pytest.mark.long),
+        pytest.param("width_from_gradients", 64, "the width predicted by Eq. 9", False, marks=pytest.mark.slow),
     ],
 )
 def test_checks(tmp_path: Path, name: str, runs: int, printed: str, figure: bool) -> None:

@@ -45,7 +45,7 @@ def test_recovery() -> None:
     np.testing.assert_array_equal(found.table, again.table)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("runs", "snapshots"), [(24, 6), (500, 20)])
 def test_coverage(runs: int, snapshots: int) -> None:
     """90 % intervals over 120 data sets, and false alarms of the fit, ± 3 standard errors; few runs included."""

@@ -49,7 +49,7 @@ def test_two_species_without_asymmetry_are_one() -> None:
         predicted_moments(fitted("gas", 0.0))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["one-species", "two-species"])
 def test_intervals_hold_the_truth(name) -> None:
     """90 % of 200 data sets of 300 runs, binomial, 4 sd allowed, and 2 % for the skew of a ratio."""

@@ -63,7 +63,7 @@ def test_spacings_alone_say_what_was_not_run() -> None:
     assert "not run" in found.summary()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_false_alarms_are_no_more_than_stated() -> None:
     """60 data sets of the law: alarms at 5 % are at most 5 % and what binomial noise adds."""
     alarms = []

@@ -116,7 +116,7 @@ def test_finite_steps_are_told_from_small_ones() -> None:
         cf.scaling(spectra, curvature=2.0)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_intervals_of_the_exponents_hold_the_truth() -> None:
     """90 % intervals over data sets with scatter; the number held is binomial, 4 sd allowed."""
     rng, held = np.random.default_rng(5), []
