@@ -62,7 +62,7 @@ def test_errors_are_one_line_and_an_exit_code(arguments, code, message) -> None:
     assert result.stderr.count("\n") == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_check_asks_every_law() -> None:
     np.savez("pairs.npz", x=ensembles.two_species(centre=4.0, sigma_1=0.1, sigma_2=0.02, runs=120, seed=1))
     answer = json.loads(run("check", "pairs.npz", "--eigenvalues", "x", "--json").stdout)

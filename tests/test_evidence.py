@@ -106,7 +106,7 @@ def test_evidence_of_one_species_in_one_dimension() -> None:
     assert marginal_likelihood(model, "pair", observed, unit).log_value == pytest.approx(value, abs=0.003)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_gas_of_one_pair_is_one_species() -> None:
     """In the units of the gas, whose priors are one a cluster; and its other priors, by reweighting."""
     from coulombfit.checks.evidence import _sensitivity
@@ -129,7 +129,7 @@ def fits() -> dict[str, cf.Fit]:
     return {name: cf.fit(data, name) for name in ("one-species", "two-species")}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_bayes_factors_and_verdict(fits) -> None:
     found = cf.evidence(fits)
     factors = found.factors("one-species", "two-species")
@@ -146,7 +146,7 @@ def test_bayes_factors_and_verdict(fits) -> None:
     assert "log_evidence" in compared.summary()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_scaled_priors_move_the_evidence_as_integrated_anew(fits) -> None:
     """Reweighted, against the integral under the other prior of the width."""
     import numpyro.distributions as dist
@@ -163,7 +163,7 @@ def test_scaled_priors_move_the_evidence_as_integrated_anew(fits) -> None:
     assert change == pytest.approx(values[0] - values[1], abs=0.005)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_has_no_evidence_is_refused(fits) -> None:
     with pytest.raises(ValueError, match="fits: expected at least one, got none"):
         cf.evidence({})

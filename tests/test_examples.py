@@ -62,7 +62,7 @@ def test_figures_of_the_source(tmp_path: Path, figure: int, runs: int, printed: 
 @pytest.mark.parametrize(
     ("name", "runs", "printed", "figure"),
     [
-        pytest.param("scaling_rule", 200, "without scatter b_batch_size would be", True, marks=pytest.mark.slow),
+        pytest.param("scaling_rule", 200, "without scatter b_batch_size would be", True, marks=pytest.mark.long),
         pytest.param("displacement", 150, "repulsion alone", True, marks=pytest.mark.long),
         pytest.param("width_from_gradients", 64, "the width predicted by Eq. 9", False, marks=pytest.mark.slow),
     ],

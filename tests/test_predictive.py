@@ -54,7 +54,7 @@ def test_levels_that_do_not_repel_are_noticed() -> None:
     assert "do NOT look like" in found.verdict
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_spacings_alone_say_what_was_not_run() -> None:
     fit = cf.fit(sample("one-species", 200), "one-species", "spacing", sampling=SHORT)
     found = cf.predictive(fit)
@@ -73,7 +73,7 @@ def test_false_alarms_are_no_more_than_stated() -> None:
     assert np.mean(alarms) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 60)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_other_fits_are_refused() -> None:
     fit = cf.fit(sample("one-species", 50).ravel(), "one-species", "density", sampling=SHORT)
     with pytest.raises(ValueError, match="fit: expected one of pairs, got 'one-species' of 100 levels"):

@@ -92,7 +92,7 @@ def test_the_rule_is_confirmed_and_refuted() -> None:
     assert "NOT in agreement with 1" in wrong.verdict
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_without_scatter_the_interval_is_too_narrow() -> None:
     spectra = made(np.random.default_rng(3), scatter=0.1, runs=1000)
     honest, naive = (cf.scaling(spectra, scatter=scatter) for scatter in (True, False))
@@ -100,7 +100,7 @@ def test_without_scatter_the_interval_is_too_narrow() -> None:
     assert "scatter" not in naive.table.index
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_finite_steps_are_told_from_small_ones() -> None:
     """σ² ∝ α/(1 − αΩ/2) at αΩ up to 1.6."""
     rng, spectra = np.random.default_rng(4), []
@@ -201,7 +201,7 @@ def test_displacement_checks_its_arguments() -> None:
         cf.displacement(spectra, targets=[1.0])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_machines_follow_the_rule_and_perturbation_theory() -> None:
     """B = 1 and slopes of all six levels within 3 sd; repulsion alone is ruled out."""
     spectra, targets = [], gaussian_rbm.targets()
@@ -220,4 +220,6 @@ def test_machines_follow_the_rule_and_perturbation_theory() -> None:
     found = cf.displacement(spectra, predictions={"perturbation theory": predicted}, quadratic=False)
     assert (np.abs(found.table["slope"] - predicted) < 3 * found.table["slope sd"] + 0.15 * np.abs(predicted)).all()
     assert found.tests["p_value"]["repulsion alone"] < 1e-6
-    np.testing.assert_allclose(found.table["repulsion alone"], [82.5, 10.8, 1.2, -0.8, -3.2, -16.5], atol=1.5)
+    np.testing.assert_allclose(
+        found.table["repulsion alone"], [82.5, 10.8, 1.2, -0.8, -3.2, -16.5], rtol=0.05, atol=1.0
+    )
