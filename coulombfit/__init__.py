@@ -16,6 +16,7 @@ from coulombfit.checks.snapshots import Stationarity, stationarity
 from coulombfit.diagnostics import Diagnosis, diagnose
 from coulombfit.errors import DataError
 from coulombfit.inference import fit
+from coulombfit.many import ManyFits, fit_many
 from coulombfit.models import MODELS, Model
 from coulombfit.reading import read
 from coulombfit.report import write_report
@@ -34,6 +35,7 @@ __all__ = [
     "Evidence",
     "Fit",
     "LearningCurve",
+    "ManyFits",
     "Model",
     "Moments",
     "NoiseScaling",
@@ -49,6 +51,7 @@ __all__ = [
     "displacement",
     "evidence",
     "fit",
+    "fit_many",
     "laws",
     "learning_curve",
     "moments",

@@ -17,6 +17,7 @@ Status = Literal["passed", "failed", "not run"]
 MAX_RHAT = 1.01
 MIN_ESS = 400.0
 MIN_BFMI = 0.3
+MAX_PARETO_K = 0.7
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,17 @@ def diagnose(tree: xr.DataTree) -> Diagnosis:
     """Judge the posterior and sample_stats groups of ``tree``.
 
     Thresholds: R̂ ≤ 1.01, bulk and tail ESS ≥ 400 in every reported parameter; no divergence, no trajectory stopped by
-    the treedepth limit; E-BFMI ≥ 0.3 in every chain.
+    the treedepth limit; E-BFMI ≥ 0.3 in every chain. Of importance sampling: Pareto k̂ of the weights ≤ 0.7, and weights
+    worth 400 draws.
     """
     posterior, stats = _group(tree, "posterior"), _group(tree, "sample_stats")
+    if "pareto_k" in stats:
+        return Diagnosis(
+            (
+                Check("Pareto k-hat", float(stats["pareto_k"]), MAX_PARETO_K, "at most"),
+                Check("effective draws", float(stats["effective"]), MIN_ESS, "at least"),
+            )
+        )
     several = posterior.sizes.get("chain", 0) > 1
 
     def every(function: Callable[..., xr.Dataset], **options: str) -> list[float]:

@@ -109,9 +109,14 @@ class Fit:
 
     def table(self, interval: float = INTERVAL) -> pd.DataFrame:
         """Parameters (rows): mean, sd, equal-tailed interval [lower, upper], bulk and tail ESS, R̂."""
-        posterior = self.numbers
-        bulk, tail = azs.ess(posterior, method="bulk"), azs.ess(posterior, method="tail")
-        rhat = azs.rhat(posterior) if posterior.sizes["chain"] > 1 else None
+        posterior, stats = self.numbers, self.tree["sample_stats"]
+        if "effective" in stats:
+            # draws that were resampled look independent: what counts is what their weights were worth
+            bulk = tail = dict.fromkeys(posterior, stats["effective"])
+            rhat = None
+        else:
+            bulk, tail = azs.ess(posterior, method="bulk"), azs.ess(posterior, method="tail")
+            rhat = azs.rhat(posterior) if posterior.sizes["chain"] > 1 else None
         rows = {}
         for name, draws in posterior.items():
             lower, upper = np.quantile(draws, [(1 - interval) / 2, (1 + interval) / 2])
@@ -131,7 +136,7 @@ class Fit:
         table = self.table(interval)
         numbers = table[["mean", "sd", "lower", "upper"]].apply(lambda row: row.map(rounder(row["sd"])), axis=1)
         numbers[["ess_bulk", "ess_tail"]] = table[["ess_bulk", "ess_tail"]].map("{:.0f}".format)
-        return numbers.assign(r_hat=table["r_hat"].map("{:.3f}".format))
+        return numbers.assign(r_hat=table["r_hat"].map(lambda value: "–" if np.isnan(value) else f"{value:.3f}"))
 
     def summary(self) -> Text:
         """What was fitted, the parameters with intervals, the priors and the gate, as text."""
@@ -142,12 +147,25 @@ class Fit:
         header = [
             f"{self.model.name}: {self.model.description}",
             f"data: {described}",
-            f"likelihood: {self.likelihood}; sampler: {self.record['sampler']}; seed {self.record['seed']}",
+            f"likelihood: {self.likelihood}; sampler: {self._sampler}; seed {self.record['seed']}",
         ]
         table = self.formatted().to_string()
         priors = [f"  {name} ~ {text}" for name, text in self.model.priors(self.unit, self.likelihood).items()]
         interval = f"posterior (lower, upper: equal-tailed {INTERVAL:.0%} interval)"
         return Text("\n".join([*header, interval, table, "priors", *priors, str(self.diagnosis)]))
+
+    @property
+    def _sampler(self) -> str:
+        """What was used, and why where something else was asked for."""
+        used, asked_for = self.record["sampler"], self.record["sampler_asked_for"]
+        if used == asked_for:
+            return used
+        return f"{used}, since Pareto k̂ of {asked_for} is {self.record['integral']['pareto_k']:.2f}"
+
+    @property
+    def log_evidence(self) -> float | None:
+        """Ln ∫ L π in units of the data, with a standard error in ``record``; None of a composite likelihood."""
+        return self.record["integral"]["log_evidence"]
 
     def save(self, path: str | Path) -> None:
         """Write the whole tree as one netCDF file."""

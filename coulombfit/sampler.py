@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
-from numpyro.infer import MCMC, NUTS, init_to_uniform
+from numpyro.infer import MCMC, NUTS
 
-from coulombfit.models import Parameters
+from coulombfit.mode import LogDensity, Peak
 
-__all__ = ["SAMPLERS", "Chain", "Sampling", "check_seed", "markov_chain"]
+__all__ = ["SAMPLERS", "Chain", "Sampling", "check_seed", "compiled_chain", "markov_chain"]
 
-SAMPLERS = ("nuts",)
+SAMPLERS = ("nuts", "laplace")
 STATISTICS = ("energy", "potential_energy", "num_steps", "accept_prob", "adapt_state.step_size")
 
-Chain = Callable[..., tuple[Parameters, Parameters]]
-"""``f(key, *data)``: sites and statistics by name, shape (draw, …)."""
+Chain = Callable[..., tuple[Array, dict[str, Array]]]
+"""``f(key, peak, *data)``: points, shape (draw, coordinate), and statistics by name, shape (draw,)."""
 
 
 @dataclass(frozen=True)
@@ -26,26 +29,28 @@ class Sampling:
     """Settings of the sampler.
 
     :param chains: number of chains.
-    :param warmup: adaptation steps of each chain, discarded.
+    :param warmup: adaptation steps of each chain, discarded; few, because chains start about the mode, in coordinates
+        in which the posterior is round there.
     :param draws: posterior draws of each chain.
     :param target_accept: acceptance probability that adaptation aims for; high, because with a handful of runs the
         posterior of two species curves sharply enough for longer steps to diverge.
     :param max_treedepth: longest trajectory, 2**max_treedepth − 1 steps.
-    :param per_run_draws: draws of each chain, evenly thinned, for which log_likelihood is kept; its size is
-        chains × per_run_draws × runs numbers.
+    :param per_run_draws: draws of each chain, evenly thinned, for which log_likelihood is kept.
     :param predictive_draws: the same for posterior_predictive.
+    :param per_run_runs: runs, evenly spaced, for which either is kept; all where there are fewer.
     """
 
     chains: int = 4
-    warmup: int = 500
+    warmup: int = 200
     draws: int = 1000
-    target_accept: float = 0.98
+    target_accept: float = 0.95
     max_treedepth: int = 10
     per_run_draws: int = 250
     predictive_draws: int = 25
+    per_run_runs: int = 20_000
 
     def __post_init__(self) -> None:
-        for name in ("chains", "warmup", "draws", "max_treedepth", "per_run_draws", "predictive_draws"):
+        for name in self.__dataclass_fields__.keys() - {"target_accept"}:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: expected a whole number above 0, got {getattr(self, name)!r}")
         if not 0 < self.target_accept < 1:
@@ -58,26 +63,37 @@ def check_seed(seed: int) -> None:
         raise ValueError(f"seed: expected a whole number from 0 to 2**63 - 1, got {seed!r}")
 
 
-def markov_chain(program: Callable[..., None], sampling: Sampling, *, start_radius: float = 2.0) -> Chain:
-    """One chain over a NumPyro program ``f(*data)``.
+@lru_cache(maxsize=64)
+def compiled_chain(density: LogDensity, sampling: Sampling) -> Chain:
+    """:func:`markov_chain`, compiled once for every shape of data."""
+    return jax.jit(markov_chain(density, sampling))
 
-    A pure function, so that JAX compiles it once for every shape of data, and maps it over chains or data sets.
 
-    :param start_radius: it starts uniformly within this of zero in the unconstrained coordinates of the sites.
+def markov_chain(density: LogDensity, sampling: Sampling) -> Chain:
+    """One chain over ``density(point, *data)``, by NUTS in coordinates u with point = centre + root · u.
+
+    A pure function, so that JAX compiles it once for every shape of data, and maps it over data sets. It starts
+    from a spherical law twice as wide as the peak.
     """
 
-    def chain(key: Array, *data: Any) -> tuple[Parameters, Parameters]:
+    def chain(key: Array, peak: Peak, *data: Any) -> tuple[Array, dict[str, Array]]:
+        def point(u: Array) -> Array:
+            return jnp.asarray(peak.centre) + peak.root @ u
+
         kernel = NUTS(
-            program,
-            init_strategy=init_to_uniform(radius=start_radius),
+            potential_fn=lambda u: -density(point(u), *data),
             dense_mass=True,
             target_accept_prob=sampling.target_accept,
             max_tree_depth=sampling.max_treedepth,
         )
         mcmc = MCMC(kernel, num_warmup=sampling.warmup, num_samples=sampling.draws, progress_bar=False)
-        mcmc.run(key, *data, extra_fields=STATISTICS)
+        key_start, key_run = jax.random.split(key)
+        start = 2.0 * jax.random.normal(key_start, peak.centre.shape, peak.centre.dtype)
+        # where the density vanishes, no chain could start
+        start = jnp.where(jnp.isfinite(density(point(start), *data)), start, 0.0)
+        mcmc.run(key_run, init_params=start, extra_fields=STATISTICS)
         stats = mcmc.get_extra_fields()
-        return mcmc.get_samples(), {
+        return jax.vmap(point)(mcmc.get_samples()), {
             "diverging": stats["diverging"],
             "energy": stats["energy"],
             "lp": -stats["potential_energy"],

@@ -1,4 +1,4 @@
-"""What all tests share: checked types, four CPU devices as the command line has, and a double-precision switch."""
+"""What all tests share: checked types and a double-precision switch."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,19 +13,12 @@ import tests.typecheck  # noqa: F401  the hook looks it up by name
 
 install_import_hook(["coulombfit", "simulators"], "tests.typecheck.checked")
 mpl.use("agg")
-jax.config.update("jax_num_cpu_devices", 4)
 
 
 @pytest.fixture
 def float64() -> Iterator[None]:
     with jax.enable_x64(True):
         yield
-
-
-@pytest.fixture
-def one_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sample chains in turn, as a library user without virtual devices does: compiled once for all data of a shape."""
-    monkeypatch.setattr(jax, "local_device_count", lambda: 1)
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ class Unnormalised(laws.OneSpeciesPair):
 class WithoutNormaliser(OneSpecies):
     """A planted error: a law that forgets its factor σ⁻³, as a likelihood without its normaliser does."""
 
-    def law(self, likelihood, parameters):
+    def pair(self, parameters):
         return Unnormalised(parameters["centre"], parameters["sigma"])
 
 
@@ -54,7 +54,7 @@ def test_one_species_is_calibrated(result: cf.Calibration) -> None:
 
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_ranks_and_no_other() -> None:
-    settings = {"runs": 5, "datasets": 20, "batch": 20, "sampling": QUICK}
+    settings = {"runs": 5, "datasets": 20, "sampling": QUICK}
     one, two = (cf.calibrate("gaussian", "spacing", **settings, seed=1) for _ in range(2))
     other = cf.calibrate("gaussian", "spacing", **settings, seed=2)
     np.testing.assert_array_equal(one.ranks["sigma"], two.ranks["sigma"])

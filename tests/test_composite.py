@@ -56,7 +56,6 @@ def test_the_stretch_turns_one_covariance_into_the_other() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("one_device")
 def test_corrected_intervals_are_narrower_about_the_same_mean() -> None:
     pairs = ensembles.one_species(centre=4.0, sigma=0.04, runs=2000, seed=6)
     raw, by_runs, pooled = (

@@ -39,7 +39,6 @@ CASES = {
 }
 
 
-@pytest.mark.usefixtures("one_device")
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["one-species", "two-species"])
 def test_ninety_percent_intervals_cover(model: str) -> None:

@@ -8,9 +8,11 @@ from scipy import integrate as quadrature
 from scipy import special, stats
 
 import coulombfit as cf
-from coulombfit.checks.evidence import log_posterior, marginal_likelihood
+from coulombfit.checks.evidence import marginal_likelihood
+from coulombfit.compression import plain
 from coulombfit.importance import integrate
 from coulombfit.models import MODELS
+from coulombfit.posterior import log_posterior
 from simulators import ensembles
 
 
@@ -58,8 +60,9 @@ def by_quadrature(model, data: np.ndarray) -> float:
         axes = [np.linspace(mean - 9 * sd, mean + 9 * sd, 41), np.linspace(-9 * sd - 0.8, 9 * sd + 0.4, 61)]
         if "q" in names:
             axes.append(0.025 * (np.arange(200) + 0.5))  # and its mirror image
+        itself = plain(model, "pair", seen, unit)
         points = np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=1)
-        one = jax.jit(lambda z: jax.lax.map(lambda p: density(p, jnp.asarray(seen), unit), z, batch_size=64))
+        one = jax.jit(lambda z: jax.lax.map(lambda p: density(p, itself, unit), z, batch_size=64))
         values = np.asarray(one(jnp.asarray(points)))
     steps = sum(np.log(axis[1] - axis[0]) for axis in axes)
     mirror = np.log(2.0) if "q" in names else 0.0

@@ -10,21 +10,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import xarray as xr
-from jaxtyping import Array, Int
+from jaxtyping import Array
 from scipy import stats
 
-from coulombfit.composite import corrected
-from coulombfit.models import REDUNDANT, Model, PairModel, Parameters, find_model
+from coulombfit.draws import draw
+from coulombfit.inference import posterior_of
+from coulombfit.models import REDUNDANT, Model, Parameters, find_model
 from coulombfit.precision import double_precision
 from coulombfit.progress import tracked
 from coulombfit.result import Text
-from coulombfit.sampler import Sampling, check_seed, markov_chain
+from coulombfit.sampler import SAMPLERS, Sampling, check_seed
 
 __all__ = ["Calibration", "calibrate"]
 
@@ -32,9 +34,10 @@ __all__ = ["Calibration", "calibrate"]
 KEPT = 100
 """Posterior draws of a data set among which the truth is ranked, thinned so that they are nearly independent."""
 
+BATCH = 64
 CANDIDATES = 64
 FALSE_ALARM = 1e-3
-SETTINGS = Sampling(chains=1, warmup=500, draws=1000, target_accept=0.9)
+SETTINGS = Sampling(chains=1, draws=1000, target_accept=0.9)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,8 +94,9 @@ def calibrate(
     runs: int = 100,
     datasets: int = 1000,
     seed: int = 0,
+    sampler: str = "nuts",
+    compress: bool = True,
     sampling: Sampling = SETTINGS,
-    batch: int = 10,
     progress: bool | None = None,
 ) -> Calibration:
     """Simulation-based calibration of a model with a likelihood, in float64.
@@ -102,7 +106,8 @@ def calibrate(
     :param datasets: repetitions.
     :param seed: same seed, same ranks.
     :param sampling: settings of the single chain a data set gets; a tenth of its draws is ranked.
-    :param batch: data sets inferred side by side; all batches share one compilation.
+    :param sampler: "nuts" or "laplace", as in :func:`coulombfit.fit`.
+    :param compress: likewise.
     :param progress: show progress on stderr; by default where it is a terminal.
     :raises ValueError: for an unknown name, or numbers that make no sense.
     """
@@ -110,45 +115,54 @@ def calibrate(
         chosen, likelihood = model, likelihood or model.likelihoods[0]
     else:
         chosen, likelihood = find_model(model, likelihood)
-    for name, value, least in (("runs", runs, 2), ("datasets", datasets, 20), ("batch", batch, 1)):
+    for name, value, least in (("runs", runs, 2), ("datasets", datasets, 20)):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ValueError(f"{name}: expected a whole number of at least {least}, got {value!r}")
     check_seed(seed)
+    if sampler not in SAMPLERS:
+        raise ValueError(f"sampler: expected one of {', '.join(map(repr, SAMPLERS))}, got {sampler!r}")
     if sampling.draws % KEPT:
         raise ValueError(f"sampling: expected draws to be a multiple of {KEPT}, got {sampling.draws}")
     what = f"calibrating {chosen.name} ({likelihood}) on {datasets} data sets"
-    batches = -(-datasets // batch)
+    unit = chosen.reference
     with double_precision():
-        keys = jax.random.split(jax.random.key(seed), (batches, batch))
-        several = jax.jit(jax.vmap(partial(_repetition, chosen, likelihood, runs, sampling)))
-        parts = [jax.tree.map(np.asarray, several(some)) for some in tracked(keys, what, show=progress)]
-    results = jax.tree.map(lambda *values: np.concatenate(values)[:datasets], *parts)
+        keys = jax.random.split(jax.random.key(seed), datasets)
+        truth, observations = jax.tree.map(np.asarray, _simulated(chosen, likelihood, runs, keys))
+        parts = []
+        for some in tracked(np.array_split(np.arange(datasets), -(-datasets // BATCH)), what, show=progress):
+            data = [(observations[k], unit) for k in some]
+            drawn = draw(chosen, likelihood, data, sampler, sampling, compress=compress, seed=int(seed) + int(some[0]))
+            for k, one in zip(some, drawn, strict=True):
+                posterior = posterior_of(chosen, likelihood, one.points, observations[k], unit, keys[k])
+                parts.append(_placed(posterior, {name: values[k] for name, values in truth.items()}, one.stats))
+    results = jax.tree.map(lambda *values: np.stack(values), *parts)
     return _judged(f"{chosen.name} ({likelihood})", results, seed)
 
 
-def _repetition(
-    model: Model, likelihood: str, runs: int, sampling: Sampling, key: Array
-) -> tuple[dict[str, Int[Array, "..."]], dict[str, Array], Array]:
-    """Ranks, interval hits and divergences of one data set."""
-    key_prior, key_data, key_chain, key_correction = jax.random.split(key, 4)
-    unit = model.reference
-    sites = _from_prior(model, likelihood, key_prior)
-    truth = model.parameters(sites, unit)
-    observations = model.simulate(likelihood, truth).sample(key_data, (runs,))
-    chain = markov_chain(model.program(likelihood), sampling, start_radius=model.start_radius)
-    draws, stats_of_chain = chain(key_chain, observations, unit)
-    if likelihood == "density" and isinstance(model, PairModel):
-        draws = corrected(model, draws, observations, key_correction, pooled=False)
-    posterior = model.parameters(draws, unit)
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _simulated(model: Model, likelihood: str, runs: int, keys: Array) -> tuple[Parameters, Array]:
+    """Truths from the prior, and observations at each."""
+
+    def one(key: Array) -> tuple[Parameters, Array]:
+        key_prior, key_data = jax.random.split(key)
+        truth = model.parameters(_from_prior(model, likelihood, key_prior), model.reference)
+        return truth, model.simulate(likelihood, truth).sample(key_data, (runs,))
+
+    return jax.lax.map(one, keys)
+
+
+def _placed(
+    posterior: dict[str, np.ndarray], truth: dict[str, Any], stats_of_sampler: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any], Any]:
+    """Ranks and interval hits of one data set, and the share of divergent draws."""
     ranks, hits = {}, {}
     for name in posterior.keys() - {REDUNDANT}:
-        thinned = posterior[name][sampling.draws // KEPT - 1 :: sampling.draws // KEPT]
-        ranks[name] = jnp.sum(thinned < truth[name], axis=0)
-        edges = jnp.quantile(posterior[name], jnp.array([0.05, 0.25, 0.75, 0.95]), axis=0)
-        hits[name] = jnp.stack(
-            [(edges[i] <= truth[name]) & (truth[name] <= edges[-1 - i]) for i in (1, 0)],
-        )
-    return ranks, hits, jnp.mean(stats_of_chain["diverging"])
+        draws = posterior[name].reshape(-1, *np.shape(truth[name]))
+        thinned = draws[len(draws) // KEPT - 1 :: len(draws) // KEPT]
+        ranks[name] = np.sum(thinned < truth[name], axis=0)
+        edges = np.quantile(draws, [0.05, 0.25, 0.75, 0.95], axis=0)
+        hits[name] = np.stack([(edges[i] <= truth[name]) & (truth[name] <= edges[-1 - i]) for i in (1, 0)])
+    return ranks, hits, np.mean(stats_of_sampler.get("diverging", 0.0))
 
 
 def _from_prior(model: Model, likelihood: str, key: Array) -> Parameters:

@@ -138,11 +138,12 @@ def compare(fits: Mapping[str, Fit], *, evidence: Evidence | None = None) -> Com
     rows, pointwise = {}, {}
     for name, one in fits.items():
         result = _loo(name, one)
-        pointwise[name] = ("run", np.asarray(result.elpd_i, dtype=float))
+        share = one.record["data"]["runs"] / result.n_data_points  # of many runs some stand for all
+        pointwise[name] = ("run", share * np.asarray(result.elpd_i, dtype=float))
         rows[name] = {
             "parameters": one.model.free_parameters(one.likelihood),
-            "elpd": float(result.elpd),
-            "se": float(result.se),
+            "elpd": share * float(result.elpd),
+            "se": share * float(result.se),
             "p_loo": float(result.p),
             "pareto_k_bad": int((result.pareto_k > result.good_k).sum()),
         }

@@ -28,10 +28,14 @@ from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
 from coulombfit.composite import scores
+from coulombfit.compression import Weighted
 from coulombfit.errors import DataError
-from coulombfit.importance import RELIABLE, Integral, LogDensity, integrate
+from coulombfit.groups import sites_of
+from coulombfit.importance import RELIABLE, integrate, weigh
+from coulombfit.mode import LogDensity
 from coulombfit.models import MODELS, PairModel, Standardisation
 from coulombfit.models.unconstrained import coordinate_names, sites_at
+from coulombfit.posterior import log_posterior, represent, start_of
 from coulombfit.precision import double_precision
 from coulombfit.progress import tracked
 from coulombfit.result import INTERVAL, Text
@@ -150,7 +154,9 @@ def _from_pair(
 ) -> tuple[Float[np.ndarray, " draw"], float]:
     """Draws of ln φ, and Pareto k̂."""
     density, names = _expanded(model)
-    found = _integral(density, names, observations, unit, points, seed)
+    weighted = represent(model, "pair", observations, unit).weighted
+    start, mirrored = start_of(names)
+    found = integrate(density, start, weighted, unit, mirrored=mirrored, points=points, seed=seed)
     return found.resample(DRAWS, seed)[:, names.index("log_ratio")], found.k_hat
 
 
@@ -159,11 +165,12 @@ def _from_density(
     model: PairModel, observations: Float[np.ndarray, "run 2"], unit: Standardisation, points: int, seed: int
 ) -> tuple[Float[np.ndarray, " draw"], float]:
     """Draws of ln φ from the Gaussian law of the two estimates, and Pareto k̂ of the one from the density."""
-    density, names = _composite(model)
-    found = _integral(density, names, observations, unit, points, seed)
+    density, names = log_posterior(model, "density-raw")
+    represented = represent(model, "density-raw", observations, unit)
+    _, mirrored = start_of(names)
+    found = weigh(density, represented.peak, represented.weighted, unit, mirrored=mirrored, points=points, seed=seed)
     weights = np.exp(found.log_weights)
-    sites = {name: jnp.asarray(found.points[:, k]) for k, name in enumerate(names)}
-    sites = {name: _bounded(model, name, values) for name, values in sites.items()}
+    sites = sites_of(model, "density-raw")(found.points)
     at = weights @ np.asarray(model.coordinates(sites))
     levels = np.asarray(unit.apply(observations))
     score = np.asarray(scores(model, jnp.asarray(at), jnp.asarray(levels)))
@@ -177,49 +184,17 @@ def _from_density(
     return np.random.default_rng(seed).normal(mean, sd, DRAWS), found.k_hat
 
 
-def _integral(
-    density: LogDensity,
-    names: tuple[str, ...],
-    observations: Float[np.ndarray, "run 2"],
-    unit: Standardisation,
-    points: int,
-    seed: int,
-) -> Integral:
-    start = np.array([0.5 if name == "q" else 0.0 for name in names])
-    mirrored = names.index("q") if "q" in names else None
-    return integrate(density, start, jnp.asarray(observations), unit, mirrored=mirrored, points=points, seed=seed)
-
-
-def _bounded(model: PairModel, name: str, z: Array) -> Array:
-    """Values of a site of one number from its coordinate."""
-    return dist.transforms.biject_to(model.sites("pair")[name].support)(z)
-
-
 @lru_cache(maxsize=8)
 def _expanded(model: PairModel) -> tuple[LogDensity, tuple[str, ...]]:
     """Posterior with φ free."""
     priors = model.sites("pair") | {"log_ratio": dist.Normal(0.0, LOG_RATIO_SD)}
 
-    def density(point: Array, observations: Array, unit: Standardisation) -> Array:
+    def density(point: Array, data: Weighted, unit: Standardisation) -> Array:
         sites, log_prior = sites_at(priors, point)
-        parameters = model.parameters(sites, Standardisation())
-        pairs = unit.apply(observations)
-        middle, spacing = pairs.mean(axis=1), pairs[:, 0] - pairs[:, 1]
+        law = model.term_law("pair", sites, unit)
+        middle, spacing = data.nodes.mean(axis=1), data.nodes[:, 0] - data.nodes[:, 1]
         half = 0.5 * spacing * jnp.exp(-sites["log_ratio"])
-        law = model.pair(parameters).log_prob(jnp.stack([middle + half, middle - half], axis=1))
-        return log_prior + (law - sites["log_ratio"]).sum()
-
-    return density, coordinate_names(priors)
-
-
-@lru_cache(maxsize=8)
-def _composite(model: PairModel) -> tuple[LogDensity, tuple[str, ...]]:
-    """Posterior from all levels as if they were independent."""
-    priors = model.sites("density")
-
-    def density(point: Array, observations: Array, unit: Standardisation) -> Array:
-        sites, log_prior = sites_at(priors, point)
-        law = model.density(model.parameters(sites, Standardisation()))
-        return log_prior + law.log_prob(unit.apply(observations)).sum()
+        log_density = law.log_prob(jnp.stack([middle + half, middle - half], axis=1)) - sites["log_ratio"]
+        return log_prior + data.offset + data.weights @ log_density
 
     return density, coordinate_names(priors)

@@ -9,20 +9,20 @@ in units of the data. ``sensitivity`` says how far other priors move each eviden
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 import pandas as pd
-from jaxtyping import Array, Float
+from jaxtyping import Float
 from scipy import special, stats
 
-from coulombfit.importance import RELIABLE, Integral, LogDensity, integrate
-from coulombfit.models import Gas, Model, Standardisation
-from coulombfit.models.unconstrained import coordinate_names, sites_at
+from coulombfit.importance import RELIABLE, Integral, weigh
+from coulombfit.models import Model, Standardisation
+from coulombfit.models.unconstrained import sites_at
+from coulombfit.posterior import ASYMMETRY, log_posterior, represent, start_of
 from coulombfit.precision import double_precision
 from coulombfit.progress import tracked
 from coulombfit.result import Fit, Text
@@ -33,7 +33,6 @@ LIKELIHOODS = ("pair", "spacing", "levels")
 """Those that are the law of what a run shows; of a composite there is no evidence."""
 DECISIVE = 3.0
 """Log Bayes factor from which a preference is stated, 20 to 1 (Kass and Raftery 1995: strong)."""
-ASYMMETRY = "q"
 SCALED = {
     "centre sd × 1/2": ("centre", 0.5),
     "centre sd × 2": ("centre", 2.0),
@@ -153,25 +152,10 @@ def marginal_likelihood(
 ) -> Integral:
     """Ln ∫ L π of a model in units of the data; points are in unconstrained coordinates of its sites."""
     density, names = log_posterior(model, likelihood)
-    start = np.full(len(names), 0.5)
-    mirrored = names.index(ASYMMETRY) if ASYMMETRY in names else None
-    found = integrate(density, start, jnp.asarray(observations), unit, mirrored=mirrored, seed=seed)
-    # the law of pairs and spacings is that of standardised ones
-    scale = 0.0 if isinstance(model, Gas) else observations.size * np.log(unit.scale)
-    return Integral(found.log_value - scale, found.se, found.k_hat, found.points, found.log_weights)
-
-
-@lru_cache(maxsize=32)
-def log_posterior(model: Model, likelihood: str) -> tuple[LogDensity, tuple[str, ...]]:
-    """Log prior plus log likelihood in unconstrained coordinates, and the site each coordinate belongs to."""
-    priors = model.sites(likelihood)
-
-    def density(point: Array, observations: Array, unit: Standardisation) -> Array:
-        sites, log_prior = sites_at(priors, point)
-        law, seen = model.standardised(likelihood, sites, observations, unit)
-        return log_prior + law.log_prob(seen).sum()
-
-    return density, coordinate_names(priors)
+    represented = represent(model, likelihood, observations, unit)
+    _, mirrored = start_of(names)
+    found = weigh(density, represented.peak, represented.weighted, unit, mirrored=mirrored, seed=seed)
+    return replace(found, log_value=found.log_value - model.log_frame(observations, unit))
 
 
 @double_precision()

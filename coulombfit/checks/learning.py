@@ -31,7 +31,8 @@ from scipy import linalg, optimize, stats
 
 from coulombfit.checks.inferred import Inferred, positive, posterior
 from coulombfit.errors import DataError
-from coulombfit.importance import RELIABLE, weigh
+from coulombfit.importance import RELIABLE, weigh_function
+from coulombfit.mode import Peak
 from coulombfit.sampler import check_seed
 from coulombfit.spectra import real_array
 
@@ -212,7 +213,7 @@ def _level(
     # a parameter that the curve does not depend on is as uncertain as its prior
     precision = best.jac.T @ best.jac * (runs - count) / (runs - 1 + t2) + np.diag(width**-2.0)
     root_of_scale = np.linalg.cholesky(np.linalg.inv(precision))
-    found = weigh(log_posterior, best.x, root_of_scale, seed=seed)
+    found = weigh_function(log_posterior, Peak(best.x, root_of_scale), seed=seed)
     q = count - PARAMETERS
     p_value = float(stats.f.sf(t2 * (runs - q) / (q * (runs - 1)), q, runs - q))
     return found.resample(DRAWS, seed), {"t2": t2, "p_value": p_value, "pareto_k": found.k_hat}

@@ -6,9 +6,8 @@ degenerate level of each setting, with the eigenvalues themselves as data. The r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import jax
 import jax.numpy as jnp
@@ -17,20 +16,20 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from coulombfit.checks.scaling_model import EXPONENTS, Rule, Widths, log_posterior, program, widths_of
+from coulombfit.checks.scaling_model import EXPONENTS, Rule, Widths, log_posterior, parameters_of, start_of, widths_of
 from coulombfit.checks.settings import Settings, settings_of
+from coulombfit.cores import on_all_cores
 from coulombfit.diagnostics import Diagnosis, diagnose
 from coulombfit.importance import Integral, integrate
-from coulombfit.models.unconstrained import coordinate_names
 from coulombfit.precision import double_precision
 from coulombfit.progress import working
 from coulombfit.result import INTERVAL, Text
-from coulombfit.sampler import Sampling, check_seed, markov_chain
+from coulombfit.sampler import Sampling, check_seed, compiled_chain
 from coulombfit.spectra import Spectra, real_array
 
 __all__ = ["Scaling", "scaling"]
 
-SETTINGS = Sampling(target_accept=0.95)
+SETTINGS = Sampling()
 DECISIVE = 3.0
 """Log Bayes factor from which a preference is stated, 20 to 1."""
 
@@ -120,14 +119,16 @@ def scaling(
     if curvature is not None:
         data, typical = widths_of(rule, settings, np.broadcast_to(real_array(curvature, "curvature"), (count,)))
     with working(f"inferring the scaling of {len(spectra)} settings", show=progress), double_precision():
-        sites, stats = _sampler(rule, sampling)(jax.random.split(jax.random.key(seed), sampling.chains), data)
         free = _integral(rule, data, seed)
+        chain = compiled_chain(log_posterior(rule), sampling)
+        keys = list(jax.random.split(jax.random.key(seed), sampling.chains))
+        chains = on_all_cores(lambda key: chain(key, free.peak, data), keys)
+        points, stats = jax.tree.map(lambda *each: np.stack(each), *chains)
+        posterior = {name: np.asarray(values) for name, values in parameters_of(rule)(points, data).items()}
         fixed = {name: _integral(rule, data.with_exponent_1(k), seed) for k, name in enumerate(exponents)}
         linear = None if curvature is None else _integral(rule, small, seed)
-    posterior = {name: np.asarray(values) for name, values in sites.items()}
-    del posterior["z"]
     posterior["amplitude"] = typical * np.exp(posterior.pop("log_amplitude"))
-    tree = _tree(posterior, {name: np.asarray(values) for name, values in stats.items()})
+    tree = _tree(posterior, stats)
     table = _table(tree)
     rule_table = pd.DataFrame.from_dict(
         {
@@ -151,15 +152,8 @@ def scaling(
     )
 
 
-@lru_cache(maxsize=16)
-def _sampler(rule: Rule, sampling: Sampling) -> Callable[..., tuple]:
-    chain = markov_chain(program(rule), sampling)
-    return jax.jit(lambda keys, data: jax.lax.map(lambda key: chain(key, data), keys))
-
-
 def _integral(rule: Rule, data: Widths, seed: int) -> Integral:
-    start = np.array([-3.0 if name == "scatter" else 0.0 for name in coordinate_names(rule.priors)])
-    return integrate(log_posterior(rule), start, jax.tree.map(jnp.asarray, data), seed=seed)
+    return integrate(log_posterior(rule), start_of(rule), jax.tree.map(jnp.asarray, data), seed=seed)
 
 
 def _tree(posterior: dict[str, np.ndarray], stats: dict[str, np.ndarray]) -> xr.DataTree:

@@ -22,16 +22,15 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import numpyro
 import numpyro.distributions as dist
 from jax import lax
 from jaxtyping import Array, Float
 
 from coulombfit.checks.settings import Settings
-from coulombfit.importance import LogDensity
-from coulombfit.models.unconstrained import sites_at
+from coulombfit.mode import LogDensity
+from coulombfit.models.unconstrained import coordinate_names, sites_at
 
-__all__ = ["EXPONENTS", "Rule", "Widths", "log_posterior", "log_scattered", "program", "widths_of"]
+__all__ = ["EXPONENTS", "Rule", "Widths", "log_posterior", "log_scattered", "parameters_of", "start_of", "widths_of"]
 
 EXPONENTS = ("b_learning_rate", "b_batch_size")
 # Scales of the priors: an exponent is 1 give or take 1, settings scatter by tenths, amplitudes are known to a factor.
@@ -165,22 +164,6 @@ def log_scattered(
 
 
 @lru_cache(maxsize=32)
-def program(rule: Rule) -> Callable[..., None]:
-    """NumPyro program ``f(data)``; its deterministic sites are the exponents and log_amplitude."""
-
-    def rule_of_widths(data: Widths) -> None:
-        sites = {name: numpyro.sample(name, prior) for name, prior in rule.priors.items()}
-        theta, log_density = _law(rule, data, sites["z"], sites.get("scatter"))
-        # the law in place of the standard normal that z was drawn from
-        numpyro.factor("eigenvalues", log_density - rule.priors["z"].log_prob(sites["z"]))
-        for k, name in enumerate(rule.exponents):
-            numpyro.deterministic(name, 1.0 + theta[k])
-        numpyro.deterministic("log_amplitude", theta[len(rule.exponents) :])
-
-    return rule_of_widths
-
-
-@lru_cache(maxsize=32)
 def log_posterior(rule: Rule) -> LogDensity:
     """The same as a density without bounds, for its integral."""
 
@@ -190,3 +173,22 @@ def log_posterior(rule: Rule) -> LogDensity:
         return log_prior - rule.priors["z"].log_prob(sites["z"]) + log_density
 
     return density
+
+
+def start_of(rule: Rule) -> Float[np.ndarray, " coordinate"]:
+    """Where to begin a search: little scatter, and coefficients as their data have them."""
+    return np.array([-3.0 if name == "scatter" else 0.0 for name in coordinate_names(rule.priors)])
+
+
+@lru_cache(maxsize=32)
+def parameters_of(rule: Rule) -> Callable[[Array, Widths], dict[str, Array]]:
+    """Compiled: scatter, exponents and log_amplitude of points, shape (chain, draw, coordinate)."""
+
+    def one(point: Array, data: Widths) -> dict[str, Array]:
+        sites, _ = sites_at(rule.priors, point)
+        theta, _ = _coefficients(rule, data, sites["z"], sites.get("scatter", 0.0))
+        exponents = {name: 1.0 + theta[k] for k, name in enumerate(rule.exponents)}
+        scatter = {"scatter": sites["scatter"]} if rule.scatter else {}
+        return exponents | scatter | {"log_amplitude": theta[len(rule.exponents) :]}
+
+    return jax.jit(jax.vmap(jax.vmap(one, in_axes=(0, None)), in_axes=(0, None)))

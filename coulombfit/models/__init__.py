@@ -1,6 +1,6 @@
 """Models by name."""
 
-from coulombfit.models.base import OBSERVED, REDUNDANT, Model, Parameters
+from coulombfit.models.base import OBSERVED, REDUNDANT, REPORTED, Model, Parameters
 from coulombfit.models.gas import FreeGas, Gas
 from coulombfit.models.pairs import Anisotropic, Gaussian, OneSpecies, PairModel, TwoSpecies
 from coulombfit.models.standardisation import Standardisation
@@ -9,6 +9,7 @@ __all__ = [
     "MODELS",
     "OBSERVED",
     "REDUNDANT",
+    "REPORTED",
     "Gas",
     "Model",
     "PairModel",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -19,7 +19,7 @@ from jaxtyping import Array, Float
 from coulombfit.models.standardisation import Standardisation
 from coulombfit.spectra import Spectra
 
-__all__ = ["CENTRE_SD", "LOG_WIDTH_SD", "OBSERVED", "REDUNDANT", "Model", "Parameters"]
+__all__ = ["CENTRE_SD", "LOG_WIDTH_SD", "OBSERVED", "REDUNDANT", "REPORTED", "Compression", "Model", "Parameters"]
 
 OBSERVED = {
     "pair": "eigenvalues",
@@ -34,10 +34,16 @@ OBSERVED = {
 CENTRE_SD = 2.0
 LOG_WIDTH_SD = 1.0
 
+REPORTED = ("centre", "sigma", "sigma_1", "sigma_2", "sigma_m", "r", "mean_spacing", "beta")
+"""Every parameter, in the order of tables."""
+
 REDUNDANT = "mean_spacing"
 """A parameter that is a multiple of another, reported for convenience."""
 
 Parameters = dict[str, Array]
+
+Compression = Literal["none", "moments", "levels", "sum and spacing", "both levels"]
+"""What ln p is a smooth function of, but for ln S of laws that repel: see :mod:`coulombfit.compression`."""
 
 
 class Model(ABC):
@@ -110,21 +116,35 @@ class Model(ABC):
         return sum(int(np.prod(prior.event_shape)) for prior in self.sites(likelihood).values())
 
     def program(self, likelihood: str) -> Callable[..., None]:
-        """NumPyro program ``f(observations, unit)``: a plate over the runs."""
+        """NumPyro program ``f(observations, unit)``: a plate over the runs. For NumPyro's own samplers."""
 
         def program(observations: Array, unit: Standardisation) -> None:
             sites = {name: numpyro.sample(name, prior) for name, prior in self.sites(likelihood).items()}
-            law, seen = self.standardised(likelihood, sites, observations, unit)
-            with numpyro.plate("run", len(observations)):
-                numpyro.sample(OBSERVED[likelihood], law, obs=seen)
+            seen = self.terms(likelihood, observations, unit)
+            with numpyro.plate("term", len(seen)):
+                numpyro.sample(OBSERVED[likelihood], self.term_law(likelihood, sites, unit), obs=seen)
 
         return program
 
-    def standardised(
-        self, likelihood: str, sites: Parameters, observations: Array, unit: Standardisation
-    ) -> tuple[dist.Distribution, Array]:
-        """Law and observations in the frame in which they are sampled: standardised ones."""
-        return self.law(likelihood, self.parameters(sites, Standardisation())), unit.apply(observations)
+    def terms(self, likelihood: str, observations: Any, unit: Standardisation) -> Any:
+        """What the likelihood is a product over, in the frame in which it is inferred: standardised observations."""
+        return unit.apply(observations)
+
+    def term_law(self, likelihood: str, sites: Parameters, unit: Standardisation) -> dist.Distribution:
+        """The law of one such term."""
+        return self.law(likelihood, self.parameters(sites, Standardisation()))
+
+    def log_frame(self, observations: Float[np.ndarray, "run ..."], unit: Standardisation) -> float:
+        """What ln p of all observations is less in units of the data than in that frame."""
+        return float(observations.size * np.log(unit.scale))
+
+    def compression(self, likelihood: str) -> Compression:
+        """How observations may be compressed."""
+        return "none"
+
+    def repels(self, likelihood: str) -> bool:
+        """Whether ln p has a term ln S, which no parameter changes."""
+        return False
 
 
 def _reported(site: str) -> str:

@@ -102,11 +102,15 @@ class Gas(Model):
             )
         return unit
 
-    def standardised(
-        self, likelihood: str, sites: Parameters, observations: Array, unit: Standardisation
-    ) -> tuple[dist.Distribution, Array]:
+    def terms(self, likelihood: str, observations: Any, unit: Standardisation) -> Any:
         # distances between clusters have to be in one unit
-        return self.law(likelihood, self.parameters(sites, unit)), observations
+        return observations
+
+    def term_law(self, likelihood: str, sites: Parameters, unit: Standardisation) -> dist.Distribution:
+        return self.law(likelihood, self.parameters(sites, unit))
+
+    def log_frame(self, observations: Float[np.ndarray, "run level"], unit: Standardisation) -> float:
+        return 0.0
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -21,7 +21,7 @@ from coulombfit.laws import (
     TwoSpeciesPair,
     WignerSurmise,
 )
-from coulombfit.models.base import CENTRE_SD, LOG_WIDTH_SD, Model, Parameters
+from coulombfit.models.base import CENTRE_SD, LOG_WIDTH_SD, Compression, Model, Parameters
 from coulombfit.models.standardisation import Standardisation
 from coulombfit.spectra import Spectra
 
@@ -41,6 +41,9 @@ class PairModel(Model):
 
     likelihoods: ClassVar[tuple[str, ...]] = ("pair", "density", "density-raw", "spacing")
     width: ClassVar[str] = "sigma"
+    smooth_in: ClassVar[tuple[Compression, Compression]] = ("moments", "levels")
+    """Compression of pairs, and of single levels."""
+    repulsive: ClassVar[bool] = True
 
     @abstractmethod
     def pair(self, parameters: Parameters) -> dist.Distribution:
@@ -71,6 +74,22 @@ class PairModel(Model):
         if likelihood in COMPOSITE:
             return self.density(parameters).expand((2,)).to_event(1)
         return self.spacing(parameters) if likelihood == "spacing" else self.pair(parameters)
+
+    def terms(self, likelihood: str, observations: Any, unit: Standardisation) -> Any:
+        seen = unit.apply(observations)
+        return seen.reshape(-1) if likelihood in COMPOSITE else seen
+
+    def term_law(self, likelihood: str, sites: Parameters, unit: Standardisation) -> dist.Distribution:
+        parameters = self.parameters(sites, Standardisation())
+        return self.density(parameters) if likelihood in COMPOSITE else self.law(likelihood, parameters)
+
+    def compression(self, likelihood: str) -> Compression:
+        if likelihood == "spacing":
+            return "moments"
+        return self.smooth_in[1] if likelihood in COMPOSITE else self.smooth_in[0]
+
+    def repels(self, likelihood: str) -> bool:
+        return self.repulsive and likelihood not in COMPOSITE
 
     def simulate(self, likelihood: str, parameters: Parameters) -> dist.Distribution:
         return self.spacing(parameters) if likelihood == "spacing" else self.pair(parameters)
@@ -107,6 +126,8 @@ class Gaussian(PairModel):
 
     name = "gaussian"
     description = "independent Gaussian levels, no repulsion"
+    smooth_in = ("moments", "moments")
+    repulsive = False
 
     def parameters(self, sites: Parameters, unit: Standardisation) -> Parameters:
         return _centre(sites, unit) | {"sigma": unit.scale * sites["sigma"]}
@@ -186,6 +207,7 @@ class TwoSpecies(TwoWidthModel):
     name = "two-species"
     description = "Coulomb gas of two species (Eqs. 29-32)"
     joint, marginal = TwoSpeciesPair, TwoSpeciesDensity
+    smooth_in = ("sum and spacing", "levels")
 
 
 class Anisotropic(TwoWidthModel):
@@ -194,3 +216,4 @@ class Anisotropic(TwoWidthModel):
     name = "anisotropic"
     description = "2×2 matrix with noise of two widths, eigenvectors free"
     joint, marginal = AnisotropicPair, AnisotropicDensity
+    smooth_in = ("both levels", "levels")

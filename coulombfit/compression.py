@@ -1,0 +1,189 @@
+"""Few weighted observations that stand for many: Σ_i ln p(x_i) = offset + Σ_k w_k ln p(node_k).
+
+Where ln p is a quadratic polynomial of the observations (but for ln S, which no parameter changes), two nodes with the
+mean and the spread of the data are exact. Elsewhere ln p is smooth, and its features lie about the centre: a grid that
+is uniform in y = arsinh((x − c)/w)/h, c being the median, has nodes as dense there as it takes. The observations of a
+cell act on an interpolating polynomial in y through their moments alone, which become weights of the ORDER nodes about
+the cell, so that the error falls like h^ORDER. How small it is over a posterior, :mod:`coulombfit.posterior` finds out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Float, Int
+
+from coulombfit.models import Model, Standardisation
+
+__all__ = ["LEVELS", "Weighted", "compressed", "plain"]
+
+ORDER = 8
+CHUNK = 2**18
+"""Observations at a time, to bound the memory."""
+SIZES = (2, 8, 32, 80, 144, 256, 768, 1792)
+"""Numbers of nodes; beyond, powers of two. Sets are filled up to one of them, so that few shapes are compiled."""
+
+GRIDS = {1: (0.1, 0.135), 2: (0.7, 0.22)}
+"""By the dimension: w, in units of the data's spread, and h, of the coarsest grid."""
+REFINED = {1: (0.12, 0.8), 2: (0.3, 0.75)}
+"""What both are multiplied by in the next finer one."""
+LEVELS = 6
+"""How many grids there are."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Weighted:
+    """Nodes (in the frame of a model, :meth:`coulombfit.models.Model.terms`), their weights, and what these leave."""
+
+    nodes: Any
+    weights: Any
+    offset: Any
+
+    @property
+    def size(self) -> int:
+        """Number of nodes."""
+        return len(self.weights)
+
+
+def plain(model: Model, likelihood: str, observations: Float[np.ndarray, "run ..."], unit: Standardisation) -> Weighted:
+    """Every observation for itself."""
+    terms = np.asarray(model.terms(likelihood, observations, unit))
+    return _filled_up(terms, np.ones(len(terms)), 0.0)
+
+
+def compressed(
+    model: Model, likelihood: str, observations: Float[np.ndarray, "run ..."], unit: Standardisation, level: int = 0
+) -> Weighted | None:
+    """Observations compressed, on the ``level``-th grid where it takes one; None where they cannot be.
+
+    Moments are exact, and the same at any level.
+    """
+    kind = model.compression(likelihood)
+    if kind == "none":
+        return None
+    terms = np.asarray(model.terms(likelihood, observations, unit))
+    if kind == "moments":
+        return _of_moments(terms, repels=model.repels(likelihood))
+    if kind == "levels":
+        nodes, weights = _on_grid([terms], [float(np.median(terms))], level)
+        return _filled_up(nodes[:, 0], weights, 0.0)
+    if kind == "both levels":
+        centre = float(np.median(terms))
+        nodes, weights = _on_grid([terms[:, 0], terms[:, 1]], [centre, centre], level)
+        nodes = np.sort(nodes, axis=1)[:, ::-1]  # the law is even in S
+    else:
+        total, spacing = terms[:, 0] + terms[:, 1], terms[:, 0] - terms[:, 1]
+        on_grid, weights = _on_grid([total, spacing], [float(np.median(total)), 0.0], level)
+        half = 0.5 * np.abs(on_grid[:, 1])
+        nodes = np.stack([0.5 * on_grid[:, 0] + half, 0.5 * on_grid[:, 0] - half], axis=1)
+    return _filled_up(nodes, weights, _log_spacing(terms).sum() - weights @ _log_spacing(nodes))
+
+
+def _log_spacing(terms: Float[np.ndarray, "term ..."]) -> Float[np.ndarray, " term"]:
+    """Ln of the product over all differences of levels of a run, ln S of a pair or a spacing."""
+    if terms.ndim == 1:
+        return np.log(terms)
+    first, second = np.triu_indices(terms.shape[1], 1)
+    return np.log(terms[:, first] - terms[:, second]).sum(axis=1)
+
+
+def _of_moments(terms: Float[np.ndarray, "term ..."], *, repels: bool) -> Weighted | None:
+    """Two observations with the mean and the mean square of every level, or of the sum and the spacing of two."""
+    if terms.ndim == 1 and repels:
+        # the law of a spacing, quadratic without a linear term
+        nodes = np.full(2, np.sqrt(np.mean(terms**2)))
+    elif terms.ndim == 1:
+        nodes = terms.mean() + terms.std() * np.array([1.0, -1.0])
+    elif terms.shape[1] == 2:
+        middle = 0.5 * (terms[:, 0] + terms[:, 1])
+        half = 0.5 * np.sqrt(np.mean((terms[:, 0] - terms[:, 1]) ** 2))
+        middles = middle.mean() + middle.std() * np.array([1.0, -1.0])
+        nodes = np.stack([middles + half, middles - half], axis=1)
+    else:
+        nodes = terms.mean(axis=0) + np.outer([1.0, -1.0], terms.std(axis=0))
+        if (np.diff(nodes, axis=1) >= 0).any():
+            return None  # levels that spread so unevenly that such nodes would be out of order
+    weights = np.full(2, 0.5 * len(terms))
+    offset = _log_spacing(terms).sum() - weights @ _log_spacing(nodes) if repels else 0.0
+    return Weighted(nodes, weights, np.float64(offset))
+
+
+def _on_grid(
+    coordinates: Sequence[Float[np.ndarray, " term"]], centres: Sequence[float], level: int
+) -> tuple[Float[np.ndarray, "node axis"], Float[np.ndarray, " node"]]:
+    """Nodes and weights in one or two coordinates; of two, the second has none at its centre."""
+    dimension = len(coordinates)
+    (w, h), (finer_w, finer_h) = GRIDS[dimension], REFINED[dimension]
+    widths = [w * finer_w**level * float(np.std(x)) for x in coordinates]
+    h *= finer_h**level
+    shifts = [0.0, 0.5][:dimension]
+
+    def cells(x: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+        y = np.arcsinh((x - centres[axis]) / widths[axis]) / h - shifts[axis]
+        cell = np.floor(y)
+        return cell.astype(np.int64), y - cell
+
+    ends = [[cells(np.array([x.min(), x.max()]), axis)[0] for axis, x in enumerate(coordinates)]]
+    first = [int(end[0]) for end in ends[0]]
+    shape = tuple(int(end[1] - end[0]) + 1 for end in ends[0])
+    moments = np.zeros((ORDER**dimension, int(np.prod(shape))))
+    for start in range(0, len(coordinates[0]), CHUNK):
+        found = [cells(x[start : start + CHUNK], axis) for axis, x in enumerate(coordinates)]
+        index = np.ravel_multi_index([cell - first[axis] for axis, (cell, _) in enumerate(found)], shape)
+        _add_moments(moments, index, [within for _, within in found])
+    offsets, to_weights = _stencil()
+    if dimension == 1:
+        by_node = to_weights @ moments
+        weights = np.zeros(shape[0] + ORDER)
+        for j in range(ORDER):
+            weights[j : j + shape[0]] += by_node[j]
+    else:
+        moments = moments.reshape(ORDER, ORDER, *shape)
+        by_node = np.einsum("im,jn,mnab->ijab", to_weights, to_weights, moments, optimize=True)
+        weights = np.zeros((shape[0] + ORDER, shape[1] + ORDER))
+        for i, j in np.ndindex(ORDER, ORDER):
+            weights[i : i + shape[0], j : j + shape[1]] += by_node[i, j]
+    axes = [
+        centres[axis] + widths[axis] * np.sinh(h * (np.arange(size) + first[axis] + offsets[0] + shifts[axis]))
+        for axis, size in enumerate(weights.shape)
+    ]
+    nodes = np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=1)
+    used = np.flatnonzero(weights)
+    return nodes[used], weights.ravel()[used]
+
+
+def _add_moments(
+    moments: Float[np.ndarray, "power cell"], index: Int[np.ndarray, " term"], within: Sequence[np.ndarray]
+) -> None:
+    """Sums over the observations of each cell of every product of powers below ORDER of where they lie in it."""
+    first = np.ones(len(index))
+    for m in range(ORDER):
+        product = first
+        for n in range(ORDER if len(within) > 1 else 1):
+            row = m * ORDER + n if len(within) > 1 else m
+            moments[row] += np.bincount(index, product, minlength=moments.shape[1])
+            if len(within) > 1:
+                product = product * within[1]
+        first = first * within[0]
+
+
+@lru_cache(maxsize=1)
+def _stencil() -> tuple[Int[np.ndarray, " node"], Float[np.ndarray, "node power"]]:
+    """Places of the nodes about a cell, and the matrix from moments in it to weights."""
+    offsets = np.arange(ORDER) - (ORDER // 2 - 1)
+    return offsets, np.linalg.inv(np.vander(offsets.astype(float), increasing=True).T)
+
+
+def _filled_up(nodes: Float[np.ndarray, "node ..."], weights: Float[np.ndarray, " node"], offset: float) -> Weighted:
+    """The same with as many nodes of no weight as it takes to have one of few shapes."""
+    count = len(weights)
+    size = next((size for size in SIZES if size >= count), 1 << (count - 1).bit_length())
+    lacking = size - count
+    more = np.broadcast_to(nodes[:1], (lacking, *nodes.shape[1:]))
+    return Weighted(np.concatenate([nodes, more]), np.concatenate([weights, np.zeros(lacking)]), np.float64(offset))

@@ -1,0 +1,122 @@
+"""The groups of a fit's tree, as ArviZ has them, from points of the posterior without bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jaxtyping import Array, Float
+
+from coulombfit.models import OBSERVED, REPORTED, Model, Parameters, Standardisation
+from coulombfit.models.unconstrained import sites_at
+from coulombfit.sampler import Sampling
+
+__all__ = ["reported", "sites_of", "tree_of"]
+
+
+@lru_cache(maxsize=64)
+def sites_of(model: Model, likelihood: str) -> Callable[..., Parameters]:
+    """Compiled: standardised sites of points, shape (point, coordinate)."""
+    priors = model.sites(likelihood)
+    return jax.jit(jax.vmap(lambda point: sites_at(priors, point)[0]))
+
+
+_parameters = jax.jit(lambda model, sites, unit: model.parameters(sites, unit), static_argnums=0)
+
+
+def reported(model: Model, sites: Parameters, unit: Standardisation) -> Parameters:
+    """The reported parameters in units of the data."""
+    return _in_order(_parameters(model, sites, unit))
+
+
+def _in_order(parameters: Parameters) -> Parameters:
+    # JAX hands dictionaries back in alphabetical order
+    return {name: parameters[name] for name in REPORTED if name in parameters}
+
+
+@partial(jax.jit, static_argnums=(0, 1, 4))
+def _from_priors(model: Model, likelihood: str, key: Array, unit: Standardisation, draws: int) -> Parameters:
+    priors = model.sites(likelihood)
+    keys = jax.random.split(key, len(priors))
+    sites = {name: prior.sample(k, (1, draws)) for k, (name, prior) in zip(keys, priors.items(), strict=True)}
+    return model.parameters(sites, unit)
+
+
+def tree_of(
+    model: Model,
+    likelihood: str,
+    posterior: Parameters | dict[str, np.ndarray],
+    stats: Parameters | dict[str, np.ndarray],
+    observations: Float[np.ndarray, "run ..."],
+    unit: Standardisation,
+    sampling: Sampling,
+    key: Array,
+) -> xr.DataTree:
+    """Every group, in units of the data.
+
+    :param posterior: draws of the reported parameters, shape (chain, draw, …).
+    :param stats: of the sampler, shape (chain, draw) or ().
+    """
+    key_prior, key_predictive = jax.random.split(key)
+    runs, draws = len(observations), np.asarray(posterior["sigma" if "sigma" in posterior else "sigma_m"]).shape[1]
+    rows = _thin(runs, sampling.per_run_runs)
+    site = OBSERVED[likelihood]
+    kept, predicted = _thin(draws, sampling.per_run_draws), _thin(draws, sampling.predictive_draws)
+    log_likelihood = _log_likelihood(model, likelihood, _take(posterior, kept), jnp.asarray(observations[rows]))
+    predictive = _predict(model, likelihood, _take(posterior, predicted), key_predictive, len(rows))
+    every = np.arange(draws)
+    dims = ("run", "level")[: observations.ndim]
+    # the runs that are kept, where they are not all
+    which = {} if len(rows) == runs else {"run": rows}
+    return xr.DataTree.from_dict(
+        {
+            "posterior": _dataset(posterior, every),
+            "prior": _dataset(_in_order(_from_priors(model, likelihood, key_prior, unit, draws)), every),
+            "log_likelihood": _dataset({site: log_likelihood}, kept, ("run",)).assign_coords(which),
+            "posterior_predictive": _dataset({site: predictive}, predicted, dims).assign_coords(which),
+            "sample_stats": _dataset(stats, every),
+            "observed_data": xr.Dataset({site: (dims, observations)}),
+        }
+    )
+
+
+def _thin(count: int, wanted: int) -> np.ndarray:
+    """``wanted`` evenly spaced of so many, or all where there are fewer."""
+    return np.linspace(0, count - 1, min(wanted, count)).astype(int)
+
+
+def _take(parameters: Parameters | dict[str, np.ndarray], draws: np.ndarray) -> Parameters:
+    return {name: jnp.asarray(values)[:, draws] for name, values in parameters.items()}
+
+
+def _dataset(arrays: Parameters | dict[str, np.ndarray], draws: np.ndarray, dims: tuple[str, ...] = ()) -> xr.Dataset:
+    names = ("chain", "draw", *dims)
+    # parameters of a gas have one value a cluster
+    variables = {name: ((*names, "cluster")[: np.ndim(values)], np.asarray(values)) for name, values in arrays.items()}
+    shapes = [np.shape(values) for values in arrays.values() if np.ndim(values)]
+    return xr.Dataset(variables, coords={"chain": np.arange(shapes[0][0]), "draw": draws} if shapes else {})
+
+
+def _over_draws(function: Callable[..., Array], parameters: Parameters, *extra: Array) -> Array:
+    """``function`` of each (chain, draw) in turn: memory stays that of one draw beside the result."""
+    shape = next(iter(parameters.values())).shape[:2]
+    flat = jax.tree.map(lambda values: values.reshape(shape[0] * shape[1], *values.shape[2:]), (parameters, *extra))
+    mapped = jax.lax.map(lambda arguments: function(*arguments), flat)
+    return mapped.reshape(*shape, *mapped.shape[1:])
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _log_likelihood(model: Model, likelihood: str, parameters: Parameters, observations: Array) -> Array:
+    """Log density of every run's observation, shape (chain, draw, run)."""
+    return _over_draws(lambda one: model.law(likelihood, one).log_prob(observations), parameters)
+
+
+@partial(jax.jit, static_argnums=(0, 1, 4))
+def _predict(model: Model, likelihood: str, parameters: Parameters, key: Array, runs: int) -> Array:
+    """New observations, shape (chain, draw, run, …)."""
+    keys = jax.random.split(key, next(iter(parameters.values())).shape[:2])
+    return _over_draws(lambda one, k: model.simulate(likelihood, one).sample(k, (runs,)), parameters, keys)
