@@ -9,21 +9,17 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from contextlib import suppress
+from math import isfinite, sqrt
 from pathlib import Path
 from typing import Annotated, Any
 
-import jax
-import matplotlib as mpl
-import numpy as np
 import typer
 
 import coulombfit as cf
-import simulators
-from coulombfit import plots
-from coulombfit.checks.evidence import LIKELIHOODS
 from coulombfit.cli_checks import check, scaling
 from coulombfit.cli_options import (
+    ALL_MODELS,
+    PAIR_MODELS,
     BatchSize,
     BatchSizeKey,
     Eigenvalues,
@@ -33,6 +29,7 @@ from coulombfit.cli_options import (
     Likelihood,
     Pair,
     Report,
+    Sampler,
     Snapshot,
     Targets,
     Weights,
@@ -41,16 +38,11 @@ from coulombfit.cli_options import (
 )
 from coulombfit.cli_output import AsJson, Quiet, Seed, finish, refusing, require_all_writable
 from coulombfit.cli_simulate import simulate
-from coulombfit.files import replacing, write_netcdf
-from coulombfit.models import PairModel, find_model
-from coulombfit.progress import working
+from coulombfit.compile_cache import FOLDER, use_cache
 
 __all__ = ["app"]
 
 NOT_CALIBRATED = 5
-ALL_MODELS = list(cf.MODELS)
-PAIR_MODELS = [name for name, model in cf.MODELS.items() if isinstance(model, PairModel)]
-CHAINS = cf.Sampling().chains
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -63,14 +55,15 @@ app.command()(check)
 
 
 @app.callback()
-def prepare() -> None:
-    """Settings of this process, made before JAX starts."""
-    mpl.use("agg")
-    # four chains on four virtual devices sample and compile fastest, also on two cores
-    if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
-        # too late, and of no consequence, where this process has already used JAX
-        with suppress(RuntimeError):
-            jax.config.update("jax_num_cpu_devices", CHAINS)
+def prepare(
+    cache: Annotated[
+        bool, typer.Option(help=f"Keep compiled programs on disk, in {FOLDER} or the user's cache folder.")
+    ] = True,
+) -> None:
+    """Settings of this process, made before JAX and matplotlib are imported."""
+    os.environ.setdefault("MPLBACKEND", "agg")
+    if cache:
+        use_cache()
     warnings.showwarning = lambda message, *_, **__: typer.echo(f"warning: {message}", err=True)
 
 
@@ -101,7 +94,7 @@ def read_levels(
         batch_size=batch_size,
         targets=known_targets(targets),
     )
-    return spectra if pair is None and not isinstance(cf.MODELS[model], PairModel) else spectra.pair(pair or 0)
+    return spectra if pair is None and model not in PAIR_MODELS else spectra.pair(pair or 0)
 
 
 def fit_result(fit: cf.Fit, path: Path) -> dict[str, Any]:
@@ -113,18 +106,23 @@ def fit_result(fit: cf.Fit, path: Path) -> dict[str, Any]:
         "parameters": fit.table(),
         "converged": fit.diagnosis.passed,
         "checks": {
-            check.name: {"value": check.value if np.isfinite(check.value or 0) else None, "status": check.status}
+            check.name: {"value": check.value if isfinite(check.value or 0) else None, "status": check.status}
             for check in fit.diagnosis.checks
         },
     }
 
 
 def fit_and_compare(
-    spectra: cf.Spectra, models: list[str], likelihood: str | None, seed: int, out: Path, quiet: bool
+    spectra: cf.Spectra, models: list[str], likelihood: str | None, sampler: str, seed: int, out: Path, quiet: bool
 ) -> tuple[dict[str, cf.Fit], dict[str, Path], cf.Comparison]:
     """Fit every model, save each, compare."""
+    from coulombfit.checks.evidence import LIKELIHOODS
+    from coulombfit.progress import working
+
     progress = False if quiet else None
-    fits = {model: cf.fit(spectra, model, likelihood, seed=seed, progress=progress) for model in models}
+    fits = {
+        model: cf.fit(spectra, model, likelihood, sampler=sampler, seed=seed, progress=progress) for model in models
+    }
     paths = {model: out / file_name(spectra, model) for model in fits}
     for model, fit in fits.items():
         fit.save(paths[model])
@@ -147,6 +145,7 @@ def fit(
     batch_size_key: BatchSizeKey = None,
     targets: Targets = None,
     pair: Pair = None,
+    sampler: Sampler = "nuts",
     seed: Seed = 0,
     out: Annotated[
         Path | None, typer.Option(help="Where to save the fit; FILE's name + model + .nc here if not given.")
@@ -162,11 +161,13 @@ def fit(
     with refusing():
         rate = setting(learning_rate, learning_rate_key, "learning_rate")
         size = setting(batch_size, batch_size_key, "batch_size")
+        from coulombfit.models import find_model
+
         find_model(model, likelihood)
         spectra = read_levels(model, file, weights, eigenvalues, snapshot, rate, size, targets, pair)
         path = out or Path(file_name(spectra, model))
         require_all_writable(path, report)
-        result = cf.fit(spectra, model, likelihood, seed=seed, progress=False if quiet else None)
+        result = cf.fit(spectra, model, likelihood, sampler=sampler, seed=seed, progress=False if quiet else None)
         result.save(path)
         if report is not None:
             cf.write_report(report, fits={model: result}, title=f"{model} fit of {spectra.name}")
@@ -190,6 +191,7 @@ def compare(
     batch_size_key: BatchSizeKey = None,
     targets: Targets = None,
     pair: Pair = None,
+    sampler: Sampler = "nuts",
     seed: Seed = 0,
     out: Annotated[Path, typer.Option(help="Folder for the fits.")] = Path(),
     report: Report = None,
@@ -203,6 +205,8 @@ def compare(
     with refusing():
         rate = setting(learning_rate, learning_rate_key, "learning_rate")
         size = setting(batch_size, batch_size_key, "batch_size")
+        from coulombfit.models import find_model
+
         models = model or [name for name, one in cf.MODELS.items() if (likelihood or "pair") in one.likelihoods]
         for name in models:
             find_model(name, likelihood)
@@ -210,7 +214,7 @@ def compare(
             raise ValueError(f"model: expected two or more different models, got {', '.join(models) or 'none'}")
         spectra = read_levels(models[0], file, weights, eigenvalues, snapshot, rate, size, targets, pair)
         require_all_writable(*(out / file_name(spectra, name) for name in models), report)
-        fits, paths, comparison = fit_and_compare(spectra, models, likelihood, seed, out, quiet)
+        fits, paths, comparison = fit_and_compare(spectra, models, likelihood, sampler, seed, out, quiet)
         if report is not None:
             cf.write_report(report, fits=fits, comparison=comparison, title=f"Models of {spectra.name}")
 
@@ -250,6 +254,7 @@ def calibrate(
     likelihood: Likelihood = None,
     runs: Annotated[int, typer.Option(help="Runs in each data set.")] = 100,
     datasets: Annotated[int, typer.Option(help="Number of data sets.")] = 1000,
+    sampler: Sampler = "nuts",
     seed: Seed = 0,
     out: Annotated[Path, typer.Option(help="The netCDF file of ranks to write.")] = Path("calibration.nc"),
     figure: Annotated[Path | None, typer.Option(help="Also draw the ranks here (.png, .pdf, .svg).")] = None,
@@ -261,9 +266,18 @@ def calibrate(
     Example: coulombfit calibrate one-species --likelihood density --datasets 200 --figure ranks.png
     """
     with refusing():
+        from coulombfit import plots
+        from coulombfit.files import replacing, write_netcdf
+
         require_all_writable(out, figure)
         result = cf.calibrate(
-            model, likelihood, runs=runs, datasets=datasets, seed=seed, progress=False if quiet else None
+            model,
+            likelihood,
+            sampler=sampler,
+            runs=runs,
+            datasets=datasets,
+            seed=seed,
+            progress=False if quiet else None,
         )
         write_netcdf(result.tree, out)
         if figure is not None:
@@ -287,6 +301,10 @@ def demo(
 
     Example: coulombfit demo --out demo
     """
+    import simulators
+    from coulombfit import plots
+    from coulombfit.files import replacing
+
     students = simulators.teacher_student
     setting: dict[str, Any] = {"Z": students.Z_EQ26, "kappa": 4.0, "learning_rate": 0.1, "noise": 0.1}
     with refusing():
@@ -296,12 +314,12 @@ def demo(
             run.eigenvalues[:, -1], learning_rate=0.1, batch_size=1, name="students", provenance=run.parameters
         )
         spectra.save(out / "spectra.nc")
-        fits, paths, comparison = fit_and_compare(spectra, PAIR_MODELS, "pair", seed, out, quiet)
+        fits, paths, comparison = fit_and_compare(spectra, list(PAIR_MODELS), "pair", "nuts", seed, out, quiet)
         with replacing(out / "laws.png") as temporary:
             plots.laws(fits).savefig(temporary, format="png", dpi=150)
         cf.write_report(out / "report.html", fits=fits, comparison=comparison, title="coulombfit demo")
     sigma_1, sigma_2 = students.widths(**setting).tolist()
-    theory = {"sigma_1": sigma_1, "sigma_2": sigma_2, "sigma_m": float(np.sqrt(0.5 * (sigma_1**2 + sigma_2**2)))}
+    theory = {"sigma_1": sigma_1, "sigma_2": sigma_2, "sigma_m": sqrt(0.5 * (sigma_1**2 + sigma_2**2))}
     tables = {model: fits[model].formatted() for model in ("anisotropic", "two-species")}
     lines = ["1000 students with a hidden layer (Eqs. 26, 28): widths by linear response, and inferred"]
     for name, value in theory.items():

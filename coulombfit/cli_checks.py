@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 import coulombfit as cf
-from coulombfit import plots
 from coulombfit.cli_options import (
     BatchSize,
     BatchSizeKey,
@@ -25,7 +24,6 @@ from coulombfit.cli_options import (
     setting,
 )
 from coulombfit.cli_output import NOT_CONVERGED, AsJson, Quiet, Seed, finish, refusing, require_all_writable
-from coulombfit.files import replacing, write_netcdf
 
 __all__ = ["check", "scaling"]
 
@@ -59,6 +57,9 @@ def scaling(
     Example: coulombfit scaling runs/*.npz --weights W --learning-rate-key lr --batch-size-key batch_size
     """
     with refusing():
+        from coulombfit import plots
+        from coulombfit.files import replacing, write_netcdf
+
         require_all_writable(out, figure)
         known = known_targets(targets)
         spectra = [
@@ -132,7 +133,7 @@ def check(
         result = cf.width_consistency(spectra, tolerance=tolerance, seed=seed, progress=False if quiet else None)
         shape = cf.moments(spectra, seed=seed)
     table: dict[str, Any] = {
-        f"{model} ({likelihood})": {name: float(value) for name, value in row.items() if np.isfinite(value)}
+        f"{model} ({likelihood})": {name: float(value) for name, value in row.items() if isfinite(value)}
         for (model, likelihood), row in result.table.iterrows()
     }
     verdict = f"{result.verdict} {shape.verdict}"

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "ALL_MODELS",
+    "PAIR_MODELS",
     "BatchSize",
     "BatchSizeKey",
     "Eigenvalues",
@@ -17,6 +19,7 @@ __all__ = [
     "Likelihood",
     "Pair",
     "Report",
+    "Sampler",
     "Snapshot",
     "Targets",
     "Weights",
@@ -24,9 +27,17 @@ __all__ = [
     "setting",
 ]
 
+# by name, as help is to be printed before any law is imported
+PAIR_MODELS = ("gaussian", "one-species", "two-species", "anisotropic")
+ALL_MODELS = (*PAIR_MODELS, "gas", "gas-beta")
+
 File = Annotated[Path, typer.Argument(help="Spectra or weights: .npz, .npy, .csv or .nc.", show_default=False)]
-Weights = Annotated[str | None, typer.Option(help="Name of the array of weights (run, [snapshot,] M, N) in FILE.")]
-Eigenvalues = Annotated[str | None, typer.Option(help="Name of the array of eigenvalues (run, [snapshot,] level).")]
+Weights = Annotated[
+    str | None, typer.Option(help="Name of the weights in FILE, shape (run, M, N) or (run, snapshot, M, N).")
+]
+Eigenvalues = Annotated[
+    str | None, typer.Option(help="Name of the eigenvalues in FILE, shape (run, level) or (run, snapshot, level).")
+]
 Snapshot = Annotated[int | None, typer.Option(help="Which snapshot; the last if not given.")]
 LearningRate = Annotated[float | None, typer.Option(help="Learning rate α.")]
 LearningRateKey = Annotated[str | None, typer.Option(help="Name of the learning rate in FILE.")]
@@ -40,6 +51,9 @@ Pair = Annotated[
 Likelihood = Annotated[
     str | None,
     typer.Option(help="pair, density, density-raw, spacing or, of a gas, levels; the model's default if not given."),
+]
+Sampler = Annotated[
+    str, typer.Option(help="nuts, Markov chains; or laplace, importance sampling about the mode, in milliseconds.")
 ]
 Report = Annotated[Path | None, typer.Option(help="Also write a posterior report (HTML) here.")]
 

@@ -8,13 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
-import pandas as pd
 import typer
 
+import coulombfit as cf
 from coulombfit.errors import DataError
-from coulombfit.files import require_writable
-from coulombfit.result import Fit
 
 __all__ = ["NOT_CONVERGED", "AsJson", "Quiet", "Seed", "finish", "refusing", "require_all_writable", "to_json"]
 
@@ -41,6 +38,8 @@ def refusing() -> Iterator[None]:
 
 def require_all_writable(*paths: Path | None) -> None:
     """Refuse, before any compute, to write where nothing can be written."""
+    from coulombfit.files import require_writable
+
     for path in paths:
         if path is not None:
             require_writable(path)
@@ -48,6 +47,8 @@ def require_all_writable(*paths: Path | None) -> None:
 
 def to_json(result: object) -> str:
     """JSON text; what is not a number in a table becomes null."""
+    import numpy as np
+    import pandas as pd
 
     def plain(item: object) -> object:
         match item:
@@ -62,7 +63,7 @@ def to_json(result: object) -> str:
     return json.dumps(result, default=plain, indent=2, allow_nan=False)
 
 
-def finish(fits: Mapping[str, Fit], result: object, text: str, as_json: bool, quiet: bool) -> None:
+def finish(fits: Mapping[str, cf.Fit], result: object, text: str, as_json: bool, quiet: bool) -> None:
     """Print the result; exit with 3 where a fit has not converged."""
     if as_json:
         typer.echo(to_json(result))

@@ -7,12 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
-import jax
-import numpy as np
 import typer
 
+import simulators
 from coulombfit.cli_output import AsJson, Quiet, Seed, finish, refusing, require_all_writable
-from simulators import Diverged, Trajectory, dyson, gaussian_rbm, teacher_student
 
 __all__ = ["simulate"]
 
@@ -31,34 +29,31 @@ Unfinished = Annotated[
     Path | None,
     typer.Option("--checkpoint", help="Folder for unfinished work: the same command after an interruption goes on."),
 ]
-LAYERS = {"identity": None, "eq26": teacher_student.Z_EQ26, "eq27": teacher_student.Z_EQ27}
+LAYERS = {"identity": None, "eq26": "Z_EQ26", "eq27": "Z_EQ27"}
 
 
-@simulate.callback()
-def prepare() -> None:
-    """Simulators use all cores from one device, and are compiled for more at half the speed."""
-    with suppress(RuntimeError):  # too late, where this process has already used JAX
-        jax.config.update("jax_num_cpu_devices", -1)
-
-
-def saved(make: Callable[[], Trajectory], out: Path) -> Trajectory:
+def saved(make: Callable[[], simulators.Trajectory], out: Path) -> simulators.Trajectory:
     """Simulate and write; one line and an exit code where that cannot be."""
     with refusing():
         require_all_writable(out)
         try:
             trajectory = make()
-        except Diverged as error:
+        except simulators.Diverged as error:
             typer.echo(f"error: {error}", err=True)
             raise typer.Exit(DIVERGED) from None
         trajectory.save(out)
     return trajectory
 
 
-def told(trajectory: Trajectory, out: Path, name: str, theory: np.ndarray, as_json: bool, quiet: bool) -> None:
+def told(trajectory: simulators.Trajectory, out: Path, name: str, theory: Any, as_json: bool, quiet: bool) -> None:
     """What was made, beside what theory says of it."""
-    numbers_ = ", ".join(f"{value:.5g}" for value in theory)
+    numbers_ = ", ".join(f"{value:.5g}" for value in ([] if theory is None else theory))
     text = f"saved {out}; {name.replace('_', ' ')} {numbers_ or 'not known for this setting'}"
-    result: dict[str, Any] = {"file": out, name: theory.tolist(), "excluded": trajectory.excluded}
+    result: dict[str, Any] = {
+        "file": out,
+        name: [] if theory is None else theory.tolist(),
+        "excluded": trajectory.excluded,
+    }
     finish({}, {**result, **trajectory.parameters}, text, as_json, quiet)
 
 
@@ -92,7 +87,7 @@ def of_gaussian_rbm(
     """
     with refusing():
         machine: dict[str, Any] = {
-            "kernel": gaussian_rbm.lattice_kernel(visible, mass2),
+            "kernel": simulators.gaussian_rbm.lattice_kernel(visible, mass2),
             "hidden": hidden,
             "mu2": mu2,
             "sigma_h": sigma_h,
@@ -104,7 +99,7 @@ def of_gaussian_rbm(
         "gibbs_steps": gibbs_steps,
     }
     trajectory = saved(
-        lambda: gaussian_rbm.simulate(
+        lambda: simulators.gaussian_rbm.simulate(
             **machine,
             **noisy,
             start=start,
@@ -118,7 +113,7 @@ def of_gaussian_rbm(
         ),
         out,
     )
-    told(trajectory, out, "linear_response_widths", gaussian_rbm.widths(**machine, **noisy), as_json, quiet)
+    told(trajectory, out, "linear_response_widths", simulators.gaussian_rbm.widths(**machine, **noisy), as_json, quiet)
 
 
 @simulate.command("teacher-student")
@@ -148,8 +143,9 @@ def of_students(
     with refusing():
         if layer not in LAYERS:
             raise ValueError(f"layer: expected one of {', '.join(LAYERS)}, got {layer!r}")
+    name = LAYERS[layer]
     noisy: dict[str, Any] = {
-        "Z": LAYERS[layer],
+        "Z": name and getattr(simulators.teacher_student, name),
         "kappa": kappa,
         "learning_rate": learning_rate,
         "momentum": momentum,
@@ -157,12 +153,12 @@ def of_students(
         "batch_size": batch_size,
         "batches": batches,
     }
-    theory = np.array([])
+    theory: Any = None
     with suppress(ValueError):  # none where mean squares are not finite; the simulator says so, or refuses
         if activation == "identity":
-            theory = teacher_student.widths(**noisy)
+            theory = simulators.teacher_student.widths(**noisy)
     trajectory = saved(
-        lambda: teacher_student.simulate(
+        lambda: simulators.teacher_student.simulate(
             **noisy,
             activation=activation,
             runs=runs,
@@ -182,7 +178,7 @@ def of_students(
 def of_dyson(
     centres: Annotated[str, typer.Option(help="Centres, descending, comma-separated; equal ones are degenerate.")],
     widths: Annotated[str, typer.Option(help="Widths, comma-separated, or one for all.")],
-    out: Annotated[Path, typer.Option(help="The netCDF file to write.")] = Path("dyson.nc"),
+    out: Annotated[Path, typer.Option(help="The netCDF file to write.")] = Path("simulators.dyson.nc"),
     beta: Annotated[int, typer.Option(help="Repulsion β, 1 or 2.")] = 1,
     form: Annotated[str, typer.Option(help="levels (Eq. 5), or matrix for one centre and width.")] = "levels",
     runs: Runs = 1000,
@@ -201,7 +197,7 @@ def of_dyson(
     with refusing():
         gas: dict[str, Any] = {"centres": numbers("centres", centres), "widths": numbers("widths", widths)}
     trajectory = saved(
-        lambda: dyson.simulate(
+        lambda: simulators.dyson.simulate(
             **gas,
             beta=beta,
             form=form,
@@ -215,7 +211,7 @@ def of_dyson(
         ),
         out,
     )
-    told(trajectory, out, "coulomb_shifts", dyson.coulomb_shift(**gas, beta=beta), as_json, quiet)
+    told(trajectory, out, "coulomb_shifts", simulators.dyson.coulomb_shift(**gas, beta=beta), as_json, quiet)
 
 
 def numbers(name: str, text: str) -> list[float]:

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from coulombfit.degeneracy import group_by_gaps, group_by_targets, refuse_pair
 from coulombfit.errors import DataError
 from coulombfit.files import write_netcdf
-from coulombfit.stationarity import thin
+from coulombfit.trajectories import thin
 
 __all__ = ["Spectra"]
 
@@ -97,7 +97,7 @@ class Spectra:
         """Spectra of the snapshots of one run, or of a few, thinned until they can pass for independent.
 
         Snapshots take the place of runs. Give those after the burn-in; what is kept, and how it is judged whether the
-        burn-in is over, is in :mod:`coulombfit.stationarity`. ``provenance["trajectory"]`` records it.
+        burn-in is over, is in :mod:`coulombfit.trajectories`. ``provenance["trajectory"]`` records it.
 
         :param eigenvalues: shape (snapshot, level) or (run, snapshot, level), snapshots equally spaced in training.
         :param steps: shape (snapshot,), the training step of every snapshot, to report times in steps.

@@ -1,6 +1,6 @@
 """Simulators of weight-matrix dynamics in JAX, each producing eigenvalue samples of shape (run, snapshot, level)."""
 
-from simulators import dyson, ensembles, gaussian_rbm, teacher_student
-from simulators.trajectory import Diverged, Trajectory
+import lazy_loader
 
-__all__ = ["Diverged", "Trajectory", "dyson", "ensembles", "gaussian_rbm", "teacher_student"]
+# names are looked up in __init__.pyi and imported where they are first used
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

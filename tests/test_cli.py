@@ -11,7 +11,8 @@ from typer.testing import CliRunner, Result
 
 import coulombfit as cf
 import simulators
-from coulombfit.cli import PAIR_MODELS, app
+from coulombfit.cli import app
+from coulombfit.cli_options import PAIR_MODELS
 
 
 @pytest.fixture(autouse=True)

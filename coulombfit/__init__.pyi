@@ -1,0 +1,83 @@
+from . import laws as laws
+from .checks.calibration import Calibration as Calibration
+from .checks.calibration import calibrate as calibrate
+from .checks.comparison import Comparison as Comparison
+from .checks.comparison import compare as compare
+from .checks.consistency import Consistency as Consistency
+from .checks.consistency import width_consistency as width_consistency
+from .checks.displacement import Displacement as Displacement
+from .checks.displacement import displacement as displacement
+from .checks.evidence import Evidence as Evidence
+from .checks.evidence import evidence as evidence
+from .checks.evidence import savage_dickey as savage_dickey
+from .checks.gradients import WidthPrediction as WidthPrediction
+from .checks.gradients import predict_width as predict_width
+from .checks.learning import LearningCurve as LearningCurve
+from .checks.learning import learning_curve as learning_curve
+from .checks.moments import Moments as Moments
+from .checks.moments import moments as moments
+from .checks.moments import predicted_moments as predicted_moments
+from .checks.noise import NoiseScaling as NoiseScaling
+from .checks.noise import noise_scaling as noise_scaling
+from .checks.predictive import PredictiveCheck as PredictiveCheck
+from .checks.predictive import predictive as predictive
+from .checks.scaling import Scaling as Scaling
+from .checks.scaling import scaling as scaling
+from .checks.snapshots import Stationarity as Stationarity
+from .checks.snapshots import stationarity as stationarity
+from .diagnostics import Diagnosis as Diagnosis
+from .diagnostics import diagnose as diagnose
+from .errors import DataError as DataError
+from .inference import fit as fit
+from .many import ManyFits as ManyFits
+from .many import fit_many as fit_many
+from .models import MODELS as MODELS
+from .models import Model as Model
+from .reading import read as read
+from .report import write_report as write_report
+from .result import Fit as Fit
+from .sampler import Sampling as Sampling
+from .spectra import Spectra as Spectra
+
+__all__ = [
+    "MODELS",
+    "Calibration",
+    "Comparison",
+    "Consistency",
+    "DataError",
+    "Diagnosis",
+    "Displacement",
+    "Evidence",
+    "Fit",
+    "LearningCurve",
+    "ManyFits",
+    "Model",
+    "Moments",
+    "NoiseScaling",
+    "PredictiveCheck",
+    "Sampling",
+    "Scaling",
+    "Spectra",
+    "Stationarity",
+    "WidthPrediction",
+    "calibrate",
+    "compare",
+    "diagnose",
+    "displacement",
+    "evidence",
+    "fit",
+    "fit_many",
+    "laws",
+    "learning_curve",
+    "moments",
+    "noise_scaling",
+    "predict_width",
+    "predicted_moments",
+    "predictive",
+    "read",
+    "savage_dickey",
+    "scaling",
+    "stationarity",
+    "width_consistency",
+    "write_report",
+]
