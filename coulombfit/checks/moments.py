@@ -20,7 +20,7 @@ import xarray as xr
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from coulombfit.checks.inferred import FEWEST, Inferred, bootstrap, posterior
+from coulombfit.checks.inferred import DRAWS, FEWEST, Inferred, posterior
 from coulombfit.errors import DataError
 from coulombfit.result import Fit
 from coulombfit.sampler import check_seed
@@ -28,10 +28,15 @@ from coulombfit.spectra import Spectra
 
 __all__ = ["Moments", "moments", "pair_moments", "predicted_moments"]
 
+TINY, FARTHEST = 1e-6, 50.0
+
 
 @dataclass(frozen=True, eq=False)
 class Moments(Inferred):
-    """Posterior of ``variance_ratio``, Var x/⟨S²⟩, and ``binder``, U₄, draws in ``tree``, a row each in ``table``."""
+    """Var x/⟨S²⟩, ``variance_ratio``, and U₄, ``binder``: a row each in ``table``, draws in ``tree``.
+
+    The draws are those of a confidence distribution: its quantiles bound intervals by the studentised bootstrap.
+    """
 
     runs: int
 
@@ -49,7 +54,11 @@ class Moments(Inferred):
 
 
 def moments(data: Spectra | ArrayLike, *, seed: int = 0) -> Moments:
-    """Infer both numbers by a Bayesian bootstrap over runs.
+    """Infer both numbers by a studentised bootstrap over runs, of ln Var x/⟨S²⟩ and ln(1 + U₄).
+
+    Over 600 to 2000 simulated ensembles of each law, 90 % intervals of Var x/⟨S²⟩ hold the truth in 88 to 93 % from 50
+    runs on. Those of U₄ hold it in 88 to 91 % at 3000 runs, 86 to 89 % at 300 and 80 to 83 % at 50, where most of what
+    they miss lies above them and one in many is far too wide: few runs reach the tails that make ⟨dx⁴⟩.
 
     :param data: spectra of two levels (``spectra.pair(k)``), or an array of shape (run, 2).
     :raises DataError: for anything but ten or more pairs.
@@ -59,11 +68,15 @@ def moments(data: Spectra | ArrayLike, *, seed: int = 0) -> Moments:
     if spectra.levels != 2 or spectra.runs < FEWEST:
         raise DataError(f"data: expected {FEWEST} pairs or more, shape (run, 2), got {spectra.eigenvalues.shape}")
     x = (spectra.eigenvalues - spectra.eigenvalues.mean()) / spectra.eigenvalues.std()
-    powers = [(x**k).mean(axis=1) for k in (1, 2, 3, 4)]
-    per_run = np.stack([*powers, (x[:, 0] - x[:, 1]) ** 2], axis=1)
-    drawn = bootstrap(per_run, np.random.default_rng(seed)).T
-    ratio, binder = _from_raw(drawn[:4], drawn[4])
-    return Moments(posterior({"variance_ratio": ratio, "binder": binder}), spectra.runs)
+    per_run = np.stack([*((x**k).mean(axis=1) for k in (1, 2, 3, 4)), (x[:, 0] - x[:, 1]) ** 2], axis=1)
+    products = per_run[:, :, None] * per_run[:, None, :]
+    values = np.concatenate([per_run, products.reshape(len(per_run), -1)], axis=1)
+    found, error = _logarithms(values.mean(axis=0)[:, None])
+    resampled, errors = _logarithms(_resampled(values, np.random.default_rng(seed)).T)
+    # at a handful of runs some resamples have next to no error
+    pivot = np.clip((resampled - found) / np.maximum(errors, TINY), -FARTHEST, FARTHEST)
+    ratio, fourth = np.exp(found - error * pivot)
+    return Moments(posterior({"variance_ratio": ratio, "binder": fourth - 1.0}), spectra.runs)
 
 
 def pair_moments(pairs: Float[np.ndarray, "*replicate run 2"]) -> tuple[np.ndarray, np.ndarray]:
@@ -100,3 +113,33 @@ def _from_raw(raw: Float[np.ndarray, "4 *draw"], spacing: Float[np.ndarray, "*dr
     variance = second - first**2
     central = fourth - 4.0 * first * third + 6.0 * first**2 * second - 3.0 * first**4
     return np.asarray(variance / spacing), np.asarray(central / (3.0 * variance**2) - 1.0)
+
+
+def _logarithms(
+    means: Float[np.ndarray, "30 *draw"],
+) -> tuple[Float[np.ndarray, "2 *draw"], Float[np.ndarray, "2 *draw"]]:
+    """Logarithms of Var x/⟨S²⟩ and 1 + U₄, and √runs times their standard errors, by the delta method.
+
+    :param means: over runs, of the four powers of a level, of S², and of the products of these five.
+    """
+    raw = means[:5]
+    first, second, third, _, spacing = raw
+    ratio, binder = _from_raw(raw[:4], spacing)
+    variance = ratio * spacing
+    central = 3.0 * variance**2 * (binder + 1.0)
+    zero, one = np.zeros_like(first), np.ones_like(first)
+    of_variance = np.stack([-2.0 * first, one, zero, zero, zero]) / variance
+    of_spacing = np.stack([zero, zero, zero, zero, one]) / spacing
+    slope = -4.0 * third + 12.0 * first * second - 12.0 * first**3
+    of_central = np.stack([slope, 6.0 * first**2, -4.0 * first, one, zero]) / central
+    gradients = np.stack([of_variance - of_spacing, of_central - 2.0 * of_variance])
+    covariance = means[5:].reshape(5, 5, *first.shape) - raw[:, None] * raw[None, :]
+    squared = np.einsum("ka...,ab...,kb...->k...", gradients, covariance, gradients)
+    return np.log(np.stack([ratio, binder + 1.0])), np.sqrt(np.maximum(squared, 0.0))
+
+
+def _resampled(values: Float[np.ndarray, "run n"], rng: np.random.Generator) -> Float[np.ndarray, "draw n"]:
+    """Means over runs drawn with replacement, one draw at a time, which needs no memory."""
+    count = len(values)
+    picked = (np.bincount(rng.integers(count, size=count), minlength=count) for _ in range(DRAWS))
+    return np.stack([times / count @ values for times in picked])
