@@ -68,8 +68,13 @@ def compressed(
     if kind == "none":
         return None
     terms = np.asarray(model.terms(likelihood, observations, unit))
-    if kind == "moments":
-        return _of_moments(terms, repels=model.repels(likelihood))
+    if kind in ("moments", "mean square"):
+        nodes = _at_the_moments(terms, about_zero=kind == "mean square")
+        if nodes is None:
+            return None
+        weights = np.full(2, 0.5 * len(terms))
+        repulsion = _log_spacing(terms).sum() - weights @ _log_spacing(nodes) if model.repels(likelihood) else 0.0
+        return Weighted(nodes, weights, np.float64(repulsion))
     if kind == "levels":
         nodes, weights = _on_grid([terms], [float(np.median(terms))], level)
         return _filled_up(nodes[:, 0], weights, 0.0)
@@ -93,25 +98,20 @@ def _log_spacing(terms: Float[np.ndarray, "term ..."]) -> Float[np.ndarray, " te
     return np.log(terms[:, first] - terms[:, second]).sum(axis=1)
 
 
-def _of_moments(terms: Float[np.ndarray, "term ..."], *, repels: bool) -> Weighted | None:
+def _at_the_moments(terms: Float[np.ndarray, "term ..."], *, about_zero: bool) -> Float[np.ndarray, "2 ..."] | None:
     """Two observations with the mean and the mean square of every level, or of the sum and the spacing of two."""
-    if terms.ndim == 1 and repels:
-        # the law of a spacing, quadratic without a linear term
-        nodes = np.full(2, np.sqrt(np.mean(terms**2)))
-    elif terms.ndim == 1:
-        nodes = terms.mean() + terms.std() * np.array([1.0, -1.0])
-    elif terms.shape[1] == 2:
+    if about_zero:
+        return np.full(2, np.sqrt(np.mean(terms**2)))
+    if terms.ndim == 1:
+        return terms.mean() + terms.std() * np.array([1.0, -1.0])
+    if terms.shape[1] == 2:
         middle = 0.5 * (terms[:, 0] + terms[:, 1])
         half = 0.5 * np.sqrt(np.mean((terms[:, 0] - terms[:, 1]) ** 2))
         middles = middle.mean() + middle.std() * np.array([1.0, -1.0])
-        nodes = np.stack([middles + half, middles - half], axis=1)
-    else:
-        nodes = terms.mean(axis=0) + np.outer([1.0, -1.0], terms.std(axis=0))
-        if (np.diff(nodes, axis=1) >= 0).any():
-            return None  # levels that spread so unevenly that such nodes would be out of order
-    weights = np.full(2, 0.5 * len(terms))
-    offset = _log_spacing(terms).sum() - weights @ _log_spacing(nodes) if repels else 0.0
-    return Weighted(nodes, weights, np.float64(offset))
+        return np.stack([middles + half, middles - half], axis=1)
+    nodes = terms.mean(axis=0) + np.outer([1.0, -1.0], terms.std(axis=0))
+    # levels that spread so unevenly that such nodes would be out of order
+    return None if (np.diff(nodes, axis=1) >= 0).any() else nodes
 
 
 def _on_grid(

@@ -84,7 +84,7 @@ def represent(
     if coarse is None or (itself is not None and itself.size <= coarse.size):
         assert itself is not None
         return Represented(itself, climbed(itself), 0.0)
-    if kind == "moments":
+    if kind in ("moments", "mean square"):
         return Represented(coarse, climbed(coarse), 0.0)
     for level in range(1, LEVELS):
         fine = itself or compressed(model, likelihood, observations, unit, level)

@@ -85,7 +85,7 @@ class PairModel(Model):
 
     def compression(self, likelihood: str) -> Compression:
         if likelihood == "spacing":
-            return "moments"
+            return "mean square"
         return self.smooth_in[1] if likelihood in COMPOSITE else self.smooth_in[0]
 
     def repels(self, likelihood: str) -> bool:
