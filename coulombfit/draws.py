@@ -13,7 +13,7 @@ from coulombfit.cores import on_all_cores
 from coulombfit.importance import Integral, weigh_many
 from coulombfit.models import Model, Standardisation
 from coulombfit.posterior import Represented, log_posterior, represent, start_of
-from coulombfit.sampler import Sampling, compiled_chain
+from coulombfit.sampler import Sampling, chain_for
 
 __all__ = ["Drawn", "draw"]
 
@@ -51,12 +51,13 @@ def draw(
         for chain in range(sampling.chains)
         if sampler == "nuts" or not integral.reliable
     ]
-    program = compiled_chain(log_posterior(model, likelihood)[0], sampling)
+    density, names = log_posterior(model, likelihood)
+    _, mirrored = start_of(names)
 
     def run(job: tuple[int, int]) -> Any:
         k, chain = job
-        peak = integrals[k].peak if integrals[k].reliable else represented[k].peak
-        return program(keys[k, chain], peak, represented[k].weighted, data[k][1])
+        walk = chain_for(density, integrals[k], represented[k].peak, sampling, mirrored=mirrored)
+        return walk(keys[k, chain], represented[k].weighted, data[k][1])
 
     chains: dict[int, list] = {}
     for (k, _), found in zip(jobs, on_all_cores(run, jobs) if jobs else [], strict=True):

@@ -70,9 +70,25 @@ class Integral:
         return float(np.exp(-special.logsumexp(2.0 * self.log_weights)))
 
     @property
+    def efficiency(self) -> float:
+        """The same as a share of all points; about 0.92 of a Gaussian."""
+        return self.effective / len(self.points)
+
+    @property
     def good(self) -> bool:
         """Whether another proposal would not be worth its time."""
-        return self.k_hat <= GOOD and self.effective >= EFFICIENT * len(self.points)
+        return self.k_hat <= GOOD and self.efficiency >= EFFICIENT
+
+    def covering(self, mirrored: int | None = None) -> Peak:
+        """Mean and covariance of f as a peak; of one half of it, where it is even in a coordinate."""
+        weights = np.exp(self.log_weights)
+        z = self.points
+        side = z if mirrored is None else np.where(np.arange(z.shape[1]) == mirrored, np.abs(z), z)
+        centre = weights @ side
+        covariance = (weights[:, None] * (side - centre)).T @ (side - centre)
+        values, vectors = np.linalg.eigh(covariance)
+        # a few points that carry all the weight may span no volume
+        return Peak(centre, vectors * np.sqrt(np.maximum(values, 1e-6 * values.max())))
 
     def resample(self, draws: int, seed: int) -> Float[np.ndarray, "draw coordinate"]:
         """Equally weighted points, by systematic resampling, in random order."""
@@ -130,14 +146,18 @@ def weigh_many(
 ) -> list[Integral]:
     """:func:`weigh` for many sets of data of one shape, TOGETHER at a time in one compiled call.
 
-    :param points: half as many as for one, which leaves each with an error of 2 % of an sd.
+    :param points: half as many as for one, which leaves each with an error of 2 % of an sd; fewer sets than TOGETHER
+        get as many as one.
     """
     if len(peaks) < TOGETHER:
         return [
-            weigh(density, peak, *some, mirrored=mirrored, points=points, seed=seed)
-            for peak, some in zip(peaks, data, strict=True)
+            weigh(density, peak, *some, mirrored=mirrored, points=2 * points, seed=seed + k)
+            for k, (peak, some) in enumerate(zip(peaks, data, strict=True))
         ]
     directions = _spherical(len(peaks[0].centre), points, seed)
+    # turned anew for each, or all would err to the same side
+    turns = _turns(len(peaks[0].centre), len(peaks), seed)
+    peaks = [Peak(peak.centre, np.asarray(peak.root) @ turn) for peak, turn in zip(peaks, turns, strict=True)]
     program = _mapped(density, mirrored)
     count = len(peaks)
     # filled up with the last, so that all calls are alike
@@ -153,7 +173,7 @@ def weigh_many(
     return [
         integral
         if integral.good
-        else weigh(density, _refined(integral, mirrored), *some, mirrored=mirrored, points=points, seed=seed)
+        else weigh(density, integral.covering(mirrored), *some, mirrored=mirrored, points=points, seed=seed)
         for integral, some in zip(first, data, strict=True)
     ]
 
@@ -190,30 +210,20 @@ def _rounds(
         integral = _integral(*look(peak, directions), peak)
         if integral.good:
             return integral
-        peak = _refined(integral, mirrored)
+        peak = integral.covering(mirrored)
     return _integral(*look(peak, directions), peak)
-
-
-def _refined(integral: Integral, mirrored: int | None) -> Peak:
-    """The proposal with the mean and covariance of the weighted points."""
-    z, weights = integral.points, np.exp(integral.log_weights)
-    side = z if mirrored is None else np.where(np.arange(z.shape[1]) == mirrored, np.abs(z), z)
-    centre = weights @ side
-    covariance = (weights[:, None] * (side - centre)).T @ (side - centre)
-    values, vectors = np.linalg.eigh(covariance)
-    # a few points that carry all the weight may span no volume
-    return Peak(centre, vectors * np.sqrt(np.maximum(values, 1e-6 * values.max())))
 
 
 def _integral(z: Float[np.ndarray, "point coordinate"], log_ratio: Float[np.ndarray, " point"], peak: Peak) -> Integral:
     total = special.logsumexp(log_ratio)
+    if not np.isfinite(total):
+        return Integral(-np.inf, np.inf, np.inf, z, np.full(len(z), -log(len(z))), peak)
     # ArviZ takes the negative of what it returns; weights of zero have no logarithm
     smoothed, k_hat = array_stats.psislw(-np.maximum(log_ratio - total, -700.0), axis=0)
     parts = special.logsumexp(log_ratio.reshape(SCRAMBLES, -1), axis=1)
     relative = np.exp(parts - parts.max())
     se = float(relative.std(ddof=1) / np.sqrt(SCRAMBLES) / relative.mean())
-    k_hat = float(k_hat) if np.isfinite(total) else np.inf
-    return Integral(float(total - log(len(z))), se, k_hat, z, np.asarray(smoothed), peak)
+    return Integral(float(total - log(len(z))), se, float(k_hat), z, np.asarray(smoothed), peak)
 
 
 @lru_cache(maxsize=64)
@@ -260,8 +270,14 @@ def _log_student(u: Float[Array | np.ndarray, "point coordinate"]) -> Float[Arra
 def _spherical(size: int, points: int, seed: int) -> Float[np.ndarray, "point coordinate_and_side"]:
     """Points of the spherical law in ``size`` dimensions, turned at random, scramble after scramble; last, a sign."""
     made = _made(size, max(1, int(np.log2(points // SCRAMBLES))))
-    turned = stats.ortho_group.rvs(size, random_state=seed) if size > 1 else np.array([[1.0 if seed % 2 else -1.0]])
-    return np.concatenate([made[:, :-1] @ turned, made[:, -1:]], axis=1)
+    return np.concatenate([made[:, :-1] @ _turns(size, 1, seed)[0], made[:, -1:]], axis=1)
+
+
+def _turns(size: int, count: int, seed: int) -> Float[np.ndarray, "set coordinate coordinate"]:
+    """Random orthogonal matrices."""
+    if size == 1:
+        return np.random.default_rng(seed).choice([-1.0, 1.0], size=(count, 1, 1))
+    return stats.ortho_group.rvs(size, count, random_state=seed).reshape(count, size, size)
 
 
 @lru_cache(maxsize=16)

@@ -37,7 +37,7 @@ KEPT = 100
 BATCH = 64
 CANDIDATES = 64
 FALSE_ALARM = 1e-3
-SETTINGS = Sampling(chains=1, draws=1000, target_accept=0.9)
+SETTINGS = Sampling(chains=1)
 
 
 @dataclass(frozen=True, eq=False)

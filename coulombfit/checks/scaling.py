@@ -24,7 +24,7 @@ from coulombfit.importance import Integral, integrate
 from coulombfit.precision import double_precision
 from coulombfit.progress import working
 from coulombfit.result import INTERVAL, Text
-from coulombfit.sampler import Sampling, check_seed, compiled_chain
+from coulombfit.sampler import Sampling, chain_for, check_seed
 from coulombfit.spectra import Spectra, real_array
 
 __all__ = ["Scaling", "scaling"]
@@ -120,9 +120,9 @@ def scaling(
         data, typical = widths_of(rule, settings, np.broadcast_to(real_array(curvature, "curvature"), (count,)))
     with working(f"inferring the scaling of {len(spectra)} settings", show=progress), double_precision():
         free = _integral(rule, data, seed)
-        chain = compiled_chain(log_posterior(rule), sampling)
+        chain = chain_for(log_posterior(rule), free, free.peak, sampling)
         keys = list(jax.random.split(jax.random.key(seed), sampling.chains))
-        chains = on_all_cores(lambda key: chain(key, free.peak, data), keys)
+        chains = on_all_cores(lambda key: chain(key, data), keys)
         points, stats = jax.tree.map(lambda *each: np.stack(each), *chains)
         posterior = {name: np.asarray(values) for name, values in parameters_of(rule)(points, data).items()}
         fixed = {name: _integral(rule, data.with_exponent_1(k), seed) for k, name in enumerate(exponents)}
