@@ -28,7 +28,12 @@ class Case:
 
     @property
     def two_species(self) -> bool:
-        return self.model == "two-species"
+        return self.model != "one-species"
+
+    @property
+    def usual(self) -> str:
+        """Data that the model describes best."""
+        return "equal widths" if self.model == "one-species" else "two widths"
 
     @property
     def truth(self) -> dict[str, float]:
@@ -58,4 +63,6 @@ CASES = (
     Case("two-species", "pair", "two widths"),
     Case("two-species", "density", "equal widths"),
     Case("two-species", "pair", "equal widths"),
+    Case("anisotropic", "density", "two widths"),
+    Case("anisotropic", "pair", "two widths"),
 )

@@ -11,7 +11,6 @@ with least and greatest; ESS is the least bulk ESS over centre, σ_m and r. Peer
 from __future__ import annotations
 
 import argparse
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +55,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="tools whose name contains this")
     arguments = parser.parse_args()
     cores = use_cores(arguments.cores)
-    tools = dict(peers.TOOLS) | {name: partial(ours.measure, sampler=sampler) for name, sampler in ours.NAMES.items()}
+    tools = peers.TOOLS | ours.TOOLS
     sheet = Sheet(
         f"Fits of {arguments.runs} pairs ({2 * arguments.runs} levels)",
         COLUMNS,
@@ -71,7 +70,8 @@ def main() -> None:
     for template in CASES:
         case = Case(template.model, template.likelihood, template.data, arguments.runs)
         for name, tool in tools.items():
-            if arguments.only not in name or not (name in ours.NAMES or peers.takes_part(name, case)):
+            takes_part = ours.takes_part if name in ours.TOOLS else peers.takes_part
+            if arguments.only not in name or not takes_part(name, case):
                 continue
             with console.status(f"{case.name}: {name}"):
                 found = in_child(tool, case, arguments.repeats, arguments.budget, limit=arguments.limit)

@@ -63,7 +63,7 @@ def compiled(model: str, likelihood: str) -> Callable[..., float]:
 
     :raises ModuleNotFoundError: where numba is not installed.
     """
-    from numba import njit, prange  # noqa: PLC0415  optional
+    from numba import njit, prange
 
     def one_density_sum(x: np.ndarray, centre: float, sigma: float) -> float:
         total = 0.0

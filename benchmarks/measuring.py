@@ -73,7 +73,7 @@ def _timed(fit: Callable[[int], Estimate], seed: int) -> tuple[float, Estimate]:
 
 def from_draws(posterior: xr.Dataset, remark: str = "") -> Estimate:
     """Means, standard deviations, and the least bulk ESS over ``centre``, ``width`` and, where there is one, ``r``."""
-    import arviz_stats as azs  # noqa: PLC0415  not every tool needs it
+    import arviz_stats as azs
 
     names = [name for name in ("centre", "width", "r") if name in posterior]
     ess = azs.ess(posterior[names], method="bulk")

@@ -28,7 +28,7 @@ Tool = Callable[[Case, int, float], Measured]
 
 def histogram(case: Case, repeats: int, budget: float) -> Measured:
     """curve_fit to a normalised histogram, errors by a jackknife over blocks of levels."""
-    from scipy.optimize import curve_fit  # noqa: PLC0415
+    from scipy.optimize import curve_fit
 
     law = IN_NUMPY[case.model, case.likelihood]
     levels = case.observed()
@@ -58,7 +58,7 @@ def histogram(case: Case, repeats: int, budget: float) -> Measured:
 
 def iminuit(case: Case, repeats: int, budget: float, *, numba: bool) -> Measured:
     """The unbinned likelihood: MIGRAD, HESSE, MINOS."""
-    from iminuit import Minuit  # noqa: PLC0415
+    from iminuit import Minuit
 
     data = case.observed()
     if numba:
@@ -98,7 +98,7 @@ def iminuit(case: Case, repeats: int, budget: float, *, numba: bool) -> Measured
 
 def emcee(case: Case, repeats: int, budget: float) -> Measured:
     """Walkers of the posterior, all at a time, until the least bulk ESS with walkers as chains is enough."""
-    from emcee import EnsembleSampler  # noqa: PLC0415
+    from emcee import EnsembleSampler
 
     z, unit = case.standardised()
     law = IN_NUMPY[case.model, "density"] if case.likelihood == "density" else _pairs_of_walkers(z)
@@ -159,9 +159,9 @@ def _dataset(drawn: np.ndarray, unit: Standardisation) -> xr.Dataset:
 
 def nutpie(case: Case, repeats: int, budget: float, *, backend: str) -> Measured:
     """PyMC's model, compiled and sampled by nutpie: its own defaults but for the number of draws."""
-    import nutpie as sampler  # noqa: PLC0415
+    import nutpie as sampler
 
-    from benchmarks.pymc_models import build  # noqa: PLC0415
+    from benchmarks.pymc_models import build
 
     z, unit = case.standardised()
     begin = time.perf_counter()
@@ -198,6 +198,8 @@ TOOLS: dict[str, Tool] = {
 
 def takes_part(tool: str, case: Case) -> bool:
     """Whether the tool is used for such a case."""
+    if case.model == "anisotropic":
+        return False
     if tool.startswith("histogram"):
         return case.model == "one-species" and case.likelihood == "density"
     return case.two_species if tool.startswith("emcee") else True

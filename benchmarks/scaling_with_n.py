@@ -34,7 +34,7 @@ COLUMNS = ("fit", "pairs", "first, s", "second, s", "memory, MiB", "σ or σ_m",
 
 def cost(case: Case, sampler: str) -> dict[str, float | str]:
     """Seconds, MiB, and the width that the second fit finds."""
-    import coulombfit as cf  # noqa: PLC0415  JAX starts in the child
+    import coulombfit as cf
 
     data = [case.pairs(seed) for seed in (1, 2)]
     before = _rest()
