@@ -18,9 +18,12 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int
 
-from coulombfit.models import Model, Standardisation
+from coulombfit.models import Compression, Model, Standardisation
 
-__all__ = ["LEVELS", "Weighted", "compressed", "plain"]
+__all__ = ["EXACT", "LEVELS", "Weighted", "compressed", "plain"]
+
+EXACT: tuple[Compression, ...] = ("moments", "moments of each level", "mean square")
+"""Compressions without error."""
 
 ORDER = 8
 CHUNK = 2**18
@@ -68,8 +71,8 @@ def compressed(
     if kind == "none":
         return None
     terms = np.asarray(model.terms(likelihood, observations, unit))
-    if kind in ("moments", "mean square"):
-        nodes = _at_the_moments(terms, about_zero=kind == "mean square")
+    if kind in EXACT:
+        nodes = _at_the_moments(terms, kind)
         if nodes is None:
             return None
         weights = np.full(2, 0.5 * len(terms))
@@ -98,13 +101,13 @@ def _log_spacing(terms: Float[np.ndarray, "term ..."]) -> Float[np.ndarray, " te
     return np.log(terms[:, first] - terms[:, second]).sum(axis=1)
 
 
-def _at_the_moments(terms: Float[np.ndarray, "term ..."], *, about_zero: bool) -> Float[np.ndarray, "2 ..."] | None:
+def _at_the_moments(terms: Float[np.ndarray, "term ..."], kind: Compression) -> Float[np.ndarray, "2 ..."] | None:
     """Two observations with the mean and the mean square of every level, or of the sum and the spacing of two."""
-    if about_zero:
+    if kind == "mean square":
         return np.full(2, np.sqrt(np.mean(terms**2)))
     if terms.ndim == 1:
         return terms.mean() + terms.std() * np.array([1.0, -1.0])
-    if terms.shape[1] == 2:
+    if kind == "moments":
         middle = 0.5 * (terms[:, 0] + terms[:, 1])
         half = 0.5 * np.sqrt(np.mean((terms[:, 0] - terms[:, 1]) ** 2))
         middles = middle.mean() + middle.std() * np.array([1.0, -1.0])

@@ -31,7 +31,7 @@ class Drawn(NamedTuple):
 def draw(
     model: Model,
     likelihood: str,
-    data: Sequence[tuple[Float[np.ndarray, "run ..."], Standardisation]],
+    data: Sequence[tuple[Float[np.ndarray, "_ ..."], Standardisation]],
     sampler: str,
     sampling: Sampling,
     *,

@@ -16,7 +16,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from coulombfit.compression import LEVELS, Weighted, compressed, plain
+from coulombfit.compression import EXACT, LEVELS, Weighted, compressed, plain
 from coulombfit.mode import LogDensity, Peak, peak_of
 from coulombfit.models import Model, Standardisation
 from coulombfit.models.unconstrained import coordinate_names, sites_at
@@ -84,7 +84,7 @@ def represent(
     if coarse is None or (itself is not None and itself.size <= coarse.size):
         assert itself is not None
         return Represented(itself, climbed(itself), 0.0)
-    if kind in ("moments", "mean square"):
+    if kind in EXACT:
         return Represented(coarse, climbed(coarse), 0.0)
     for level in range(1, LEVELS):
         fine = itself or compressed(model, likelihood, observations, unit, level)

@@ -1,6 +1,6 @@
 """Models by name."""
 
-from coulombfit.models.base import OBSERVED, REDUNDANT, REPORTED, Model, Parameters
+from coulombfit.models.base import OBSERVED, REDUNDANT, REPORTED, Compression, Model, Parameters
 from coulombfit.models.gas import FreeGas, Gas
 from coulombfit.models.pairs import Anisotropic, Gaussian, OneSpecies, PairModel, TwoSpecies
 from coulombfit.models.standardisation import Standardisation
@@ -10,6 +10,7 @@ __all__ = [
     "OBSERVED",
     "REDUNDANT",
     "REPORTED",
+    "Compression",
     "Gas",
     "Model",
     "PairModel",

@@ -42,7 +42,9 @@ REDUNDANT = "mean_spacing"
 
 Parameters = dict[str, Array]
 
-Compression = Literal["none", "moments", "mean square", "levels", "sum and spacing", "both levels"]
+Compression = Literal[
+    "none", "moments", "moments of each level", "mean square", "levels", "sum and spacing", "both levels"
+]
 """What ln p is a smooth function of, but for ln S of laws that repel: see :mod:`coulombfit.compression`."""
 
 

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from coulombfit.errors import DataError
 from coulombfit.laws.gas import CoulombGas
 from coulombfit.laws.gas_normaliser import SEPARATION
-from coulombfit.models.base import CENTRE_SD, LOG_WIDTH_SD, Model, Parameters
+from coulombfit.models.base import CENTRE_SD, LOG_WIDTH_SD, Compression, Model, Parameters
 from coulombfit.models.standardisation import Standardisation
 from coulombfit.spectra import Spectra
 
@@ -112,6 +112,12 @@ class Gas(Model):
     def log_frame(self, observations: Float[np.ndarray, "run level"], unit: Standardisation) -> float:
         return 0.0
 
+    def compression(self, likelihood: str) -> Compression:
+        return "moments of each level"
+
+    def repels(self, likelihood: str) -> bool:
+        return True
+
 
 @dataclass(frozen=True)
 class FreeGas(Gas):
@@ -134,3 +140,7 @@ class FreeGas(Gas):
 
     def parameters(self, sites: Parameters, unit: Standardisation) -> Parameters:
         return super().parameters(sites, unit) | {"beta": sites["beta"]}
+
+    def compression(self, likelihood: str) -> Compression:
+        # β multiplies ln S: it stays, too
+        return "none"

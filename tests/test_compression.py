@@ -1,0 +1,130 @@
+"""Few weighted observations in place of many: against the plain sum, for every model and likelihood."""
+
+import jax
+import numpy as np
+import pytest
+
+import coulombfit as cf
+from coulombfit.compression import EXACT, compressed, plain
+from coulombfit.models import MODELS, Model
+from coulombfit.posterior import TOLERANCE, Represented, log_likelihood, represent
+from simulators import ensembles
+
+CASES = [(name, likelihood) for name, model in MODELS.items() for likelihood in model.likelihoods]
+
+
+def levels(model: str, runs: int, sigma_2: float = 0.02, seed: int = 1) -> cf.Spectra:
+    """Two species, or a gas of a pair and a level far from it."""
+    pairs = ensembles.two_species(centre=4.0, sigma_1=0.04, sigma_2=sigma_2, runs=runs, seed=seed)
+    if model != "gas":
+        return cf.Spectra(pairs)
+    single = 1.0 + 0.05 * np.random.default_rng(seed).standard_normal((runs, 1))
+    return cf.Spectra(np.concatenate([pairs, single], axis=1))
+
+
+def both(model: Model, likelihood: str, spectra: cf.Spectra) -> tuple[Represented, np.ndarray, np.ndarray]:
+    """The representation that a fit uses, and ln L of it and of the plain sum, at the mode and at points about it."""
+    model = model.fitted_to(spectra)
+    seen = model.observe(spectra, likelihood)
+    unit = model.unit(seen, likelihood)
+    with jax.enable_x64(True):
+        found = represent(model, likelihood, seen, unit)
+        peak = found.peak
+        away = np.random.default_rng(7).standard_normal((40, len(peak.centre)))
+        points = np.concatenate([peak.centre[None], peak.centre + 1.5 * away @ np.asarray(peak.root).T])
+        several = log_likelihood(model, likelihood)
+        itself = plain(model, likelihood, seen, unit)
+        return found, np.asarray(several(points, found.weighted, unit)), np.asarray(several(points, itself, unit))
+
+
+@pytest.mark.parametrize(("name", "likelihood"), CASES)
+def test_compression_against_the_plain_sum(name: str, likelihood: str) -> None:
+    model = MODELS[name]
+    found, small, whole = both(model, likelihood, levels(name, 3000))
+    if model.compression(likelihood) in EXACT:
+        assert found.weighted.size == 2
+        assert found.error == 0.0
+        # offset included: evidence rests on it
+        np.testing.assert_allclose(small, whole, rtol=1e-10)
+        return
+    if model.compression(likelihood) == "none":
+        assert found.weighted.size >= 3000
+        return
+    assert found.weighted.size <= 800
+    assert found.error <= TOLERANCE
+    difference = (small - whole) - (small - whole)[0]
+    assert np.abs(difference).max() <= TOLERANCE
+    # the constant, which evidence has, too
+    assert abs(small[0] - whole[0]) <= 2 * TOLERANCE
+
+
+@pytest.mark.parametrize("likelihood", ["pair", "density"])
+@pytest.mark.parametrize("sigma_2", [0.04, 0.004, 0.0004])
+def test_compression_follows_narrow_features(likelihood: str, sigma_2: float) -> None:
+    """σ₂/σ₁ down to 0.01: the grid is made finer, or given up, as the error demands."""
+    _, small, whole = both(MODELS["two-species"], likelihood, levels("two-species", 2000, sigma_2))
+    difference = (small - whole) - (small - whole)[0]
+    assert np.abs(difference).max() <= TOLERANCE
+
+
+def test_outliers_are_compressed_with_the_rest() -> None:
+    pairs = levels("two-species", 4000).eigenvalues.copy()
+    pairs[:3] += np.array([[1.0, -1.0], [0.5, 0.5], [-0.9, -0.9]])
+    for likelihood in ("pair", "density"):
+        _, small, whole = both(MODELS["two-species"], likelihood, cf.Spectra(pairs))
+        difference = (small - whole) - (small - whole)[0]
+        assert np.abs(difference).max() <= TOLERANCE
+
+
+def test_nodes_do_not_grow_with_the_data() -> None:
+    for likelihood, most in (("density", 144), ("pair", 1792)):
+        sizes = [both(MODELS["two-species"], likelihood, levels("", runs))[0].weighted.size for runs in (10**4, 10**5)]
+        assert sizes[1] <= most
+        assert sizes[1] <= 3 * sizes[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "likelihood"), [("two-species", "pair"), ("two-species", "density"), ("anisotropic", "pair")]
+)
+def test_compression_of_very_many(name: str, likelihood: str) -> None:
+    """Ln L of 300 000 pairs is of the order of 10⁵, and still right to a hundredth."""
+    found, small, whole = both(MODELS[name], likelihood, levels(name, 300_000))
+    assert found.weighted.size <= 4096
+    difference = (small - whole) - (small - whole)[0]
+    assert np.abs(difference).max() <= TOLERANCE
+
+
+@pytest.mark.parametrize(
+    ("name", "likelihood"), [("one-species", "pair"), ("two-species", "pair"), ("two-species", "density-raw")]
+)
+def test_posteriors_are_those_of_the_plain_sum(name: str, likelihood: str) -> None:
+    """But for the Monte Carlo error of 4000 draws."""
+    data = levels(name, 3000).eigenvalues
+    settings = {"sampler": "laplace", "seed": 2}
+    small, whole = (cf.fit(data, name, likelihood, compress=compress, **settings) for compress in (True, False))
+    assert small.record["compression"]["nodes"] < 1000 < whole.record["compression"]["nodes"]
+    one, other = small.table(), whole.table()
+    assert (np.abs(one["mean"] - other["mean"]) < 0.08 * other["sd"]).all()
+    np.testing.assert_allclose(one["sd"], other["sd"], rtol=0.06)
+    if likelihood == "pair":
+        evidence = [fit.record["integral"]["log_evidence"] for fit in (small, whole)]
+        assert evidence[0] == pytest.approx(evidence[1], abs=2 * TOLERANCE)
+
+
+def test_few_observations_stay_as_they_are() -> None:
+    found, small, whole = both(MODELS["two-species"], "pair", levels("two-species", 20))
+    assert found.weighted.size == 32
+    assert np.count_nonzero(found.weighted.weights) == 20
+    np.testing.assert_array_equal(small, whole)
+
+
+def test_a_gas_whose_levels_spread_too_unevenly_stays_as_it_is() -> None:
+    """Two nodes with each level's mean and spread would be out of order."""
+    rng = np.random.default_rng(0)
+    upper = np.where(np.arange(50) == 0, 100.0, rng.uniform(1.0, 1.1, 50))
+    spectra = cf.Spectra(np.stack([upper, rng.uniform(0.9, 1.0, 50)], axis=1))
+    model = MODELS["gas"].fitted_to(spectra)
+    seen = model.observe(spectra, "levels")
+    assert model.sizes == (2,)
+    assert compressed(model, "levels", seen, model.unit(seen, "levels")) is None

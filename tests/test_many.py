@@ -1,0 +1,97 @@
+"""fit_many(): what it returns, that it is fit() of each, and how often it compiles."""
+
+import numpy as np
+import pytest
+
+import coulombfit as cf
+from simulators import ensembles
+from tests.compilations import compilations
+
+
+def data_sets(count: int, runs: int = 60) -> list[np.ndarray]:
+    return [
+        ensembles.two_species(centre=1.0 + k, sigma_1=0.04 + 0.01 * k, sigma_2=0.02, runs=runs, seed=k)
+        for k in range(count)
+    ]
+
+
+@pytest.fixture(scope="module")
+def many() -> cf.ManyFits:
+    return cf.fit_many(data_sets(10), "two-species", sampling=cf.Sampling(chains=2, draws=600))
+
+
+def test_each_is_the_fit_of_itself(many: cf.ManyFits) -> None:
+    for k, data in list(enumerate(data_sets(10)))[::4]:
+        alone = cf.fit(data, "two-species", sampler="laplace", seed=50 + k)
+        table = alone.table()
+        together = many.table.loc[f"spectrum {k}"]
+        assert list(together.index) == list(table.index)
+        # 2048 points and 1200 draws against 4096 points and 4000 draws
+        assert (np.abs(together["mean"] - table["mean"]) < 0.2 * table["sd"]).all()
+        np.testing.assert_allclose(together["sd"], table["sd"], rtol=0.15)
+        evidence = alone.record["integral"]["log_evidence"]
+        assert many.fits.loc[f"spectrum {k}", "log_evidence"] == pytest.approx(evidence, abs=0.1)
+
+
+def test_tables_and_tree_belong_together(many: cf.ManyFits) -> None:
+    posterior = many.tree["posterior"]
+    assert dict(posterior.sizes) == {"spectrum": 10, "chain": 2, "draw": 600}
+    assert posterior["sigma_1"].dims == ("spectrum", "chain", "draw")
+    mean = posterior["centre"].mean(("chain", "draw")).to_numpy()
+    np.testing.assert_allclose(many.table.xs("centre", level="parameter")["mean"], mean, rtol=1e-12)
+    assert list(many.fits["sampler"].unique()) == ["laplace"]
+    assert many.fits["converged"].all()
+    assert (many.fits["pareto_k"] < 0.7).all()
+    assert many.verdict == "all 10 fits have converged."
+    assert "spectrum 9" in many.summary()
+
+
+def test_a_grid_of_different_sizes_and_names() -> None:
+    spectra = [cf.Spectra(data, name=name) for data, name in zip(data_sets(3, 20), "aab", strict=True)]
+    spectra.append(cf.Spectra(data_sets(1, 700)[0], name="long"))
+    found = cf.fit_many(spectra, "one-species", sampling=cf.Sampling(chains=1, draws=200))
+    assert list(found.fits.index) == ["a (0)", "a (1)", "b (2)", "long (3)"]
+    assert found.table.loc[("long (3)", "sigma"), "sd"] < 0.3 * found.table.loc[("a (0)", "sigma"), "sd"]
+
+
+def test_composite_likelihoods_have_no_evidence() -> None:
+    found = cf.fit_many(data_sets(2, 100), "one-species", "density", sampling=cf.Sampling(draws=300))
+    assert found.fits["log_evidence"].isna().all()
+    raw = cf.fit_many(data_sets(2, 100), "one-species", "density-raw", sampling=cf.Sampling(draws=300))
+    # levels that repel say more about their width than as many that are independent
+    wider = raw.table["sd"] / found.table["sd"]
+    assert (wider.xs("sigma", level="parameter") > 1.05).all()
+
+
+def test_a_gas_of_one_structure() -> None:
+    found = cf.fit_many(data_sets(2, 50), "gas", sampling=cf.Sampling(chains=1, draws=200))
+    assert list(found.table.loc["spectrum 0"].index) == ["centre[0]", "sigma[0]"]
+
+
+def test_what_cannot_be_fitted_is_named() -> None:
+    good = data_sets(2, 20)
+    with pytest.raises(ValueError, match="data: expected at least one spectrum, got none"):
+        cf.fit_many([], "one-species")
+    with pytest.raises(cf.DataError, match=r"data\[2\]: data: expected pairs of distinct levels, got 20 tied"):
+        cf.fit_many([*good, np.ones((20, 2))], "one-species")
+    three = np.concatenate([good[1], 0.1 * good[0][:, :1]], axis=1)
+    with pytest.raises(cf.DataError, match=r"data\[1\]: expected levels that form the clusters"):
+        cf.fit_many([good[0], three], "gas")
+
+
+def test_sixteen_spectra_of_one_shape_compile_no_more_than_one() -> None:
+    """Each program once: the number of compilations does not grow with the number of spectra, whatever they hold."""
+    sampling = cf.Sampling(warmup=60, draws=120)
+    for model in ("one-species", "two-species"):
+        spectra = data_sets(16, 50)
+        with compilations() as first:
+            cf.fit(spectra[0], model, sampling=sampling)
+        with compilations() as others:
+            for seed, one in enumerate(spectra[1:]):
+                cf.fit(one, model, sampling=sampling, seed=seed)
+        assert first
+        assert others == []
+        cf.fit_many(spectra, model, sampling=sampling)
+        with compilations() as again:
+            cf.fit_many([one + 0.3 for one in spectra], model, sampling=sampling, seed=1)
+        assert again == []
