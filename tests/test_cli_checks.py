@@ -36,6 +36,7 @@ def files() -> list[str]:
 READING = ("--eigenvalues", "x", "--learning-rate-key", "lr", "--batch-size-key", "bs")
 
 
+@pytest.mark.slow
 def test_scaling_over_files() -> None:
     paths = files()
     answer = json.loads(run("scaling", *paths, *READING, "--factor-key", "noise", "--figure", "s.svg", "--json").stdout)

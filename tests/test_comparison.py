@@ -9,13 +9,13 @@ from scipy import stats
 import coulombfit as cf
 
 MODELS = ("gaussian", "one-species", "two-species")
-QUICK = cf.Sampling(warmup=300, draws=300)
+QUICK = cf.Sampling(draws=300)
 
 
 @pytest.fixture(scope="module")
 def comparison(pairs: np.ndarray) -> cf.Comparison:
-    sampling = cf.Sampling(warmup=300, draws=300, target_accept=0.9, per_run_draws=100)
-    return cf.compare({model: cf.fit(pairs, model, sampling=sampling) for model in MODELS})
+    sampling = cf.Sampling(draws=300, per_run_draws=100)
+    return cf.compare({model: cf.fit(pairs, model, sampler="laplace", sampling=sampling) for model in MODELS})
 
 
 def test_two_species_win_on_their_own_data(comparison: cf.Comparison) -> None:
@@ -53,7 +53,9 @@ def test_elpd_is_leave_one_out_by_refitting(few: np.ndarray) -> None:
 
 @pytest.mark.slow
 def test_equals_have_no_preference_and_the_simpler_is_named(few: np.ndarray) -> None:
-    comparison = cf.compare({model: cf.fit(few, model, sampling=QUICK) for model in ("two-species", "one-species")})
+    comparison = cf.compare(
+        {model: cf.fit(few, model, sampler="laplace", sampling=QUICK) for model in ("two-species", "one-species")}
+    )
     assert comparison.winner == "one-species"
     assert comparison.verdict.startswith("no preference between one-species and two-species")
 
@@ -96,7 +98,7 @@ def test_models_that_differ_by_a_constant_have_no_standard_errors_to_count() -> 
 
 
 def test_a_broken_fit_is_not_compared(few: np.ndarray) -> None:
-    fits = {model: cf.fit(few, model, sampling=QUICK) for model in ("gaussian", "one-species")}
+    fits = {model: cf.fit(few, model, sampler="laplace", sampling=QUICK) for model in ("gaussian", "one-species")}
     broken = fits["gaussian"].tree.copy(deep=True)
     broken["log_likelihood"]["eigenvalues"][0, 0, 0] = np.nan
     with pytest.raises(ValueError, match="the log likelihood of 'gaussian' is not finite"):
@@ -107,15 +109,17 @@ def test_a_broken_fit_is_not_compared(few: np.ndarray) -> None:
 def test_an_outlier_is_counted_by_pareto_k(few: np.ndarray) -> None:
     wild = few[:5].copy()
     wild[0] += 3.0
-    table = cf.compare({model: cf.fit(wild, model, sampling=QUICK) for model in ("gaussian", "one-species")}).table
+    table = cf.compare(
+        {model: cf.fit(wild, model, sampler="laplace", sampling=QUICK) for model in ("gaussian", "one-species")}
+    ).table
     assert table["pareto_k_bad"].sum() >= 1
 
 
 def test_what_cannot_be_compared_is_refused(few: np.ndarray) -> None:
-    pair = cf.fit(few, "one-species", sampling=QUICK)
+    pair = cf.fit(few, "one-species", sampler="laplace", sampling=QUICK)
     with pytest.raises(ValueError, match="'b' were fitted to different data"):
-        cf.compare({"a": pair, "b": cf.fit(few + 0.01, "one-species", sampling=QUICK)})
+        cf.compare({"a": pair, "b": cf.fit(few + 0.01, "one-species", sampler="laplace", sampling=QUICK)})
     with pytest.raises(ValueError, match="'a' describes a run by its pair, 'b' by its spacing"):
-        cf.compare({"a": pair, "b": cf.fit(few, "one-species", "spacing", sampling=QUICK)})
+        cf.compare({"a": pair, "b": cf.fit(few, "one-species", "spacing", sampler="laplace", sampling=QUICK)})
     with pytest.raises(ValueError, match="expected at least two to compare, got 1"):
         cf.compare({"a": pair})

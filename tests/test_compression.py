@@ -10,7 +10,13 @@ from coulombfit.models import MODELS, Model
 from coulombfit.posterior import TOLERANCE, Represented, log_likelihood, represent
 from simulators import ensembles
 
-CASES = [(name, likelihood) for name, model in MODELS.items() for likelihood in model.likelihoods]
+SLOW = {*(("anisotropic", likelihood) for likelihood in ("density", "density-raw", "pair")), ("gas", "levels")}
+SLOW |= {("two-species", "density-raw"), ("gas-beta", "levels")}
+CASES = [
+    pytest.param(name, likelihood, marks=[pytest.mark.slow] if (name, likelihood) in SLOW else [])
+    for name, model in MODELS.items()
+    for likelihood in model.likelihoods
+]
 
 
 def levels(model: str, runs: int, sigma_2: float = 0.02, seed: int = 1) -> cf.Spectra:
@@ -96,7 +102,12 @@ def test_compression_of_very_many(name: str, likelihood: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "likelihood"), [("one-species", "pair"), ("two-species", "pair"), ("two-species", "density-raw")]
+    ("name", "likelihood"),
+    [
+        ("one-species", "pair"),
+        ("two-species", "pair"),
+        pytest.param("two-species", "density-raw", marks=pytest.mark.slow),
+    ],
 )
 def test_posteriors_are_those_of_the_plain_sum(name: str, likelihood: str) -> None:
     """But for the Monte Carlo error of 4000 draws."""

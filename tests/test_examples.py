@@ -21,6 +21,7 @@ def run(*arguments: object, folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_fit_public_data(tmp_path: Path) -> None:
     output = run(ROOT / "examples" / "fit_public_data.py", folder=tmp_path)
     assert "one-species is preferred over gaussian" in output

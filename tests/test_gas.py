@@ -178,7 +178,12 @@ def test_far_clusters_are_independent() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["pair", pytest.param("three singles", marks=pytest.mark.slow), "pair and two singles"]
+    "name",
+    [
+        "pair",
+        pytest.param("three singles", marks=pytest.mark.slow),
+        pytest.param("pair and two singles", marks=pytest.mark.slow),
+    ],
 )
 def test_gradients_are_those_of_the_value(name: str) -> None:
     law = gas(name)
@@ -306,6 +311,7 @@ def test_a_traced_repulsion_needs_one_cluster() -> None:
         jax.jit(lambda beta: CoulombGas(TWO, np.ones(2), (2, 1), beta).log_normaliser)(1.0)
 
 
+@pytest.mark.slow
 def test_broken_separation_has_no_probability_and_no_nan() -> None:
     """One of three gases in a batch is too close; the others are none the worse."""
     centres = jnp.array([[9.0, 0.0], [5.0, 0.0], [0.0, 0.0]])
@@ -350,7 +356,7 @@ def test_outside_the_support() -> None:
 @pytest.mark.parametrize(
     ("centres", "widths", "sizes", "beta"),
     [
-        pytest.param([1.0], [0.1], (4,), 2.0, id="one cluster"),
+        pytest.param([1.0], [0.1], (2,), 2.0, id="one cluster"),
         pytest.param([2.0, 1.0], [0.1, 0.08], (1, 1), 1.0, id="singles", marks=pytest.mark.slow),
         pytest.param([2.0, 1.0], [0.1, 0.08], (2, 1), 1.0, id="with a pair", marks=pytest.mark.slow),
     ],

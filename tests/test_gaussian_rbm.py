@@ -126,6 +126,7 @@ def test_persistent_chains_have_the_law_of_gibbs_sweeps(batch_size) -> None:
     np.testing.assert_allclose(np.diag(kept), 2 * rho, atol=6 * np.sqrt(8 / runs))
 
 
+@pytest.mark.slow
 def test_learning_from_small_weights() -> None:
     """Eigenvalues grow from about zero to the target."""
     run = gaussian_rbm.simulate(
@@ -138,6 +139,7 @@ def test_learning_from_small_weights() -> None:
     )
 
 
+@pytest.mark.slow
 def test_fewer_hidden_nodes_learn_the_greatest_modes() -> None:
     run = gaussian_rbm.simulate(learning_rate=0.05, batch_size=4096, hidden=3, runs=4, steps=3500, keep_weights=True)
     assert run.eigenvalues.shape == (4, 1, 3)
@@ -185,6 +187,7 @@ def test_nonsense_is_refused_before_any_compute(arguments, message) -> None:
         gaussian_rbm.simulate(**arguments)
 
 
+@pytest.mark.slow
 def test_short_runs_are_warned_about() -> None:
     with pytest.warns(UserWarning, match="steps = 100: the slowest level needs 31.. steps"):
         gaussian_rbm.simulate(runs=2, steps=100)
@@ -206,6 +209,7 @@ def test_the_learnt_plane_turns_at_the_stated_rate() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_degenerate_level_cut_in_two_never_rests() -> None:
     with pytest.warns(UserWarning, match="the slowest level needs for ever to forget its start"):
         gaussian_rbm.simulate(hidden=2, runs=2, steps=3500)

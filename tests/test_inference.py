@@ -170,7 +170,7 @@ def test_a_handful_of_runs_converges() -> None:
 
 
 def test_spacings_alone_give_the_mean_width(pairs: np.ndarray) -> None:
-    fit = cf.fit(pairs, "one-species", "spacing", sampling=QUICK)
+    fit = cf.fit(pairs, "one-species", "spacing", sampler="laplace")
     row = fit.table().loc["sigma"]
     assert abs(row["mean"] - np.sqrt(0.001)) < 3 * row["sd"]
     assert set(fit.tree["posterior"].data_vars) == {"sigma", "mean_spacing"}
@@ -212,7 +212,7 @@ def test_numbers_beyond_double_precision_are_refused() -> None:
 
 
 def test_every_likelihood_draw_is_kept_where_that_is_asked_for(few: np.ndarray) -> None:
-    tree = cf.fit(few, sampling=cf.Sampling(warmup=100, draws=333, per_run_draws=250, predictive_draws=333)).tree
+    tree = cf.fit(few, sampler="laplace", sampling=cf.Sampling(draws=333, per_run_draws=250, predictive_draws=333)).tree
     assert tree["log_likelihood"].sizes["draw"] == 250
     assert tree["posterior_predictive"].sizes["draw"] == 333
     assert list(tree["log_likelihood"]["draw"].to_numpy()[[0, -1]]) == [0, 332]

@@ -79,6 +79,7 @@ def test_what_cannot_be_fitted_is_named() -> None:
         cf.fit_many([good[0], three], "gas")
 
 
+@pytest.mark.slow
 def test_sixteen_spectra_of_one_shape_compile_no_more_than_one() -> None:
     """Each program once: the number of compilations does not grow with the number of spectra, whatever they hold."""
     sampling = cf.Sampling(warmup=60, draws=120)

@@ -17,7 +17,11 @@ from coulombfit.models import MODELS
 from coulombfit.posterior import log_posterior
 from simulators import ensembles
 
-CASES = [(name, likelihood) for name, model in MODELS.items() for likelihood in model.likelihoods]
+CASES = [
+    pytest.param(name, likelihood, marks=[pytest.mark.slow] if name == "anisotropic" else [])
+    for name, model in MODELS.items()
+    for likelihood in model.likelihoods
+]
 
 
 def data(runs: int, sigma_2: float, seed: int = 4) -> np.ndarray:
@@ -87,6 +91,7 @@ def test_both_samplers_give_one_posterior(name: str, likelihood: str, runs: int,
         assert stats.ks_2samp(kept, drawn).pvalue > 1e-4, parameter
 
 
+@pytest.mark.slow
 def test_a_posterior_that_importance_sampling_misses_gets_chains(few: np.ndarray, monkeypatch) -> None:
     monkeypatch.setattr("coulombfit.importance.RELIABLE", -10.0)
     fit = cf.fit(few, "one-species", sampler="laplace", sampling=cf.Sampling(draws=500))
@@ -180,6 +185,7 @@ def test_what_the_weighted_points_say() -> None:
     assert one_side.centre[1] == pytest.approx(np.abs(points[:, 1]).mean())
 
 
+@pytest.mark.slow
 def test_chains_take_longer_steps_where_the_posterior_is_nearly_gaussian(few: np.ndarray) -> None:
     """The acceptance aimed for is found from the weights unless it is given."""
     acceptance = {}
