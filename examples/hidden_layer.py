@@ -10,7 +10,6 @@ the widths wrong; spacings alone get σ_m right; the anisotropic pair gets every
 import argparse
 from pathlib import Path
 
-import jax
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -35,7 +34,6 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("hidden_layer.png"), help="the figure to write")
     arguments = parser.parse_args()
 
-    jax.config.update("jax_num_cpu_devices", 4)  # one a chain, before JAX starts: half the time on two cores
     training = {"kappa": 4.0, "learning_rate": 0.1, "noise": 0.1}
     students = teacher_student.simulate(Z=LAYERS[arguments.layer], **training, runs=arguments.runs, steps=8000, seed=0)
     pair = cf.Spectra(students.eigenvalues[:, -1], learning_rate=0.1, name=f"Z of {arguments.layer}").pair()

@@ -28,12 +28,26 @@ def test_fit_public_data(tmp_path: Path) -> None:
     assert (tmp_path / "public_data.png").stat().st_size > 10_000
 
 
-def test_readme_python(tmp_path: Path) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+def run_page(path: Path, folder: Path) -> str:
+    """Run all Python of a page, its blocks one after the other."""
+    blocks = re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), flags=re.DOTALL)
     assert blocks
-    (tmp_path / "readme.py").write_text("\n".join(blocks), encoding="utf-8")
-    run("readme.py", folder=tmp_path)
+    (folder / "page.py").write_text("\n".join(blocks), encoding="utf-8")
+    return run("page.py", folder=folder)
+
+
+def test_readme_python(tmp_path: Path) -> None:
+    run_page(ROOT / "README.md", tmp_path)
     assert (tmp_path / "report.html").exists()
+
+
+PAGES = [path for path in sorted((ROOT / "docs").glob("**/*.md")) if "```python" in path.read_text(encoding="utf-8")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_python_of_the_documentation(path: Path, tmp_path: Path) -> None:
+    run_page(path, tmp_path)
 
 
 @pytest.mark.slow
