@@ -5,7 +5,8 @@
 3000 pairs of the two-species gas, σ₁ = 0.04, with σ₂ = 0.02 or σ₂ = σ₁, centre 4; 6000 levels for densities. Every tool
 fits every case it is used for in a process of its own. `preparation` is what comes before the first answer and is not
 needed again for data of that shape: compilation. Seconds of a fit and ESS/s are medians over repeats with other seeds,
-with least and greatest; ESS is the least bulk ESS over centre, σ_m and r. Peers are `pip install "coulombfit[bench]"`.
+with least and greatest; ESS is the least bulk ESS over centre, σ_m and r. A second table has the ratios to the best of the
+peers. Peers are `pip install "coulombfit[bench]"`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from benchmarks import ours, peers
 from benchmarks.cases import CASES, Case
 from benchmarks.measuring import Measured, in_child
 from benchmarks.output import Sheet, machine, spread, use_cores
+from benchmarks.ratios import ratios
 
 COLUMNS = ("case", "tool", "preparation, s", "fit, s", "ESS", "ESS/s", "centre − 4", "σ or σ_m", "remark")
 
@@ -79,8 +81,13 @@ def main() -> None:
             sheet.add(
                 cells(case, name, found), record | ({"failed": found} if isinstance(found, str) else found.to_json())
             )
+    compared = ratios(sheet.records, sheet.notes[-1:])
     sheet.show()
+    compared.show()
     sheet.write(arguments.markdown, arguments.json)
+    if arguments.markdown is not None:
+        with arguments.markdown.open("a", encoding="utf-8") as page:
+            page.write("\n" + compared.markdown())
 
 
 if __name__ == "__main__":

@@ -59,11 +59,13 @@ class Sheet:
         for note in self.notes:
             console.print(note)
 
+    def markdown(self) -> str:
+        lines = [f"**{self.title}**", "", _line(self.columns), _line(("---",) * len(self.columns))]
+        return "\n".join([*lines, *map(_line, self.rows), "", *(f"{note}\n" for note in self.notes)])
+
     def write(self, markdown: Path | None, to_json: Path | None) -> None:
         if markdown is not None:
-            lines = [f"**{self.title}**", "", _line(self.columns), _line(("---",) * len(self.columns))]
-            lines += [_line(row) for row in self.rows] + [""] + [f"{note}\n" for note in self.notes]
-            markdown.write_text("\n".join(lines), encoding="utf-8")
+            markdown.write_text(self.markdown(), encoding="utf-8")
         if to_json is not None:
             content = {"title": self.title, "notes": self.notes, "rows": self.records}
             to_json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

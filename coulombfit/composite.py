@@ -47,6 +47,7 @@ def _corrected(model: PairModel, draws: Parameters, observations: Array, key: Ar
     return model.from_coordinates(mean + (coordinates - mean) @ _stretch(*_information(model, mean, observations)).T)
 
 
+@partial(jax.jit, static_argnums=0)
 def scores(
     model: PairModel, point: Float[Array, " coordinate"], levels: Float[Array, "run 2"]
 ) -> Float[Array, "run 2 coordinate"]:

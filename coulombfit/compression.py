@@ -28,12 +28,12 @@ EXACT: tuple[Compression, ...] = ("moments", "moments of each level", "mean squa
 ORDER = 8
 CHUNK = 2**18
 """Observations at a time, to bound the memory."""
-SIZES = (2, 8, 32, 80, 144, 256, 768, 1792)
+SIZES = (2, 8, 32, 48, 80, 144, 256, 768, 1792)
 """Numbers of nodes; beyond, powers of two. Sets are filled up to one of them, so that few shapes are compiled."""
 
-GRIDS = {1: (0.1, 0.135), 2: (0.7, 0.22)}
+GRIDS = {1: (0.2, 0.2), 2: (0.7, 0.22)}
 """By the dimension: w, in units of the data's spread, and h, of the coarsest grid."""
-REFINED = {1: (0.12, 0.8), 2: (0.3, 0.75)}
+REFINED = {1: (0.5, 0.67), 2: (0.3, 0.75)}
 """What both are multiplied by in the next finer one."""
 LEVELS = 6
 """How many grids there are."""

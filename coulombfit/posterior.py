@@ -27,9 +27,11 @@ ASYMMETRY = "q"
 """The site under whose change of sign every law is even."""
 TOLERANCE = 0.01
 """Error in ln L that a compression may have over the posterior."""
-FEW = 20_000
-"""Terms with which a compression is compared themselves."""
-PROBES = 12
+FEW = 2_000
+"""Levels which are compared with their compression themselves; more of them cost more than the next finer grid."""
+PROBES = 24
+MARGIN = 0.7
+"""Share of the tolerance that the error at these probes may take: elsewhere over the posterior it may be greater."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def represent(
     kind = model.compression(likelihood) if compress else "none"
     coarse = compressed(model, likelihood, observations, unit) if kind != "none" else None
     itself = None
-    if coarse is None or observations.size <= FEW:
+    if coarse is None or observations.size <= max(FEW, 2 * coarse.size):
         itself = plain(model, likelihood, observations, unit)
     if coarse is None or (itself is not None and itself.size <= coarse.size):
         assert itself is not None
@@ -91,7 +93,7 @@ def represent(
         assert fine is not None
         peak = climbed(coarse)
         error = _error(log_likelihood(model, likelihood), names, peak, coarse, fine, unit)
-        if error <= TOLERANCE:
+        if error <= MARGIN * TOLERANCE:
             return Represented(coarse, peak, error)
         if itself is not None:
             finer = compressed(model, likelihood, observations, unit, level)
