@@ -5,8 +5,8 @@
 3000 pairs of the two-species gas, σ₁ = 0.04, with σ₂ = 0.02 or σ₂ = σ₁, centre 4; 6000 levels for densities. Every tool
 fits every case it is used for in a process of its own. `preparation` is what comes before the first answer and is not
 needed again for data of that shape: compilation. Seconds of a fit and ESS/s are medians over repeats with other seeds,
-with least and greatest; ESS is the least bulk ESS over centre, σ_m and r. A second table has the ratios to the best of the
-peers. Peers are `pip install "coulombfit[bench]"`.
+with least and greatest; ESS is the least bulk ESS over centre, σ_m and r. A second table has the ratios to the best of
+the peers. Peers are `pip install "coulombfit[bench]"`.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.output import Sheet, spread
 from benchmarks.ours import MANY
+from benchmarks.output import Sheet, spread
 
 COLUMNS = ("case", "compared", "by", "this package", "peer", "ratio, above 1 is faster")
 PEERS = {"seconds": "iminuit", "ess_per_second": "PyMC"}
