@@ -1,4 +1,5 @@
 from . import laws as laws
+from . import plots as plots
 from .checks.calibration import Calibration as Calibration
 from .checks.calibration import calibrate as calibrate
 from .checks.comparison import Comparison as Comparison
@@ -34,6 +35,9 @@ from .many import fit_many as fit_many
 from .models import MODELS as MODELS
 from .models import Model as Model
 from .reading import read as read
+from .reading import read_layers as read_layers
+from .recorder import Recorder as Recorder
+from .recordings import recording as recording
 from .report import write_report as write_report
 from .result import Fit as Fit
 from .sampler import Sampling as Sampling
@@ -55,6 +59,7 @@ __all__ = [
     "Moments",
     "NoiseScaling",
     "PredictiveCheck",
+    "Recorder",
     "Sampling",
     "Scaling",
     "Spectra",
@@ -71,10 +76,13 @@ __all__ = [
     "learning_curve",
     "moments",
     "noise_scaling",
+    "plots",
     "predict_width",
     "predicted_moments",
     "predictive",
     "read",
+    "read_layers",
+    "recording",
     "savage_dickey",
     "scaling",
     "stationarity",

@@ -1,50 +1,60 @@
-"""Reading spectra from files: .npz and .npy (NumPy), .csv, .nc (netCDF)."""
+"""Reading spectra from files of arrays and from recordings: one file of many runs, or many files of one run each."""
 
 from __future__ import annotations
 
-import json
-import zipfile
-import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import hashlib
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, SupportsFloat
 
 import numpy as np
-import xarray as xr
 from numpy.typing import ArrayLike
 
+from coulombfit.choosing import DESCRIBED, Part, Wanted, layers_in, runs_in
 from coulombfit.errors import DataError
-from coulombfit.spectra import Spectra, positive
+from coulombfit.recorded import one_snapshot, spectra_of
+from coulombfit.recordings import HEADER, Header, listed, matching
+from coulombfit.spectra import Spectra, positive, real_array
+from coulombfit.weights import levels_of
 
-__all__ = ["read"]
+__all__ = ["read", "read_layers"]
 
-DEFAULT_NAME = "eigenvalues"
-ONLY_ARRAY = "(the only array)"
+MOST_NAMES = 20
 
 
 def read(
-    path: str | Path,
+    path: str | Path | Iterable[str | Path],
     *,
     weights: str | bool = False,
     eigenvalues: str | None = None,
     snapshot: int | None = None,
+    burn_in: int | None = None,
     learning_rate: str | SupportsFloat | None = None,
     batch_size: str | SupportsFloat | None = None,
     targets: str | ArrayLike | None = None,
     factor: str | SupportsFloat | None = None,
     name: str | None = None,
 ) -> Spectra:
-    """Read spectra from a file; the kind is told by its ending.
+    """Read spectra of one training setting: from a file, whose kind is told by its ending, a recording, or many.
 
-    Arrays may have a snapshot axis behind the run axis: weights (run, M, N) or (run, snapshot, M, N), eigenvalues
-    (run, level) or (run, snapshot, level). A .csv file has one row a run, one column a level, and maybe a header.
+    Arrays of a file have a run axis, and maybe a snapshot axis behind it: weights (run, M, N) or (run, snapshot, M, N),
+    eigenvalues (run, level) or (run, snapshot, level). A .csv file has one row a run, one column a level, and maybe a
+    header. Each of several files may also hold one run, weights (M, N) or eigenvalues (level,), or with ``snapshot``
+    the snapshots of one run in front. Either convention of a layer, (out, in) or (in, out), gives the same levels.
 
-    :param path: ``.npz``, ``.npy``, ``.csv`` or ``.nc``.
-    :param weights: name of the array of weight matrices, or True where the file holds only one array. In .npy and .csv
-        files, which have no names, any name will do.
-    :param eigenvalues: name of the array of eigenvalues, where that is what the file holds; "eigenvalues" if not given.
+    A recording is the folder of a :class:`coulombfit.Recorder`. Of many runs one snapshot is taken. The snapshots of
+    one run are thinned by :meth:`coulombfit.Spectra.from_trajectory`, and so are those of many where ``burn_in`` is
+    given. Of several recordings one snapshot each is taken. Settings are those recorded.
+
+    :param path: ``.npz``, ``.npy``, ``.csv``, ``.nc``, ``.safetensors`` or a recording; or several, of one setting.
+    :param weights: name of the array of weight matrices, or a pattern such as ``"*.3.weight"`` that matches one; or
+        True where the file holds only one array. In .npy and .csv files, which have no names, any name will do. Of a
+        recording, the layer.
+    :param eigenvalues: the same for eigenvalues, where those are in the file; "eigenvalues" if not given.
     :param snapshot: which snapshot, negative counting from the last; the last one if not given.
+    :param burn_in: of a recording, the training step before which to discard everything.
     :param learning_rate: a number, or the name of a scalar in the file.
     :param batch_size: a number, or the name of a scalar in the file.
     :param targets: values of shape (level,), or the name of an array in the file.
@@ -52,136 +62,162 @@ def read(
         number, or the name of a scalar in the file. Kept in ``provenance["factor"]`` for :func:`coulombfit.scaling`.
     :param name: what to call the data; the file's stem if not given.
     :raises FileNotFoundError: where there is no such file.
-    :raises ValueError: for both ``weights`` and ``eigenvalues``.
-    :raises DataError: for an unreadable file, a wrong name, shape or value; Python objects in a file are never loaded.
+    :raises ValueError: for both ``weights`` and ``eigenvalues``, or ``burn_in`` without one recording.
+    :raises DataError: for an unreadable file, a wrong name, shape or value; for files that differ in shape or setting;
+        Python objects in a file are never loaded.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"path: no such file: {path}")
-    if path.suffix not in _READERS:
-        raise DataError(f"path: expected a file ending in {', '.join(_READERS)}, got {path.name}")
     if weights and eigenvalues is not None:
         raise ValueError("weights, eigenvalues: give the name of one of them, got both")
-    argument = "weights" if weights else "eigenvalues"
-    try:
-        with _READERS[path.suffix](path) as (arrays, stored):
-            wanted = _wanted(arrays, weights, eigenvalues, path)
-            values = _named(arrays, wanted, argument, path)
-            described: dict[str, Any] = {}
-            for name_of, given in (("learning_rate", learning_rate), ("batch_size", batch_size), ("targets", targets)):
-                if isinstance(given, str):
-                    described[name_of] = _named(arrays, given, name_of, path)
-                else:
-                    described[name_of] = stored.get(name_of) if given is None else given
-            known_factor = _named(arrays, factor, "factor", path) if isinstance(factor, str) else factor
-    except DataError:
-        raise
-    except (OSError, ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"path: cannot read {path}: {error}") from None
-    if path.suffix == ".npy" and values.ndim == 3 and not weights and snapshot is None:
-        raise DataError(
-            f"eigenvalues: an array of shape {values.shape} may be weights (run, M, N) or eigenvalues (run, snapshot, "
-            "level); say weights=True or which snapshot"
-        )
-    values = _at_snapshot(values, snapshot, argument, dims=3 if weights else 2)
-    described["name"] = name or stored.get("name") or path.stem
-    described["provenance"] = {
-        **stored.get("provenance", {}),
-        "file": path.name,
-        "array": wanted,
-        "snapshot": snapshot,
-    }
-    if (proportional := positive(known_factor, "factor")) is not None:
+    paths, alone = _paths(path)
+    wanted = Wanted(weights, eigenvalues, snapshot)
+    given = {"learning_rate": learning_rate, "batch_size": batch_size, "targets": targets, "factor": factor}
+    if missing := [each for each in paths if not each.exists()]:
+        raise FileNotFoundError(f"path: no such file: {missing[0]}")
+    if burn_in is not None and not (alone and _is_recording(paths[0])):
+        what = paths[0] if alone else f"{len(paths)} paths"
+        raise ValueError(f"burn_in: it is of a single recording, the folder of a Recorder, got {what}")
+    if alone and _is_recording(paths[0]):
+        setting: dict[str, Any] = {**_numbers(given, paths[0]), "name": name}
+        if (known := positive(setting.pop("factor"), "factor")) is not None:
+            setting["provenance"] = {"factor": known}
+        return spectra_of(paths[0], wanted.layer, snapshot, burn_in, setting)
+    found = runs_in(paths[0], wanted, given) if alone else _together(paths, wanted, given)
+    described = found.described
+    described["name"] = name or described.get("name") or paths[0].stem
+    if (proportional := positive(described.pop("factor"), "factor")) is not None:
         described["provenance"]["factor"] = proportional
-    return Spectra.from_weights(values, **described) if weights else Spectra(values, **described)
+    return Spectra.from_weights(found.values, **described) if found.matrices else Spectra(found.values, **described)
 
 
-Contents = tuple[Mapping[str, Any], dict[str, Any]]
-"""Arrays by name, and settings that the file itself names."""
+def read_layers(
+    path: str | Path | Iterable[str | Path],
+    pattern: str = "*",
+    *,
+    snapshot: int | None = None,
+    burn_in: int | None = None,
+    learning_rate: str | SupportsFloat | None = None,
+    batch_size: str | SupportsFloat | None = None,
+    targets: Mapping[str, ArrayLike] | None = None,
+    factor: str | SupportsFloat | None = None,
+    name: str | None = None,
+) -> dict[str, Spectra]:
+    """Spectra of every layer, by its name: from many files of one run each, one file of many runs, or a recording.
+
+    Layers are the matrices whose names match: arrays (M, N) of several files, (run, M, N) of one, with the snapshot
+    axis of :func:`read` where ``snapshot`` is given. Others, such as biases and convolutions, are left out.
+
+    :param path: as in :func:`read`.
+    :param pattern: of names, such as ``"encoder.*.weight"``.
+    :param snapshot: as in :func:`read`; without it, arrays are taken to have no snapshot axis.
+    :param burn_in: as in :func:`read`.
+    :param learning_rate: as in :func:`read`.
+    :param batch_size: as in :func:`read`.
+    :param targets: shape (level,), by name of a layer.
+    :param factor: as in :func:`read`.
+    :param name: what to call the data, to which the name of the layer is added.
+    :raises ValueError: as :func:`read`, and for targets of a layer that is not there.
+    :raises DataError: as :func:`read`, and where no layer matches, or files have different layers.
+    """
+    paths, alone = _paths(path)
+    _require_some(paths)
+    dims = 2 + alone + (snapshot is not None)
+    layers = _layers(paths[0], pattern, dims)
+    for other in paths[1:]:
+        if (theirs := _layers(other, pattern, dims)) != layers:
+            apart = listed(sorted(set(layers) ^ set(theirs)))
+            raise DataError(f"path: expected the same layers, {paths[0]} and {other} differ in {apart}")
+    if not layers:
+        what = "weights (M, N)" if not alone else "weights (run, M, N); of files of one run each, give several"
+        raise DataError(f"pattern: expected {pattern!r} to match {what} in {paths[0].name}, got none")
+    if unknown := set(targets or {}) - set(layers):
+        raise ValueError(f"targets: expected layers among {listed(layers)}, got {listed(unknown)}")
+    setting: dict[str, Any] = {"learning_rate": learning_rate, "batch_size": batch_size, "factor": factor}
+    found = {}
+    for layer in layers:
+        of_layer = setting | {"targets": (targets or {}).get(layer)}
+        one = read(
+            paths[0] if alone else paths, weights=layer, snapshot=snapshot, burn_in=burn_in, name=name, **of_layer
+        )
+        found[layer] = replace(one, name=f"{one.name}, {layer}")
+    return found
 
 
-@contextmanager
-def _read_npz(path: Path) -> Iterator[Contents]:
-    # arrays are loaded when asked for, so one that cannot be does no harm to the others
-    archive = np.load(path, allow_pickle=False)
-    if not isinstance(archive, np.lib.npyio.NpzFile):
-        raise ValueError("it holds a single array, as an .npy file does")
-    with archive:
-        yield archive, {}
+def _paths(path: str | Path | Iterable[str | Path]) -> tuple[list[Path], bool]:
+    """All of them, and whether it is a single one, which is not the same as one in a list."""
+    if isinstance(path, str | Path):
+        return [Path(path)], True
+    return [Path(each) for each in path], False
 
 
-@contextmanager
-def _read_npy(path: Path) -> Iterator[Contents]:
-    array = np.load(path, allow_pickle=False)
-    if not isinstance(array, np.ndarray):
-        raise ValueError("it is an archive of arrays, as an .npz file is")
-    yield {ONLY_ARRAY: array}, {}
+def _is_recording(path: Path) -> bool:
+    return (path / HEADER).is_file()
 
 
-@contextmanager
-def _read_csv(path: Path) -> Iterator[Contents]:
-    # spreadsheets write a byte-order mark
-    with path.open(encoding="utf-8-sig") as lines:
-        rows = lines.read().splitlines()
-    if not rows:
-        raise ValueError("it is empty")
-    first = rows[0].split(",")
-    header = not any(_is_number(cell) for cell in first)
-    if header and not first[0].strip():
-        raise ValueError("its first column has no name and looks like an index; leave it out")
-    yield {ONLY_ARRAY: np.loadtxt(rows, delimiter=",", skiprows=int(header), ndmin=2)}, {}
+def _layers(path: Path, pattern: str, dims: int) -> list[str]:
+    return (
+        sorted(matching(pattern, Header.read(path).layers)) if _is_recording(path) else layers_in(path, pattern, dims)
+    )
 
 
-@contextmanager
-def _read_netcdf(path: Path) -> Iterator[Contents]:
-    with xr.open_dataset(path, engine="h5netcdf") as dataset:
-        arrays = {str(name): variable.to_numpy() for name, variable in dataset.variables.items()}
-        stored: dict[str, Any] = dict(dataset.attrs)
-    try:
-        provenance = json.loads(stored.get("provenance", "{}"))
-    except json.JSONDecodeError:
-        provenance = stored["provenance"]
-    # a file of other making may have its own idea of provenance
-    stored["provenance"] = provenance if isinstance(provenance, dict) else {"provenance": provenance}
-    stored["targets"] = arrays.get("targets")
-    yield arrays, stored
+def _require_some(paths: Sequence[Path]) -> None:
+    if not paths:
+        raise DataError("path: expected at least one file, got none")
 
 
-_READERS = {".npz": _read_npz, ".npy": _read_npy, ".csv": _read_csv, ".nc": _read_netcdf}
+def _numbers(given: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    for argument, value in given.items():
+        if isinstance(value, str):
+            raise DataError(
+                f"{argument}: a recording knows its own; give a number or nothing for {path}, got {value!r}"
+            )
+    return dict(given)
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
+def _together(paths: Sequence[Path], wanted: Wanted, given: Mapping[str, Any]) -> Part:
+    """Runs of several files of one setting, as levels: weights of all of them may not fit into memory."""
+    _require_some(paths)
+    resolved = [path.resolve() for path in paths]
+    if len(set(resolved)) < len(paths):
+        again = next(path for path in resolved if resolved.count(path) > 1)
+        raise DataError(f"path: expected different files, got {again} twice")
+    levels: list[np.ndarray] = []
+    owners: dict[bytes, Path] = {}
+    first: Part | None = None
+    for path in paths:
+        if _is_recording(path):
+            x, described = one_snapshot(path, wanted.layer, wanted.snapshot)
+            numbers = _numbers(given, path)
+            described = dict.fromkeys(given) | described | {k: v for k, v in numbers.items() if v is not None}
+            part = Part(x, False, described)
+        else:
+            part = runs_in(path, wanted, given, alone=False)
+        first = first or part
+        _require_same(first, part, paths[0], path)
+        values = real_array(part.values, f"{wanted.argument} of {path}")
+        x = levels_of(values) if part.matrices else values
+        for row in x:
+            # a checkpoint kept under two names would count as two observations
+            if (other := owners.setdefault(row.tobytes(), path)) != path:
+                raise DataError(f"path: {other} and {path} hold the same run")
+        levels.append(x)
+    assert first is not None
+    folder = Path(os.path.commonpath([path.parent for path in resolved]))
+    names = [path.relative_to(folder).as_posix() for path in resolved]
+    provenance: dict[str, Any] = {"files": names, "count": len(names)}
+    if len(names) > MOST_NAMES:
+        digest = hashlib.sha256("\n".join(names).encode()).hexdigest()
+        provenance |= {"files": [names[0], names[-1]], "sha256_of_names": digest}
+    kept = {key: value for key, value in first.described["provenance"].items() if key not in ("file", "recording")}
+    described = first.described | {"provenance": {**kept, **provenance}, "name": folder.name}
+    return Part(np.concatenate(levels), False, described)
 
 
-def _named(arrays: Mapping[str, Any], name: str, argument: str, path: Path) -> np.ndarray:
-    if name not in arrays:
-        raise DataError(f"{argument}: no array named {name!r} in {path.name}, which has {', '.join(arrays) or 'none'}")
-    return arrays[name]
-
-
-def _wanted(arrays: Mapping[str, Any], weights: str | bool, eigenvalues: str | None, path: Path) -> str:
-    """Name of the array asked for; a file without names has one array, whatever it is called."""
-    if list(arrays) == [ONLY_ARRAY]:
-        return ONLY_ARRAY
-    if weights is not True:
-        return weights or eigenvalues or DEFAULT_NAME
-    if len(arrays) != 1:
-        raise DataError(f"weights: {path.name} has arrays {', '.join(arrays)}; say which, got True")
-    return next(iter(arrays))
-
-
-def _at_snapshot(values: np.ndarray, snapshot: int | None, argument: str, dims: int) -> np.ndarray:
-    """The snapshot's (run, …) array of ``dims`` dimensions, from one with or without a snapshot axis."""
-    if values.ndim != dims + 1:
-        if snapshot is not None:
-            raise DataError(f"snapshot: {argument} has no snapshot axis, its shape is {values.shape}; got {snapshot}")
-        return values
-    index = -1 if snapshot is None else snapshot
-    if not -values.shape[1] <= index < values.shape[1]:
-        raise DataError(f"snapshot: expected -{values.shape[1]} to {values.shape[1] - 1}, got {snapshot}")
-    return values[:, index]
+def _require_same(first: Part, part: Part, path: Path, other: Path) -> None:
+    if first.values.shape[1:] != part.values.shape[1:]:
+        shapes = f"{path} has {first.values.shape[1:]}, {other} has {part.values.shape[1:]}"
+        raise DataError(f"path: expected files of one setting, with arrays of one shape: {shapes}")
+    for name in (*DESCRIBED, "factor"):
+        one: Any = first.described.get(name)
+        two: Any = part.described.get(name)
+        if (one is None) != (two is None) or not np.array_equal(one, two):
+            raise DataError(f"{name}: expected files of one setting, {path} has {one}, {other} has {two}")

@@ -175,7 +175,11 @@ class Spectra:
         return dataset
 
     def save(self, path: str | Path) -> None:
-        """Write a netCDF file that :func:`coulombfit.read` reads back."""
+        """Write a netCDF file that :func:`coulombfit.read` reads back, whole or not at all.
+
+        :param path: a .nc file.
+        :raises OSError: where ``path`` cannot be written.
+        """
         write_netcdf(self.to_dataset(), path)
 
 

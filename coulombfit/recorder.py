@@ -1,0 +1,248 @@
+"""A recorder of spectra for any training loop; :mod:`coulombfit.recordings` says what lies on disk, and reads it."""
+
+from __future__ import annotations
+
+import atexit
+import math
+import operator
+import time
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, SupportsFloat, SupportsIndex
+
+import numpy as np
+import xarray as xr
+from filelock import FileLock, Timeout
+from numpy.typing import ArrayLike
+
+from coulombfit.errors import DataError
+from coulombfit.files import write_netcdf
+from coulombfit.recordings import Header, segments, targets_by_layer
+from coulombfit.weights import as_numbers, levels_of
+
+__all__ = ["Recorder"]
+
+LOCK = "recorder.lock"
+ONLY_LAYER = "weights"
+SEGMENT = 2**20
+"""Bytes of a segment, from which on the next one is begun."""
+
+
+class _Snapshot(NamedTuple):
+    step: int
+    learning_rate: float
+    batch_size: float
+    levels: list[np.ndarray]
+
+
+class Recorder:
+    """Records squared singular values of weights while they are trained.
+
+    ::
+
+        with cf.Recorder("run", learning_rate=0.1, batch_size=32) as recorder:
+            for step in range(steps):
+                ...
+                recorder.log(step, model.weight)
+
+    A context manager; without ``with``, call :meth:`close`, or leave it to the end of the process. What is logged is on
+    disk within ``seconds``: a process that is killed loses what it logged in its last ``seconds``, and nothing else is
+    harmed. An existing recording of the same layers is continued; where training has started again from an earlier
+    step, what is logged now replaces what was there from that step on.
+
+    :param path: a folder, made if need be.
+    :param learning_rate: α; a schedule gives it to :meth:`log`.
+    :param batch_size: \\|B\\|, likewise.
+    :param targets: shape (level,), what noiseless training would reach; with several layers a mapping by layer.
+    :param name: what to call the data in reports.
+    :param every: record only those steps that are multiples of this; what is not recorded costs nothing.
+    :param seconds: how often to write.
+    :raises ValueError: for a wrong argument.
+    :raises RuntimeError: where another recorder is writing to the same folder.
+    :raises DataError: for a folder that holds something else, or a recording by another name.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        learning_rate: SupportsFloat | None = None,
+        batch_size: SupportsFloat | None = None,
+        targets: ArrayLike | Mapping[str, ArrayLike] | None = None,
+        name: str = "",
+        every: int = 1,
+        seconds: float = 5.0,
+    ) -> None:
+        if every < 1:
+            raise ValueError(f"every: expected a whole number from 1, got {every}")
+        if not seconds >= 0:
+            raise ValueError(f"seconds: expected a number from 0, got {seconds}")
+        self._learning_rate = _setting(learning_rate, "learning_rate")
+        self._batch_size = _setting(batch_size, "batch_size")
+        self._path, self._targets, self._name = Path(path), targets, name
+        self._every, self._seconds = every, seconds
+        # the lock, or half a header, is all that is left of a process killed before its first snapshot
+        there = list(self._path.glob("[!.]*")) if self._path.is_dir() else []
+        self._header = Header.read(self._path) if any(each.name != LOCK for each in there) else None
+        if self._header is not None and name and name != self._header.name:
+            raise DataError(f"name: the recording {path} is called {self._header.name!r}, got {name!r}")
+        self._path.mkdir(parents=True, exist_ok=True)
+        # not of the thread that opens it: the end of the process may come in another
+        self._lock = FileLock(self._path / LOCK, thread_local=False)
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise RuntimeError(f"path: another recorder is writing to {path}; close it first") from None
+        for left in self._path.glob(".*.part"):  # of a process killed while it was writing
+            left.unlink(missing_ok=True)
+        self._session, self._part = max(segments(self._path), default=-1) + 1, 0
+        self._checked = False
+        self._last: int | None = None
+        self._bytes = self._written = 0
+        self._begin_segment()
+        self._due, self._failing, self._closed = -math.inf, False, False
+        atexit.register(self.close)
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def log(
+        self,
+        step: SupportsIndex | float,
+        weights: Any,
+        *,
+        learning_rate: SupportsFloat | None = None,
+        batch_size: SupportsFloat | None = None,
+    ) -> None:
+        """Record the spectrum of weights as they are now.
+
+        Weights that are not finite are recorded as NaN, and training is left to go on. A write that fails, other than
+        the first, is warned about and tried again.
+
+        :param step: training step, growing from call to call.
+        :param weights: a matrix (M, N), a stack of independent runs (run, M, N), or a mapping of names of layers to
+            either; NumPy, JAX, Keras or PyTorch, on any device.
+        :param learning_rate: α from now on, where it is not that of the recorder.
+        :param batch_size: \\|B\\|, likewise.
+        :raises ValueError: for a step that is not beyond the last one, or weights of a wrong shape.
+        :raises DataError: where the existing recording has other layers or shapes.
+        :raises OSError: where the first snapshot cannot be written.
+        """
+        if self._closed:
+            raise ValueError("recorder: it is closed")
+        try:
+            step = operator.index(step)  # type: ignore[arg-type]
+        except TypeError:
+            raise ValueError(f"step: expected a whole number, got {step!r}") from None
+        if step % self._every:
+            return
+        if self._last is not None and step <= self._last:
+            raise ValueError(f"step: expected more than {self._last}, the last one, got {step}")
+        self._learning_rate = _setting(learning_rate, "learning_rate", self._learning_rate)
+        self._batch_size = _setting(batch_size, "batch_size", self._batch_size)
+        layers = weights if isinstance(weights, Mapping) else {ONLY_LAYER: weights}
+        matrices = {str(layer): as_numbers(matrix) for layer, matrix in layers.items()}
+        self._check(matrices)
+        assert self._header is not None
+        levels = [levels_of(matrices[layer].astype(np.float64)) for layer in self._header.layers]
+        self._snapshots.append(_Snapshot(step, self._learning_rate, self._batch_size, levels))
+        self._bytes += sum(x.nbytes for x in levels)
+        self._last = step
+        if time.monotonic() >= self._due or (self._bytes >= SEGMENT and not self._failing):
+            self._try_to_write()
+
+    def flush(self) -> None:
+        """Write what has been logged; do so where you save a checkpoint, and a restart finds no gap.
+
+        :raises OSError: where it cannot be written; it is kept, and tried again.
+        """
+        if self._written == len(self._snapshots):
+            return
+        write_netcdf(self._segment(), self._path / f"{self._session:04d}-{self._part:06d}.nc")
+        self._written = len(self._snapshots)
+        if self._bytes >= SEGMENT:
+            self._part += 1
+            self._begin_segment()
+
+    def close(self) -> None:
+        """Write what is left and let others record here; done twice, does nothing.
+
+        :raises OSError: where it cannot be written.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        atexit.unregister(self.close)
+        try:
+            self.flush()
+        finally:
+            self._lock.release()
+
+    def _begin_segment(self) -> None:
+        self._snapshots: list[_Snapshot] = []
+        self._bytes = self._written = 0
+
+    def _try_to_write(self) -> None:
+        try:
+            self.flush()
+            self._failing = False
+        except OSError as error:
+            if self._part == self._written == 0:
+                raise
+            # a disk that is full for a while is no reason to lose a training run
+            self._failing = True
+            message = f"cannot write to {self._path}: {error}; kept in memory and tried again"
+            warnings.warn(message, RuntimeWarning, stacklevel=3)
+        self._due = time.monotonic() + self._seconds
+
+    def _segment(self) -> xr.Dataset:
+        steps, rates, sizes, levels = zip(*self._snapshots, strict=True)
+        variables: dict[str, Any] = {"step": ("snapshot", np.array(steps, np.int64))}
+        variables |= {"learning_rate": ("snapshot", np.array(rates)), "batch_size": ("snapshot", np.array(sizes))}
+        for k, x in enumerate(zip(*levels, strict=True)):
+            runs = ("run",) * (x[0].ndim - 1)
+            variables[f"eigenvalues_{k}"] = (("snapshot", *runs, f"level_{k}"), np.stack(x))
+        return xr.Dataset(variables)
+
+    def _check(self, matrices: Mapping[str, np.ndarray]) -> None:
+        """Refuse what does not fit; with the first snapshot, write the header of a new recording."""
+        stacks: set[int | None] = set()
+        for layer, matrix in matrices.items():
+            if matrix.ndim not in (2, 3) or 0 in matrix.shape or matrix.dtype.kind not in "iuf":
+                got = f"{matrix.shape} of {matrix.dtype}"
+                raise ValueError(f"weights: expected real numbers (M, N) or (run, M, N) for {layer!r}, got {got}")
+            stacks.add(len(matrix) if matrix.ndim == 3 else None)
+        if len(stacks) != 1:
+            raise ValueError(f"weights: expected layers of the same runs, got {len(stacks)} different numbers of runs")
+        shapes = {layer: list(matrix.shape[-2:]) for layer, matrix in matrices.items()}
+        runs = stacks.pop()
+        if self._header is None:
+            header = Header(shapes, runs, targets_by_layer(self._targets, shapes), self._name)
+            header.write(self._path)
+            self._header = header
+        elif (self._header.layers, self._header.runs) != (shapes, runs):
+            was = f"{self._header.layers} of {self._header.runs or 1} run(s)"
+            error = ValueError if self._checked else DataError
+            raise error(f"weights: {self._path} has layers {was}, got {shapes} of {runs or 1} run(s)")
+        elif not self._checked and self._targets is not None:
+            known = targets_by_layer(self._targets, shapes)
+            if known != self._header.targets:
+                raise DataError(f"targets: {self._path} has {self._header.targets}, got {known}")
+        self._checked = True
+
+
+def _setting(value: SupportsFloat | None, argument: str, default: float = math.nan) -> float:
+    """A finite number from 0, as a schedule may begin with; ``default`` where None."""
+    if value is None:
+        return default
+    number = float(value)
+    if not 0 <= number < math.inf:
+        raise ValueError(f"{argument}: expected a finite number from 0, got {number}")
+    return number
