@@ -22,6 +22,7 @@ from coulombfit.cli_options import (
     PAIR_MODELS,
     BatchSize,
     BatchSizeKey,
+    BurnIn,
     Eigenvalues,
     File,
     LearningRate,
@@ -37,6 +38,7 @@ from coulombfit.cli_options import (
     setting,
 )
 from coulombfit.cli_output import AsJson, Quiet, Seed, finish, refusing, require_all_writable
+from coulombfit.cli_run import run, version
 from coulombfit.cli_simulate import simulate
 from coulombfit.compile_cache import FOLDER, use_cache
 
@@ -48,10 +50,13 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Bayesian inference of what stochastic gradient descent leaves in the spectra of weight matrices.",
+    epilog="Exit codes: 0 fine, 2 usage, 3 a fit has not converged, 4 data refused, 5 not calibrated, 6 all diverged.",
 )
 app.add_typer(simulate, name="simulate")
 app.command()(scaling)
 app.command()(check)
+app.command()(run)
+app.command()(version)
 
 
 @app.callback()
@@ -79,6 +84,7 @@ def read_levels(
     weights: str | None,
     eigenvalues: str | None,
     snapshot: int | None,
+    burn_in: int | None,
     learning_rate: float | str | None,
     batch_size: float | str | None,
     targets: str | None,
@@ -90,6 +96,7 @@ def read_levels(
         weights=weights or False,
         eigenvalues=eigenvalues,
         snapshot=snapshot,
+        burn_in=burn_in,
         learning_rate=learning_rate,
         batch_size=batch_size,
         targets=known_targets(targets),
@@ -117,16 +124,16 @@ def fit_and_compare(
 ) -> tuple[dict[str, cf.Fit], dict[str, Path], cf.Comparison]:
     """Fit every model, save each, compare."""
     from coulombfit.checks.evidence import LIKELIHOODS
-    from coulombfit.progress import working
+    from coulombfit.progress import steps
 
-    progress = False if quiet else None
-    fits = {
-        model: cf.fit(spectra, model, likelihood, sampler=sampler, seed=seed, progress=progress) for model in models
-    }
-    paths = {model: out / file_name(spectra, model) for model in fits}
-    for model, fit in fits.items():
-        fit.save(paths[model])
-    with working("comparing models", show=progress):
+    fits: dict[str, cf.Fit] = {}
+    paths = {model: out / file_name(spectra, model) for model in models}
+    with steps(len(models) + 1, show=False if quiet else None) as begin:
+        for model in models:
+            begin(f"fitting {model}, compiling …")
+            fits[model] = cf.fit(spectra, model, likelihood, sampler=sampler, seed=seed, progress=False)
+            fits[model].save(paths[model])
+        begin("comparing models")
         whole = all(fit.likelihood in LIKELIHOODS for fit in fits.values())
         return fits, paths, cf.compare(fits, evidence=cf.evidence(fits, progress=False) if whole else None)
 
@@ -139,6 +146,7 @@ def fit(
     weights: Weights = None,
     eigenvalues: Eigenvalues = None,
     snapshot: Snapshot = None,
+    burn_in: BurnIn = None,
     learning_rate: LearningRate = None,
     learning_rate_key: LearningRateKey = None,
     batch_size: BatchSize = None,
@@ -164,7 +172,7 @@ def fit(
         from coulombfit.models import find_model
 
         find_model(model, likelihood)
-        spectra = read_levels(model, file, weights, eigenvalues, snapshot, rate, size, targets, pair)
+        spectra = read_levels(model, file, weights, eigenvalues, snapshot, burn_in, rate, size, targets, pair)
         path = out or Path(file_name(spectra, model))
         require_all_writable(path, report)
         result = cf.fit(spectra, model, likelihood, sampler=sampler, seed=seed, progress=False if quiet else None)
@@ -185,6 +193,7 @@ def compare(
     weights: Weights = None,
     eigenvalues: Eigenvalues = None,
     snapshot: Snapshot = None,
+    burn_in: BurnIn = None,
     learning_rate: LearningRate = None,
     learning_rate_key: LearningRateKey = None,
     batch_size: BatchSize = None,
@@ -212,7 +221,7 @@ def compare(
             find_model(name, likelihood)
         if len(set(models)) != len(models) or len(models) < 2:
             raise ValueError(f"model: expected two or more different models, got {', '.join(models) or 'none'}")
-        spectra = read_levels(models[0], file, weights, eigenvalues, snapshot, rate, size, targets, pair)
+        spectra = read_levels(models[0], file, weights, eigenvalues, snapshot, burn_in, rate, size, targets, pair)
         require_all_writable(*(out / file_name(spectra, name) for name in models), report)
         fits, paths, comparison = fit_and_compare(spectra, models, likelihood, sampler, seed, out, quiet)
         if report is not None:
@@ -267,9 +276,11 @@ def calibrate(
     """
     with refusing():
         from coulombfit import plots
-        from coulombfit.files import replacing, write_netcdf
+        from coulombfit.files import write_netcdf
 
         require_all_writable(out, figure)
+        if figure is not None:
+            plots.require_figure(figure)
         result = cf.calibrate(
             model,
             likelihood,
@@ -281,8 +292,7 @@ def calibrate(
         )
         write_netcdf(result.tree, out)
         if figure is not None:
-            with replacing(figure) as temporary:
-                plots.calibration(result).savefig(temporary, format=figure.suffix[1:] or "png", dpi=150)
+            plots.savefig(plots.calibration(result), figure, "page")
     answer = {"verdict": result.verdict, "calibrated": result.passed, "table": result.table, "file": out}
     finish({}, answer, f"{result.summary()}\nsaved {out}", as_json, quiet)
     if not result.passed:
@@ -303,7 +313,6 @@ def demo(
     """
     import simulators
     from coulombfit import plots
-    from coulombfit.files import replacing
 
     students = simulators.teacher_student
     setting: dict[str, Any] = {"Z": students.Z_EQ26, "kappa": 4.0, "learning_rate": 0.1, "noise": 0.1}
@@ -314,9 +323,8 @@ def demo(
             run.eigenvalues[:, -1], learning_rate=0.1, batch_size=1, name="students", provenance=run.parameters
         )
         spectra.save(out / "spectra.nc")
-        fits, paths, comparison = fit_and_compare(spectra, list(PAIR_MODELS), "pair", "nuts", seed, out, quiet)
-        with replacing(out / "laws.png") as temporary:
-            plots.laws(fits).savefig(temporary, format="png", dpi=150)
+        fits, paths, comparison = fit_and_compare(spectra, list(PAIR_MODELS), "pair", "laplace", seed, out, quiet)
+        plots.savefig(plots.laws(fits), out / "laws.png", "page")
         cf.write_report(out / "report.html", fits=fits, comparison=comparison, title="coulombfit demo")
     sigma_1, sigma_2 = students.widths(**setting).tolist()
     theory = {"sigma_1": sigma_1, "sigma_2": sigma_2, "sigma_m": sqrt(0.5 * (sigma_1**2 + sigma_2**2))}

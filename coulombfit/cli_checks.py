@@ -12,6 +12,7 @@ import coulombfit as cf
 from coulombfit.cli_options import (
     BatchSize,
     BatchSizeKey,
+    BurnIn,
     Eigenvalues,
     File,
     LearningRate,
@@ -29,10 +30,13 @@ __all__ = ["check", "scaling"]
 
 
 def scaling(
-    files: Annotated[list[Path], typer.Argument(help="Spectra or weights, one file a setting.", show_default=False)],
+    files: Annotated[
+        list[Path], typer.Argument(help="Spectra or weights, one file or recording a setting.", show_default=False)
+    ],
     weights: Weights = None,
     eigenvalues: Eigenvalues = None,
     snapshot: Snapshot = None,
+    burn_in: BurnIn = None,
     learning_rate_key: LearningRateKey = None,
     batch_size_key: BatchSizeKey = None,
     targets: Targets = None,
@@ -58,9 +62,11 @@ def scaling(
     """
     with refusing():
         from coulombfit import plots
-        from coulombfit.files import replacing, write_netcdf
+        from coulombfit.files import write_netcdf
 
         require_all_writable(out, figure)
+        if figure is not None:
+            plots.require_figure(figure)
         known = known_targets(targets)
         spectra = [
             cf.read(
@@ -68,6 +74,7 @@ def scaling(
                 weights=weights or False,
                 eigenvalues=eigenvalues,
                 snapshot=snapshot,
+                burn_in=burn_in,
                 learning_rate=learning_rate_key,
                 batch_size=batch_size_key,
                 targets=known,
@@ -85,8 +92,7 @@ def scaling(
         )
         write_netcdf(result.tree, out)
         if figure is not None:
-            with replacing(figure) as temporary:
-                plots.scaling(result).savefig(temporary, format=figure.suffix[1:] or "png", dpi=150)
+            plots.savefig(plots.scaling(result), figure, "page")
     answer = {
         "verdict": result.verdict,
         "parameters": result.table,
@@ -105,6 +111,7 @@ def check(
     weights: Weights = None,
     eigenvalues: Eigenvalues = None,
     snapshot: Snapshot = None,
+    burn_in: BurnIn = None,
     learning_rate: LearningRate = None,
     learning_rate_key: LearningRateKey = None,
     batch_size: BatchSize = None,
@@ -126,6 +133,7 @@ def check(
             weights=weights or False,
             eigenvalues=eigenvalues,
             snapshot=snapshot,
+            burn_in=burn_in,
             learning_rate=setting(learning_rate, learning_rate_key, "learning_rate"),
             batch_size=setting(batch_size, batch_size_key, "batch_size"),
             targets=known_targets(targets),

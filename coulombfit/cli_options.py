@@ -12,6 +12,7 @@ __all__ = [
     "PAIR_MODELS",
     "BatchSize",
     "BatchSizeKey",
+    "BurnIn",
     "Eigenvalues",
     "File",
     "LearningRate",
@@ -31,19 +32,26 @@ __all__ = [
 PAIR_MODELS = ("gaussian", "one-species", "two-species", "anisotropic")
 ALL_MODELS = (*PAIR_MODELS, "gas", "gas-beta")
 
-File = Annotated[Path, typer.Argument(help="Spectra or weights: .npz, .npy, .csv or .nc.", show_default=False)]
+File = Annotated[
+    Path,
+    typer.Argument(help="Spectra or weights: .npz, .npy, .csv, .nc, .safetensors, or a recording.", show_default=False),
+]
 Weights = Annotated[
-    str | None, typer.Option(help="Name of the weights in FILE, shape (run, M, N) or (run, snapshot, M, N).")
+    str | None,
+    typer.Option(help="Name or pattern of the weights, (run, M, N) or (run, snapshot, M, N); layer of a recording."),
 ]
 Eigenvalues = Annotated[
     str | None, typer.Option(help="Name of the eigenvalues in FILE, shape (run, level) or (run, snapshot, level).")
 ]
-Snapshot = Annotated[int | None, typer.Option(help="Which snapshot; the last if not given.")]
-LearningRate = Annotated[float | None, typer.Option(help="Learning rate α.")]
+Snapshot = Annotated[int | None, typer.Option(help="Index of the snapshot, from 0; the last if not given.")]
+BurnIn = Annotated[int | None, typer.Option(help="Of a recording: training step before which to discard everything.")]
+LearningRate = Annotated[float | None, typer.Option(help="Learning rate α, a number without unit.")]
 LearningRateKey = Annotated[str | None, typer.Option(help="Name of the learning rate in FILE.")]
-BatchSize = Annotated[float | None, typer.Option(help="Batch size |B|.")]
+BatchSize = Annotated[float | None, typer.Option(help="Batch size |B|, samples a step.")]
 BatchSizeKey = Annotated[str | None, typer.Option(help="Name of the batch size in FILE.")]
-Targets = Annotated[str | None, typer.Option(help="Target eigenvalues, comma-separated, or the name of an array.")]
+Targets = Annotated[
+    str | None, typer.Option(help="Target eigenvalues (squared singular values), comma-separated, or an array's name.")
+]
 Pair = Annotated[
     int | None,
     typer.Option(help="Which degenerate pair of levels, 0 being the top one; a gas takes all levels instead."),

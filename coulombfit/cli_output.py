@@ -18,7 +18,7 @@ __all__ = ["NOT_CONVERGED", "AsJson", "Quiet", "Seed", "finish", "refusing", "re
 NOT_CONVERGED = 3
 DATA_REFUSED = 4
 
-Seed = Annotated[int, typer.Option(help="Random seed.")]
+Seed = Annotated[int, typer.Option(help="Random seed, a whole number from 0.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors (and JSON, if asked for).")]
 

@@ -19,10 +19,10 @@ DIVERGED = 6
 simulate = typer.Typer(no_args_is_help=True, help="Simulate training and save the eigenvalues.")
 
 
-LearningRate = Annotated[float, typer.Option(help="Learning rate α.")]
-BatchSize = Annotated[int, typer.Option(help="Batch size |B|.")]
+LearningRate = Annotated[float, typer.Option(help="Learning rate α, a number without unit.")]
+BatchSize = Annotated[int, typer.Option(help="Batch size |B|, samples a step.")]
 Runs = Annotated[int, typer.Option(help="Number of independent runs.")]
-Steps = Annotated[int, typer.Option(help="Number of updates.")]
+Steps = Annotated[int, typer.Option(help="Number of updates of the weights.")]
 SaveEvery = Annotated[int | None, typer.Option(help="Steps between snapshots; only the last if not given.")]
 Dtype = Annotated[str, typer.Option(help="float64, or float32 at two to three times the speed.")]
 Unfinished = Annotated[
@@ -57,20 +57,20 @@ def told(trajectory: simulators.Trajectory, out: Path, name: str, theory: Any, a
     finish({}, {**result, **trajectory.parameters}, text, as_json, quiet)
 
 
-@simulate.command("gaussian-rbm")
+@simulate.command("rbm")
 def of_gaussian_rbm(
-    out: Annotated[Path, typer.Option(help="The netCDF file to write.")] = Path("gaussian-rbm.nc"),
+    out: Annotated[Path, typer.Option(help="The netCDF file to write.")] = Path("rbm.nc"),
     learning_rate: LearningRate = 0.05,
     batch_size: BatchSize = 64,
     noise: Annotated[str, typer.Option(help="What is sampled: data, model, both or pcd.")] = "data",
     gibbs_steps: Annotated[int, typer.Option(help="Sweeps a step of persistent chains (pcd).")] = 3,
     visible: Annotated[int, typer.Option(help="Visible nodes N_v, sites of the lattice.")] = 10,
     hidden: Annotated[int | None, typer.Option(help="Hidden nodes N_h; as many as visible if not given.")] = None,
-    mass2: Annotated[float, typer.Option(help="Squared mass m² of the lattice field.")] = 4.0,
-    mu2: Annotated[float, typer.Option(help="μ².")] = 9.0,
-    sigma_h: Annotated[float, typer.Option(help="σ_h.")] = 1.0,
+    mass2: Annotated[float, typer.Option(help="Squared mass m² of the lattice field, in lattice units.")] = 4.0,
+    mu2: Annotated[float, typer.Option(help="Inverse variance μ² of the visible nodes.")] = 9.0,
+    sigma_h: Annotated[float, typer.Option(help="Standard deviation σ_h of the hidden nodes.")] = 1.0,
     start: Annotated[
-        float | None, typer.Option(help="Standard deviation of first weights; the target if none.")
+        float | None, typer.Option(help="Standard deviation of the first weights; at the target if not given.")
     ] = None,
     runs: Runs = 1000,
     steps: Steps = 3500,
@@ -83,7 +83,7 @@ def of_gaussian_rbm(
 ) -> None:
     """Train Gaussian RBMs on a lattice scalar field (Eq. 10).
 
-    Example: coulombfit simulate gaussian-rbm --learning-rate 0.05 --batch-size 128 --out rbm.nc
+    Example: coulombfit simulate rbm --learning-rate 0.05 --batch-size 128 --out rbm.nc
     """
     with refusing():
         machine: dict[str, Any] = {
@@ -124,7 +124,7 @@ def of_students(
     activation: Annotated[str, typer.Option(help="identity, tanh or relu.")] = "identity",
     batches: Annotated[str, typer.Option(help="Inputs of a step: averaged, independent or shared.")] = "averaged",
     learning_rate: LearningRate = 0.1,
-    momentum: Annotated[float, typer.Option(help="Momentum γ.")] = 0.0,
+    momentum: Annotated[float, typer.Option(help="Momentum γ, from 0 to below 1.")] = 0.0,
     noise: Annotated[float, typer.Option(help="Standard deviation of one sample's gradient noise.")] = 0.1,
     batch_size: BatchSize = 1,
     runs: Runs = 1000,
@@ -176,9 +176,11 @@ def of_students(
 
 @simulate.command("dyson")
 def of_dyson(
-    centres: Annotated[str, typer.Option(help="Centres, descending, comma-separated; equal ones are degenerate.")],
-    widths: Annotated[str, typer.Option(help="Widths, comma-separated, or one for all.")],
-    out: Annotated[Path, typer.Option(help="The netCDF file to write.")] = Path("simulators.dyson.nc"),
+    centres: Annotated[
+        str, typer.Option(help="Centres of the eigenvalues, descending, comma-separated; equal ones are degenerate.")
+    ],
+    widths: Annotated[str, typer.Option(help="Widths σ in units of the eigenvalues, comma-separated, or one for all.")],
+    out: Annotated[Path, typer.Option(help="The netCDF file to write.")] = Path("dyson.nc"),
     beta: Annotated[int, typer.Option(help="Repulsion β, 1 or 2.")] = 1,
     form: Annotated[str, typer.Option(help="levels (Eq. 5), or matrix for one centre and width.")] = "levels",
     runs: Runs = 1000,

@@ -3,10 +3,13 @@
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 import coulombfit as cf
@@ -99,11 +102,11 @@ def test_simulate_gives_a_file_that_fit_takes() -> None:
 
 @pytest.mark.slow
 def test_machines_and_gases_give_files_that_fit_takes() -> None:
-    rbm = ("simulate", "gaussian-rbm", "--dtype", "float32", "--runs", "30", "--steps", "700", "--learning-rate", "0.3")
+    rbm = ("simulate", "rbm", "--dtype", "float32", "--runs", "30", "--steps", "700", "--learning-rate", "0.3")
     output = run(*rbm, "--batch-size", "512", "--checkpoint", "unfinished", "--json").stdout
     assert json.loads(output)["excluded"] == 0
     assert not Path("unfinished").exists()
-    machines = cf.read("gaussian-rbm.nc")
+    machines = cf.read("rbm.nc")
     assert (machines.runs, machines.learning_rate, machines.batch_size) == (30, 0.3, 512)
     assert abs(machines.pair(1).eigenvalues.mean() - 3.618) < 0.05
     output = run(
@@ -114,10 +117,10 @@ def test_machines_and_gases_give_files_that_fit_takes() -> None:
 
 
 def test_a_simulation_of_which_nothing_is_left_exits_with_6() -> None:
-    rbm = ("simulate", "gaussian-rbm", "--batch-size", "1", "--learning-rate", "0.5", "--runs", "9", "--steps", "400")
+    rbm = ("simulate", "rbm", "--batch-size", "1", "--learning-rate", "0.5", "--runs", "9", "--steps", "400")
     result = run(*rbm, code=6)
     assert "error: all 9 runs diverged: weights left the region" in result.stderr
-    assert not Path("gaussian-rbm.nc").exists()
+    assert not Path("rbm.nc").exists()
 
 
 @pytest.mark.slow
@@ -162,8 +165,8 @@ def test_a_fit_that_fails_its_gate_exits_with_3_and_is_kept(weights: Path, monke
         (["report", "{}"], 4, "cannot read a fit"),
         (["simulate", "teacher-student", "--layer", "eq99"], 2, "layer: expected one of identity, eq26, eq27"),
         (["simulate", "teacher-student", "--learning-rate", "3"], 2, "training diverges"),
-        (["simulate", "gaussian-rbm", "--noise", "loud"], 2, "noise: expected one of data, model, both, pcd"),
-        (["simulate", "gaussian-rbm", "--mass2", "6"], 2, "kernel: expected eigenvalues between 0 and mu2 = 9"),
+        (["simulate", "rbm", "--noise", "loud"], 2, "noise: expected one of data, model, both, pcd"),
+        (["simulate", "rbm", "--mass2", "6"], 2, "kernel: expected eigenvalues between 0 and mu2 = 9"),
         (["simulate", "dyson", "--centres", "2,one", "--widths", "1"], 2, "centres: expected comma-separated numbers"),
     ],
 )
@@ -175,10 +178,32 @@ def test_errors_are_one_line_and_an_exit_code(weights: Path, arguments, code, me
     assert sorted(path.name for path in Path().iterdir()) == ["runs.npz"]
 
 
-def test_every_command_has_an_example_in_its_help() -> None:
-    simulators_ = [["simulate", name] for name in ("gaussian-rbm", "teacher-student", "dyson")]
-    for command in (["demo"], ["fit"], ["compare"], ["report"], ["calibrate"], *simulators_):
-        assert f"Example: coulombfit {' '.join(command)}" in " ".join(run(*command, "--help").stdout.split())
+def commands() -> dict[str, Any]:
+    """Every command by what is typed."""
+    found: dict[str, Any] = {}
+    for name, command in get_command(app).commands.items():
+        inner = getattr(command, "commands", None)
+        found |= {name: command} if inner is None else {f"{name} {each}": one for each, one in inner.items()}
+    return found
+
+
+@pytest.mark.parametrize("typed", commands())
+def test_help_has_an_example_and_explains_every_option(typed: str) -> None:
+    text = " ".join(run(*typed.split(), "--help").stdout.split())
+    assert f"Example: coulombfit {typed}" in text
+    for parameter in commands()[typed].params:
+        assert len(parameter.help or "") > 5, parameter.name
+
+
+def test_exit_codes_are_told() -> None:
+    assert "3 a fit has not converged, 4 data refused" in " ".join(run("--help").stdout.split())
+
+
+def test_version_names_what_results_rest_on() -> None:
+    versions = json.loads(run("version", "--json").stdout)
+    assert versions["coulombfit"] == version("coulombfit")
+    assert {"python", "jax", "numpyro", "arviz-stats"} <= versions.keys()
+    assert f"jax {version('jax')}" in run("version").stdout.splitlines()
 
 
 def test_the_installed_command_runs() -> None:

@@ -51,7 +51,7 @@ class Outline(HTMLParser):
         self.within = ""
 
     def handle_data(self, data) -> None:
-        if self.within in ("h1", "h2"):
+        if self.within in ("h1", "h2", "h3"):
             self.headings.append(data)
         if self.within != "style":
             self.text.append(data)
@@ -75,14 +75,18 @@ def test_the_report_has_everything_in_one_file(tmp_path: Path, fits) -> None:
     assert page.headings == [
         "Report of <this>",
         "Verdict",
+        NAME,
         "What was fitted",
         "Parameters",
         "Data and laws",
         "Comparison",
         "Did the sampler converge?",
         "Priors, seeds and versions",
+        *(f"{NAME}: {model}" for model in fits),
     ]
-    assert len(page.images) == 2 + len(fits)
+    # only what was sampled by chains has ranks of chains
+    assert len(page.images) == 2 + 1
+    assert "Not run: consistency of σ_m, moments, predictions." in text
     assert all(image["alt"] for image in page.images)
     assert all(reference.startswith("data:image/svg+xml;base64,") for reference in page.references)
     assert "<script" not in path.read_text()
@@ -110,7 +114,10 @@ def test_a_fit_that_has_not_converged_says_so_on_top(tmp_path: Path, fits) -> No
     assert "Comparison" not in page.headings
     doubtful = cf.compare({"broken": broken, "gaussian": fits["gaussian"]})
     assert not doubtful.trustworthy
-    cf.write_report(tmp_path / "report.html", fits={"broken": broken}, comparison=doubtful)
+    with pytest.raises(ValueError, match="expected one of fits of one set of data, got broken, gaussian"):
+        cf.write_report(tmp_path / "report.html", fits={"broken": broken}, comparison=doubtful)
+    both = {"broken": broken, "gaussian": fits["gaussian"]}
+    cf.write_report(tmp_path / "report.html", fits=both, comparison=doubtful)
     assert (tmp_path / "report.html").read_text().count('class="verdict bad"') == 2
     assert "NOT CONVERGED" in broken.summary()
 

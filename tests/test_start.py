@@ -45,7 +45,7 @@ def test_reading_and_fitting_take_no_figures() -> None:
     assert not taken & {"matplotlib.pyplot", "arviz_plots"}
 
 
-@pytest.mark.parametrize("command", [[], ["fit"], ["compare"], ["simulate", "dyson"], ["check"], ["scaling"]])
+@pytest.mark.parametrize("command", [[], ["fit"], ["compare"], ["simulate", "dyson"], ["run"]])
 def test_help_takes_nothing_heavy(command: list[str]) -> None:
     code = f"""
 from coulombfit.cli import app

@@ -86,7 +86,7 @@ import sys, warnings
 import numpy as np
 from simulators import checkpoint, gaussian_rbm
 checkpoint.SECONDS = 0.05
-run = gaussian_rbm.simulate(runs=256, steps=10000, save_every=2000, noise="pcd", dtype="float32",
+run = gaussian_rbm.simulate(runs=256, steps=6000, save_every=2000, noise="pcd", dtype="float32",
                             checkpoint=sys.argv[2] if len(sys.argv) > 2 else None)
 np.save(sys.argv[1], run.eigenvalues)
 """

@@ -1,0 +1,55 @@
+"""What an analysis keeps on disk: results of each set of data, with a key that says what they came from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from coulombfit.files import write_text
+
+__all__ = ["digest", "key_of", "recall", "remember", "stem"]
+
+PACKAGES = ("coulombfit", "jax", "numpyro", "numpy", "scipy", "arviz-stats", "matplotlib")
+"""Whose versions may change a result."""
+
+
+def stem(name: str) -> str:
+    """A file name for a set of data, whose name may hold anything; different names stay different."""
+    plain = re.sub(r"[^\w.+-]+", "-", name).strip(".-")
+    return plain if plain == name else f"{plain or 'data'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, or of all files of a folder with their names."""
+    if not path.is_dir():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    files = sorted(each for each in path.rglob("*") if each.is_file())
+    return key_of({str(each.relative_to(path)): digest(each) for each in files})
+
+
+def key_of(*inputs: object) -> str:
+    """What tells inputs, JSON values, from others; and versions from others."""
+    versions = {name: version(name) for name in PACKAGES}
+    return hashlib.sha256(json.dumps([*inputs, versions], sort_keys=True).encode()).hexdigest()
+
+
+def remember(path: Path, key: str, results: Mapping[str, Any]) -> None:
+    """Keep results, JSON values."""
+    write_text(json.dumps({"key": key, **results}, allow_nan=False), path)
+
+
+def recall(path: Path, key: str) -> dict[str, Any] | None:
+    """Results kept under that key; None where there are none, or the files that belong to them are gone."""
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(kept, dict) or kept.get("key") != key:
+        return None
+    return kept if all(Path(path.parent, name).is_file() for name in kept.get("files", [])) else None

@@ -1,0 +1,160 @@
+"""What an analysis is to do: a TOML file, checked before anything is read or computed."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+__all__ = ["Analysis", "Data", "load"]
+
+PATTERN = frozenset("*?[")
+
+
+class _Table(BaseModel):
+    # a misspelt name is an error, not a default; 1 is a number, and "1" is not
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Data(_Table):
+    """Files of one make, and how to read them: the arguments of :func:`coulombfit.read`."""
+
+    files: Annotated[list[str], BeforeValidator(lambda given: [given] if isinstance(given, str) else given)]
+    weights: str | bool = False
+    eigenvalues: str | None = None
+    snapshot: int | None = None
+    burn_in: Annotated[int, Field(ge=0)] | None = None
+    learning_rate: float | str | None = None
+    batch_size: float | str | None = None
+    targets: list[float] | str | None = None
+    factor: float | str | None = None
+    pair: Annotated[int, Field(ge=0)] = 0
+    ensemble: bool = False
+    name: str | None = None
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Data:
+        if not self.files:
+            raise ValueError("files: expected at least one")
+        if self.weights and self.eigenvalues:
+            raise ValueError("weights, eigenvalues: give the name of one of them, got both")
+        if self.name and not self.ensemble:
+            raise ValueError("name: each file has a name of its own unless ensemble = true")
+        return self
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """Arguments of :func:`coulombfit.read`."""
+        return self.model_dump(exclude={"files", "pair", "ensemble", "name"})
+
+
+class Fits(_Table):
+    """Models to fit to every set of data, and how."""
+
+    models: list[str] = ["gaussian", "one-species", "two-species", "anisotropic"]
+    likelihood: str | None = None
+    sampler: Literal["laplace", "nuts"] = "laplace"
+
+
+class Checks(_Table):
+    """Which checks to run."""
+
+    consistency: bool = True
+    moments: bool = True
+    predictive: bool = True
+
+
+class Rule(_Table):
+    """Whether and how to infer the linear scaling rule."""
+
+    enabled: bool = True
+    curvature: float | None = None
+    scatter: bool = True
+    tolerance: Annotated[float, Field(gt=0)] = 0.1
+
+
+class Analysis(_Table):
+    """A whole analysis; ``folder`` is where its paths are relative to."""
+
+    folder: Path
+    data: Annotated[list[Data], BeforeValidator(lambda given: [given] if isinstance(given, dict) else given)]
+    title: str = "Posterior report"
+    out: str = "analysis"
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    fit: Fits = Fits()
+    checks: Checks = Checks()
+    scaling: Rule = Rule()
+
+    @property
+    def out_folder(self) -> Path:
+        """Where results go."""
+        return self.folder / self.out
+
+    def sets(self) -> dict[str, tuple[Data, list[Path]]]:
+        """Sets of data by name: how to read each, and its files.
+
+        :raises FileNotFoundError: for files, or patterns, of which there are none.
+        """
+        found: dict[str, tuple[Data, list[Path]]] = {}
+        for data in self.data:
+            files = [path for name in data.files for path in self._matching(name)]
+            for group in [files] if data.ensemble else [[file] for file in files]:
+                stem = data.name or group[0].stem
+                name, again = stem, 2
+                while name in found:
+                    name, again = f"{stem} ({again})", again + 1
+                found[name] = (data, group)
+        return found
+
+    def _matching(self, name: str) -> list[Path]:
+        path = self.folder / name
+        if not PATTERN & set(name):
+            if not path.exists():
+                raise FileNotFoundError(f"files: no such file: {path}")
+            return [path]
+        anchor = Path(path.anchor)
+        if not (paths := sorted(anchor.glob(str(path.absolute().relative_to(anchor.absolute()))))):
+            raise FileNotFoundError(f"files: nothing is called {path}")
+        return paths
+
+
+def load(path: str | Path) -> Analysis:
+    """Read and check an analysis.
+
+    :raises FileNotFoundError: where there is no such file.
+    :raises ValueError: where it is no TOML, or says something that is not understood, naming it.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no such file: {path}")
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not TOML: {error}") from None
+    if "folder" in content:
+        raise ValueError(f"{path}: folder: not understood")
+    try:
+        return Analysis(folder=path.parent, **content)
+    except ValidationError as error:
+        raise ValueError(f"{path}: {_in_words(error)}") from None
+
+
+def _in_words(error: ValidationError) -> str:
+    """The first of what is wrong, with its place in the file."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("function", "constrained")))
+    if first["type"] == "extra_forbidden":
+        table = _table_at(first["loc"][:-1])
+        return f"{place}: not understood; expected one of {', '.join(table)}"
+    if first["type"] == "missing":
+        return f"{place}: missing"
+    what = first["msg"].removeprefix("Value error, ")
+    return f"{place}: {what}" if "got" in what else f"{place}: {what[0].lower()}{what[1:]}, got {first['input']!r}"
+
+
+def _table_at(place: tuple[int | str, ...]) -> list[str]:
+    tables: dict[str, type[BaseModel]] = {"data": Data, "fit": Fits, "checks": Checks, "scaling": Rule}
+    model = next((tables[str(part)] for part in place if str(part) in tables), Analysis)
+    return [name for name in model.model_fields if name != "folder"]

@@ -1,0 +1,236 @@
+"""From a plan to fits, checks and one report; what has not changed since the last time is not done again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from coulombfit.analysis.kept import digest, key_of, recall, remember, stem
+from coulombfit.analysis.plan import Analysis, Data
+from coulombfit.errors import DataError
+from coulombfit.progress import steps
+
+__all__ = ["Outcome", "run"]
+
+RULE, PAGE = "kept/scaling.json", "kept/report.json"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an analysis has found.
+
+    ``sets`` has the results of each set of data by name, and ``scaling`` those of the rule, JSON values; ``done`` says
+    which were computed now, and not before.
+    """
+
+    report: Path
+    sets: dict[str, dict[str, Any]]
+    scaling: dict[str, Any]
+    done: tuple[str, ...]
+
+    @property
+    def converged(self) -> bool:
+        """Whether every fit has."""
+        return all(one["converged"] for one in [*self.sets.values(), self.scaling])
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "report": str(self.report),
+            "converged": self.converged,
+            "computed": list(self.done),
+            "sets": self.sets,
+            "scaling": self.scaling,
+        }
+
+
+def run(analysis: Analysis, *, again: bool = False, progress: bool | None = None) -> Outcome:
+    """Carry out an analysis.
+
+    Results go to its folder: fits (fits/NAME.MODEL.nc), the draws of the rule (scaling.nc), ``report.html`` and
+    ``results.json``.
+
+    :param again: compute even what has not changed.
+    :raises FileNotFoundError: for files that are not there.
+    :raises ValueError: for a name that is none, or a combination that does not exist.
+    :raises DataError: for data that cannot be read or that no law can describe, before anything is computed.
+    """
+    sets = analysis.sets()
+    out = analysis.out_folder
+    keys = {name: _key(analysis, *one) for name, one in sets.items()}
+    kept = {name: None if again else recall(_place(out, name), key) for name, key in keys.items()}
+    rule_key = key_of(keys, analysis.scaling.model_dump(), analysis.seed)
+    rule = None if again else recall(out / RULE, rule_key)
+    changed = [name for name, one in kept.items() if one is None]
+    spectra: dict[str, Any] = {}
+    if changed or rule is None:
+        # all is read before anything is computed: an error comes at once
+        needed = sets if rule is None else changed
+        spectra = {name: _read(name, *sets[name]) for name in needed}
+        _check_models(analysis)
+    for folder in ("kept/sets", "fits"):
+        (out / folder).mkdir(parents=True, exist_ok=True)
+    each = len(analysis.fit.models) + 4
+    with steps(len(changed) * each + 2, show=progress) as begin:
+
+        def first(what: str) -> None:
+            begin(f"{what}, compiling …")
+
+        for name in changed:
+            kept[name] = _one_set(analysis, name, spectra[name], keys[name], begin if name != changed[0] else first)
+        if rule is None:
+            begin("linear scaling rule")
+            rule = _scaling(analysis, spectra, rule_key)
+        whole = key_of(analysis.title, keys, rule_key)
+        if again or changed or recall(out / PAGE, whole) is None:
+            begin("report")
+            _write_page(out, analysis.title, [*kept.values(), rule])
+            remember(out / PAGE, whole, {"files": ["../report.html"]})
+    results = {name: one["results"] for name, one in kept.items() if one is not None}
+    outcome = Outcome(out / "report.html", results, rule["results"], tuple(changed))
+    _write_results(out, outcome)
+    return outcome
+
+
+def _key(analysis: Analysis, data: Data, files: list[Path]) -> str:
+    how = [data.model_dump(exclude={"files"}), analysis.fit.model_dump(), analysis.checks.model_dump(), analysis.seed]
+    return key_of([[file.name, digest(file)] for file in files], how)
+
+
+def _place(out: Path, name: str) -> Path:
+    """Where the results of a set of data are kept."""
+    return out / "kept" / "sets" / f"{stem(name)}.json"
+
+
+def _read(name: str, data: Data, files: list[Path]) -> Any:
+    """The levels of all runs."""
+    import coulombfit as cf
+
+    spectra = cf.read(files if data.ensemble else files[0], **data.reading, name=name)
+    if data.pair and data.pair >= spectra.levels // 2:
+        raise DataError(f"pair: {name} has {spectra.levels} levels, got pair {data.pair}")
+    return spectra
+
+
+def _check_models(analysis: Analysis) -> None:
+    from coulombfit.models import PairModel, find_model
+
+    models = analysis.fit.models
+    if not models or len(set(models)) < len(models):
+        raise ValueError(f"fit.models: expected different models, got {', '.join(models) or 'none'}")
+    kinds = {isinstance(find_model(model, analysis.fit.likelihood)[0], PairModel) for model in models}
+    if len(kinds) > 1:
+        raise ValueError("fit.models: models of a pair and of all levels describe different data; make two analyses")
+
+
+def _one_set(analysis: Analysis, name: str, spectra: Any, key: str, begin: Callable[[str], None]) -> dict[str, Any]:
+    """Fit, compare, check and render one set of data, and keep it."""
+    import coulombfit as cf
+    from coulombfit.checks.evidence import LIKELIHOODS
+    from coulombfit.checks.inferred import FEWEST
+    from coulombfit.models import PairModel
+    from coulombfit.report import part_of_data
+
+    wanted, out, seed = analysis.fit, analysis.out_folder, analysis.seed
+    data, _ = analysis.sets()[name]
+    of_pairs = isinstance(cf.MODELS[wanted.models[0]], PairModel)
+    seen = spectra.pair(data.pair) if of_pairs else spectra
+    fits, files = {}, {}
+    for model in wanted.models:
+        begin(f"{name}: fitting {model}")
+        options = {"sampler": wanted.sampler, "seed": seed, "progress": False}
+        fits[model] = cf.fit(seen, model, wanted.likelihood, **options)
+        files[model] = f"fits/{stem(name)}.{model}.nc"
+        fits[model].save(out / files[model])
+    begin(f"{name}: comparing models")
+    comparison = None
+    if len(fits) > 1:
+        whole = all(fit.likelihood in LIKELIHOODS for fit in fits.values())
+        comparison = cf.compare(fits, evidence=cf.evidence(fits, seed=seed, progress=False) if whole else None)
+    chosen = comparison.winner if comparison is not None else next(iter(fits))
+    begin(f"{name}: consistency of widths")
+    checks, consistency, moments, predictive = analysis.checks, None, None, {}
+    if checks.consistency and of_pairs:
+        laws = [model for model in wanted.models if model != "gaussian"]
+        consistency = cf.width_consistency(seen, models=laws, seed=seed, progress=False) if laws else None
+    if checks.moments and of_pairs and seen.runs >= FEWEST:
+        moments = cf.moments(seen, seed=seed)
+    begin(f"{name}: predictions")
+    if checks.predictive and of_pairs:
+        predictive[chosen] = cf.predictive(fits[chosen], seed=seed)
+    begin(f"{name}: figures")
+    part = part_of_data(
+        name, fits, comparison=comparison, consistency=consistency, moments=moments, predictive=predictive
+    )
+    results = {
+        "winner": chosen,
+        "verdicts": [verdict.text for verdict in part.verdicts],
+        "converged": all(fit.diagnosis.passed for fit in fits.values()),
+        "learning_rate": seen.learning_rate,
+        "batch_size": seen.batch_size,
+        "runs": seen.runs,
+        "fits": {
+            model: {"file": files[model], "converged": fit.diagnosis.passed, "parameters": _plain(fit.table())}
+            for model, fit in fits.items()
+        },
+    }
+    found = {"part": part.to_json(), "results": results, "files": [f"../../{file}" for file in files.values()]}
+    remember(_place(out, name), key, found)
+    return found
+
+
+def _scaling(analysis: Analysis, spectra: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """The scaling rule over all sets of data, or why there is none."""
+    import coulombfit as cf
+    from coulombfit.files import write_netcdf
+    from coulombfit.report import part_of_scaling
+
+    rule = analysis.scaling
+    settings = {(one.learning_rate, one.batch_size) for one in spectra.values()}
+    found: dict[str, Any] = {"files": []}
+    reason = ""
+    if not rule.enabled:
+        reason = "switched off"
+    elif any(None in setting for setting in settings):
+        reason = "a learning rate or batch size is not known"
+    elif len(settings) < 2:
+        reason = "it takes settings that differ in learning rate or batch size"
+    else:
+        try:
+            options = rule.model_dump(exclude={"enabled"})
+            scaling = cf.scaling(list(spectra.values()), **options, seed=analysis.seed, progress=False)
+            write_netcdf(scaling.tree, analysis.out_folder / "scaling.nc")
+            results = {"verdict": scaling.verdict, "converged": scaling.diagnosis.passed, "file": "scaling.nc"}
+            results |= {"parameters": _plain(scaling.table), "rule": _plain(scaling.rule)}
+            found = {"files": ["../scaling.nc"], "part": part_of_scaling(scaling).to_json(), "results": results}
+        except ValueError as error:
+            reason = str(error)
+    if reason:
+        found |= {"part": None, "results": {"verdict": f"not run: {reason}", "converged": True}}
+    remember(analysis.out_folder / RULE, key, found)
+    return found
+
+
+def _write_page(out: Path, title: str, kept: list[Any]) -> None:
+    from coulombfit.report import Part, write_page
+
+    parts = [Part.from_json(one["part"]) for one in kept if one["part"] is not None]
+    missing = [one["results"]["verdict"] for one in kept if one["part"] is None]
+    write_page(out / "report.html", title, parts, not_run=[f"Linear scaling rule {one}." for one in missing])
+
+
+def _write_results(out: Path, outcome: Outcome) -> None:
+    from coulombfit.files import write_text
+
+    write_text(json.dumps(outcome.to_json(), indent=2, allow_nan=False) + "\n", out / "results.json")
+
+
+def _plain(table: Any) -> dict[str, dict[str, Any]]:
+    """A table by row; what is no finite number becomes null."""
+    return {
+        str(name): {column: value if abs(value) < float("inf") else None for column, value in row.items()}
+        for name, row in table.astype(float).to_dict(orient="index").items()
+    }

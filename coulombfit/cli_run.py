@@ -1,0 +1,66 @@
+"""The commands ``coulombfit run``, a whole analysis from one file, and ``coulombfit version``."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from coulombfit.cli_output import NOT_CONVERGED, AsJson, Quiet, refusing, to_json
+
+__all__ = ["run", "version"]
+
+
+def run(
+    analysis: Annotated[Path, typer.Argument(help="The analysis, a TOML file.", show_default=False)] = Path(
+        "analysis.toml"
+    ),
+    template: Annotated[
+        bool, typer.Option("--template", help="Print such a file with every choice, and stop.")
+    ] = False,
+    again: Annotated[bool, typer.Option("--again", help="Compute even what has not changed.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Carry out a whole analysis: files, fits, comparison, checks, scaling rule, report.
+
+    What has not changed since the last time is not computed again.
+
+    Example: coulombfit run --template > analysis.toml; coulombfit run analysis.toml
+    """
+    if template:
+        typer.echo((files("coulombfit.analysis") / "template.toml").read_text(encoding="utf-8"), nl=False)
+        return
+    from coulombfit.analysis import load
+    from coulombfit.analysis import run as carry_out
+
+    with refusing():
+        outcome = carry_out(load(analysis), again=again, progress=False if quiet else None)
+    if as_json:
+        typer.echo(to_json(outcome.to_json()))
+    elif not quiet:
+        for name, one in outcome.sets.items():
+            typer.echo(f"{name}{'' if name in outcome.done else ' (unchanged)'}")
+            for verdict in one["verdicts"]:
+                typer.echo(f"  {verdict}")
+        typer.echo(f"linear scaling rule: {outcome.scaling['verdict']}")
+        typer.echo(f"report: {outcome.report}")
+    for name, one in [*outcome.sets.items(), ("scaling", outcome.scaling)]:
+        if not one["converged"]:
+            typer.echo(f"error: {name} has not converged, do not use; see {outcome.report}", err=True)
+    if not outcome.converged:
+        raise typer.Exit(NOT_CONVERGED)
+
+
+def version(as_json: AsJson = False) -> None:
+    """Print the versions of this package, of Python and of what results rest on.
+
+    Example: coulombfit version --json
+    """
+    packages = ("coulombfit", "jax", "numpyro", "arviz-base", "arviz-stats", "arviz-plots", "numpy", "scipy")
+    versions = {name: metadata.version(name) for name in packages} | {"python": platform.python_version()}
+    typer.echo(to_json(versions) if as_json else "\n".join(f"{name} {each}" for name, each in versions.items()))

@@ -1,0 +1,108 @@
+"""Parts of a report: one for each set of data and one for the scaling rule, rendered by themselves.
+
+A part is text: an analysis of many files keeps those of files that have not changed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from coulombfit.checks.comparison import Comparison
+from coulombfit.checks.consistency import Consistency
+from coulombfit.checks.moments import Moments
+from coulombfit.checks.predictive import PredictiveCheck
+from coulombfit.checks.scaling import Scaling
+from coulombfit.report import pictures
+from coulombfit.report.words import Verdict, symbol, verdicts
+from coulombfit.result import INTERVAL, Fit, rounder
+
+__all__ = ["Part", "environment", "part_of_data", "part_of_scaling"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A section as HTML, with the verdicts that go on top of the page and the provenance that goes to its end."""
+
+    title: str
+    verdicts: tuple[Verdict, ...]
+    body: str
+    provenance: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Part:
+        """From JSON values."""
+        return cls(**{**values, "verdicts": tuple(Verdict(*each) for each in values["verdicts"])})
+
+
+def environment() -> Environment:
+    """Templates, which escape whatever names users give, and refuse names that are not there."""
+    made = Environment(
+        loader=PackageLoader("coulombfit", "report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    made.globals |= {"symbol": symbol, "interval": f"{INTERVAL:.0%}", "rounded": _rounded}
+    made.filters["slug"] = _slug
+    return made
+
+
+def part_of_data(
+    title: str,
+    fits: Mapping[str, Fit],
+    *,
+    comparison: Comparison | None = None,
+    consistency: Consistency | None = None,
+    moments: Moments | None = None,
+    predictive: Mapping[str, PredictiveCheck] | None = None,
+) -> Part:
+    """Everything about one set of data.
+
+    :param fits: fits of the same data by the name to show; those of one likelihood share their figures.
+    """
+    checks = dict(predictive or {})
+    given = {"comparison": comparison, "consistency of σ_m": consistency, "moments": moments, "predictions": predictive}
+    groups: dict[str, dict[str, Fit]] = {}
+    for name, fit in fits.items():
+        groups.setdefault(fit.likelihood, {})[name] = fit
+    context = {
+        "title": title,
+        "fits": fits,
+        "comparison": comparison,
+        "consistency": consistency,
+        "moments": moments,
+        "laws": [(group, pictures.of_laws(group)) for group in groups.values()],
+        "predictions": {name: (check, pictures.of_predictions(name, check)) for name, check in checks.items()},
+        "chains": {name: pictures.of_chains(name, fit) for name, fit in fits.items()},
+        "not_run": [name for name, one in given.items() if not one],
+    }
+    templates = environment()
+    found = tuple(verdicts(fits, comparison, consistency, moments, checks))
+    body = templates.get_template("data.html").render(context)
+    return Part(title, found, body, templates.get_template("provenance.html").render(fits=fits, title=title))
+
+
+def part_of_scaling(scaling: Scaling) -> Part:
+    """The linear scaling rule over several settings."""
+    body = environment().get_template("scaling.html").render(scaling=scaling, picture=pictures.of_scaling(scaling))
+    holds = all(
+        row["lower"] <= 1.0 <= row["upper"] for name, row in scaling.table.iterrows() if str(name).startswith("b_")
+    )
+    text = f"Do widths follow √(α/|B|)? {scaling.verdict}"
+    return Part("Linear scaling rule", (Verdict(text, holds and scaling.diagnosis.passed),), body)
+
+
+def _rounded(value: float, sd: float) -> str:
+    """A number to two significant figures of its error, with a true minus."""
+    return rounder(sd)(value).replace("-", "−")
+
+
+def _slug(title: str) -> str:
+    """A title as an anchor."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "data"

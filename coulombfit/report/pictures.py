@@ -1,0 +1,97 @@
+"""Figures of a report: SVG with text as text, a title, and a caption that says how to read it and what is alarming."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+
+from coulombfit import plots
+from coulombfit.checks.predictive import PredictiveCheck
+from coulombfit.checks.scaling import Scaling
+from coulombfit.plots.saving import figure_of
+from coulombfit.result import INTERVAL, Fit
+
+__all__ = ["Picture", "of_chains", "of_laws", "of_predictions", "of_scaling"]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as a data URI, with what it shows and how to read it."""
+
+    source: str
+    title: str
+    caption: str
+
+
+def of_laws(fits: Mapping[str, Fit]) -> list[Picture]:
+    """The data with every law that was fitted to them."""
+    likelihood = next(iter(fits.values())).likelihood
+    if likelihood == "levels":
+        caption = (
+            "All levels of all runs (grey), new levels under each model (lines) and the bare centres (ticks on "
+            "top), from which repulsion displaces the levels. Lines that leave the grey are alarming."
+        )
+        return [_picture(plots.levels(fits), "Levels", caption)]
+    pictures = []
+    if likelihood != "spacing":
+        caption = (
+            "All levels of all runs (grey) and the density of one level under each model: posterior median and "
+            f"{INTERVAL:.0%} band. A good model follows the top and both tails; a histogram that leaves the band "
+            "over many neighbouring bins is alarming."
+        )
+        pictures.append(_picture(plots.density(fits), "Spectral density", caption))
+    caption = (
+        "Spacings of the pairs (grey) and their law under each model. Levels that repel leave a hole at S = 0, the "
+        "Wigner surmise; a Gaussian without repulsion fills it. A band beside the grey is alarming."
+    )
+    pictures.append(_picture(plots.spacing(fits), "Level spacing", caption))
+    return pictures
+
+
+def of_predictions(name: str, check: PredictiveCheck) -> Picture:
+    """The data among replicated data."""
+    return _picture(
+        plots.predictive(check),
+        f"Data among what the fit predicts, {name}",
+        "On top, each quantity of the data (line) among those of 400 ensembles drawn from the posterior (grey): a line "
+        "far out in a tail is alarming. Below, how the data are distributed within the law, as the difference from "
+        "uniform: a curve that leaves the band is alarming.",
+    )
+
+
+def of_chains(name: str, fit: Fit) -> Picture | None:
+    """Ranks of the draws of each chain; None of a fit without chains to compare."""
+    if fit.record["sampler"] != "nuts" or fit.tree["posterior"].sizes["chain"] < 2:
+        return None
+    return _picture(
+        plots.ranks(fit),
+        f"Ranks of the draws, {name}",
+        "How each chain's draws rank among all draws, as the difference from uniform. Chains that explored the same "
+        "posterior wander about zero, inside the grey envelope; a chain that leaves it or stands apart is alarming.",
+    )
+
+
+def of_scaling(scaling: Scaling) -> Picture:
+    """Widths against √(α/|B|)."""
+    return _picture(
+        plots.scaling(scaling),
+        "Widths of all settings against the linear scaling rule",
+        "Left, σ of every setting (points, one standard deviation) and the rule with the posterior's amplitude (line, "
+        f"{INTERVAL:.0%} band), and the same on logarithmic axes, where the rule has slope ½. Right, σ over the rule "
+        "with exponents inferred; the grey band is the scatter between settings. Points with a trend, or outside the "
+        "band by more than their bars, are alarming.",
+    )
+
+
+def _picture(drawn: Axes | Iterable[Axes], title: str, caption: str) -> Picture:
+    buffer = io.BytesIO()
+    # text stays text, and the same fits give the same bytes
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "coulombfit"}):
+        figure_of(drawn).savefig(buffer, format="svg", metadata={"Date": None})
+    encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return Picture(f"data:image/svg+xml;base64,{encoded}", title, caption)

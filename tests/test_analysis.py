@@ -1,0 +1,181 @@
+"""A whole analysis from one file: what it writes, what it computes again, and what it refuses."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+import coulombfit as cf
+from coulombfit.analysis import load, run
+from coulombfit.analysis.kept import digest, stem
+from coulombfit.cli import app
+from simulators import ensembles
+
+SETTINGS = [(0.1, 16), (0.2, 16), (0.1, 64)]
+PLAN = """
+title = "Three <settings>"
+
+[[data]]
+files = ["runs/*.npz"]
+eigenvalues = "x"
+learning_rate = "lr"
+batch_size = "bs"
+
+[fit]
+models = ["gaussian", "one-species"]
+"""
+
+
+def write_runs(folder: Path) -> None:
+    (folder / "runs").mkdir()
+    for seed, (rate, batch) in enumerate(SETTINGS):
+        x = ensembles.one_species(centre=4.0, sigma=0.5 * np.sqrt(rate / batch), runs=150, seed=seed)
+        np.savez(folder / "runs" / f"setting{seed}.npz", x=x, lr=rate, bs=batch)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An analysis that has been carried out once."""
+    path = tmp_path_factory.mktemp("analysis")
+    write_runs(path)
+    (path / "analysis.toml").write_text(PLAN)
+    invoke(path, "--json")
+    return path
+
+
+def invoke(folder: Path, *arguments: str, code: int = 0) -> Result:
+    result = CliRunner().invoke(app, ["run", str(folder / "analysis.toml"), *arguments])
+    assert result.exit_code == code, result.output
+    return result
+
+
+@pytest.mark.slow
+def test_everything_is_written(folder: Path) -> None:
+    out = folder / "analysis"
+    found = json.loads((out / "results.json").read_text())
+    assert list(found["sets"]) == ["setting0", "setting1", "setting2"]
+    assert found["converged"] is True
+    for k, (rate, batch) in enumerate(SETTINGS):
+        one = found["sets"][f"setting{k}"]
+        assert one["winner"] == "one-species"
+        sigma = one["fits"]["one-species"]["parameters"]["sigma"]
+        assert abs(sigma["mean"] - 0.5 * np.sqrt(rate / batch)) < 4 * sigma["sd"]
+        fit = cf.Fit.load(out / one["fits"]["one-species"]["file"])
+        assert fit.table().loc["sigma", "mean"] == sigma["mean"]
+    assert abs(found["scaling"]["parameters"]["b_batch_size"]["mean"] - 1) < 0.5
+    page = (out / "report.html").read_text()
+    assert "Three &lt;settings&gt;" in page
+    assert page.count("<h2") == 2 + 3 + 1
+    assert "Do widths follow √(α/|B|)?" in page
+    assert page.index("Which law?") < page.index("What was fitted") < page.index("SHA-256")
+
+
+@pytest.mark.slow
+def test_only_what_has_changed_is_computed_again(folder: Path) -> None:
+    out = folder / "analysis"
+    before = (out / "report.html").read_bytes()
+    assert json.loads(invoke(folder, "--json").stdout)["computed"] == []
+    assert (out / "report.html").read_bytes() == before
+    # another file is another set of data, and a file by the same name another key
+    x = ensembles.one_species(centre=4.0, sigma=0.5 * np.sqrt(0.2 / 16), runs=150, seed=7)
+    np.savez(folder / "runs" / "setting1.npz", x=x, lr=0.2, bs=16)
+    again = json.loads(invoke(folder, "--json").stdout)
+    assert again["computed"] == ["setting1"]
+    assert (out / "report.html").read_bytes() != before
+    # a fit that is gone
+    (out / "fits" / "setting0.gaussian.nc").unlink()
+    assert json.loads(invoke(folder, "--json").stdout)["computed"] == ["setting0"]
+    (out / "report.html").unlink()
+    assert "setting2 (unchanged)" in invoke(folder).stdout
+    assert (out / "report.html").exists()
+
+
+@pytest.mark.slow
+def test_files_of_one_setting_are_one_ensemble(folder: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    (tmp_path / "runs").mkdir()
+    for k in range(40):
+        np.save(tmp_path / "runs" / f"run{k}.npy", 2.0 * np.eye(2)[None] + 0.01 * rng.standard_normal((1, 2, 2)))
+    (tmp_path / "analysis.toml").write_text("""
+[data]
+files = "runs/*.npy"
+weights = true
+ensemble = true
+name = "forty"
+[fit]
+models = ["one-species"]
+[checks]
+predictive = false
+""")
+    outcome = run(load(tmp_path / "analysis.toml"))
+    assert outcome.sets["forty"]["runs"] == 40
+    assert outcome.scaling["verdict"].startswith("not run: ")
+    page = outcome.report.read_text()
+    assert "Not run: comparison, predictions." in page
+    assert "Linear scaling rule not run" in page
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "message"),
+    [
+        (("[fit]", "[fits]"), 2, "fits: not understood; expected one of data, title, out, seed, fit"),
+        (("eigenvalues", "eigenvalue"), 2, "data.0.eigenvalue: not understood; expected one of files, weights"),
+        (("runs/*.npz", "nothing/*.npz"), 2, "files: nothing is called"),
+        (("runs/*.npz", "none.npz"), 2, "files: no such file"),
+        (('"one-species"]', '"two"]'), 2, "model: expected one of"),
+        (('"one-species"]', '"gas"]'), 2, "models of a pair and of all levels"),
+        (('"x"', '"y"'), 4, "eigenvalues: no array named 'y'"),
+        (("[[data]]", "[[data]]\npair = -1"), 2, "data.0.pair: input should be greater than or equal to 0, got -1"),
+        (("[[data]]", "[[data]]\npair = 3"), 4, "pair: setting0 has 2 levels, got pair 3"),
+        (("title =", "seed = 'a'\ntitle ="), 2, "seed: input should be a valid integer, got 'a'"),
+        (("[fit]", "[fit"), 2, "not TOML"),
+        (("files = [", "name = 'a'\nfiles = ["), 2, "name: each file has a name of its own unless ensemble = true"),
+    ],
+)
+def test_what_is_wrong_is_told_before_any_compute(tmp_path: Path, change, code: int, message: str) -> None:
+    write_runs(tmp_path)
+    old, new = change
+    assert old in PLAN
+    (tmp_path / "analysis.toml").write_text(PLAN.replace(old, new))
+    result = invoke(tmp_path, code=code)
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+    assert message in result.stderr
+    assert not (tmp_path / "analysis").exists()
+
+
+def test_a_plan_that_is_not_there(tmp_path: Path) -> None:
+    assert "no such file" in invoke(tmp_path, code=2).stderr
+
+
+def test_the_template_is_a_plan(tmp_path: Path) -> None:
+    text = CliRunner().invoke(app, ["run", "--template"]).stdout
+    path = tmp_path / "analysis.toml"
+    path.write_text(text)
+    plain = load(path)
+    # lines that are commented out show defaults
+    shown = [line.removeprefix("# ") if line.startswith("# ") and " = " in line else line for line in text.splitlines()]
+    chosen = [
+        line
+        for line in shown
+        if not line.startswith(("eigenvalues", "burn_in", "targets", "factor", "name", "curvature"))
+    ]
+    path.write_text("\n".join(chosen).replace('likelihood = "pair"', "").replace("snapshot = -1", ""))
+    assert load(path) == plain
+
+
+def test_names_of_files_are_safe_and_different() -> None:
+    assert stem("lr0.1-bs16") == "lr0.1-bs16"
+    names = ["a/b", "a b", "..", "/", "ä"]
+    assert len({stem(name) for name in names}) == len(names)
+    assert all("/" not in stem(name) and not stem(name).startswith(".") for name in names)
+
+
+def test_a_folder_is_told_by_what_is_in_it(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "c").write_text("1")
+    first = digest(tmp_path / "a")
+    (tmp_path / "a" / "b" / "c").rename(tmp_path / "a" / "b" / "d")
+    assert digest(tmp_path / "a") != first
