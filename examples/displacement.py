@@ -1,3 +1,4 @@
+# %% [markdown]
 """What displaces the centres of a Gaussian RBM's levels? Slopes in α/|B| beside two predictions without a parameter.
 
 Figure 3 (left) of the source, which names the repulsion between levels. Second-order perturbation theory of the update
@@ -6,41 +7,53 @@ Figure 3 (left) of the source, which names the repulsion between levels. Second-
     python examples/displacement.py --runs 3000
 """
 
+# %%
 import argparse
+import os
+import sys
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 
 import coulombfit as cf
 from coulombfit import plots
 from simulators import gaussian_rbm
 
-SETTINGS = [(0.05, 128), (0.05, 256), (0.05, 512), (0.025, 128), (0.025, 256)]
+SMOKE = os.environ.get("COULOMBFIT_SMOKE") == "1"  # small, to see that it runs
+SETTINGS = [(0.05, 256), (0.025, 256), (0.05, 128), (0.05, 512), (0.025, 128)][: 2 if SMOKE else 5]
 LEVELS = [0, 1, 3, 5, 7, 9]  # one of each degenerate pair
 
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("--runs", type=int, default=50 if SMOKE else 3000, help="machines in each setting")
+parser.add_argument("--out", type=Path, default=Path("displacement.png"), help="the figure to write")
+arguments = parser.parse_args([] if "ipykernel" in sys.modules else None)  # a notebook has no command line
 
-def main() -> None:
-    """Train, infer, draw."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=3000, help="machines in each setting")
-    parser.add_argument("--out", type=Path, default=Path("displacement.png"), help="the figure to write")
-    arguments = parser.parse_args()
+# %% [markdown]
+# Train all settings.
 
-    spectra, targets = [], gaussian_rbm.targets()
-    for seed, (rate, batch) in enumerate(SETTINGS):
-        steps = int(np.ceil(gaussian_rbm.steps_to_stationarity(learning_rate=rate)))
-        run = gaussian_rbm.simulate(
-            learning_rate=rate, batch_size=batch, runs=arguments.runs, steps=steps, dtype="float32", seed=seed
-        )
-        spectra.append(cf.Spectra(run.eigenvalues[:, -1], rate, batch, targets, name=f"α {rate}, |B| {batch}"))
-    slopes = gaussian_rbm.displacements(learning_rate=0.05, batch_size=512)[LEVELS] / (0.05 / 512)
-    found = cf.displacement(spectra, predictions={"perturbation theory": slopes}, quadratic=False)
-    print(found.summary())
+# %%
+spectra, targets = [], gaussian_rbm.targets()
+for seed, (rate, batch) in enumerate(SETTINGS):
+    steps = int(np.ceil(gaussian_rbm.steps_to_stationarity(learning_rate=rate)))
+    run = gaussian_rbm.simulate(
+        learning_rate=rate, batch_size=batch, runs=arguments.runs, steps=steps, dtype="float32", seed=seed
+    )
+    spectra.append(cf.Spectra(run.eigenvalues[:, -1], rate, batch, targets, name=f"α {rate}, |B| {batch}"))
+
+# %% [markdown]
+# Infer slopes, and test both predictions; the same settings also tell whether widths follow the scaling rule.
+
+# %%
+slopes = gaussian_rbm.displacements(learning_rate=0.05, batch_size=512)[LEVELS] / (0.05 / 512)
+found = cf.displacement(spectra, predictions={"perturbation theory": slopes}, quadratic=False)
+print(found.summary())
+if not SMOKE:
     x = targets[LEVELS]
     print(cf.scaling(spectra, curvature=2 * x / (9 - x) ** 2).verdict)
-    plots.displacement(found).figure.savefig(arguments.out, dpi=150)
-    print(f"saved {arguments.out}")
 
-
-if __name__ == "__main__":
-    main()
+# %%
+figure, axes = plt.subplots(layout="constrained")
+plots.displacement(found, axes)
+plots.savefig(figure, arguments.out)
+print(f"saved {arguments.out}")

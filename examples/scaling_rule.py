@@ -1,3 +1,4 @@
+# %% [markdown]
 """Does the width follow the linear scaling rule √(α/|B|)? Over files of trained weights, one a setting.
 
 Takes .npz files with arrays W (run, snapshot, M, N), lr, batch_size and noise, like the public teacher-student data
@@ -9,45 +10,59 @@ Without files it trains such students. What settings scatter beyond sampling, th
 is part of the model; the last lines show what the interval would be without.
 """
 
+# %%
 import argparse
+import os
+import sys
 from pathlib import Path
+
+import matplotlib.pyplot as plt
 
 import coulombfit as cf
 from coulombfit import plots
 from simulators import teacher_student
 
-SETTINGS = [(0.1, 4), (0.1, 8), (0.1, 16), (0.1, 32), (0.2, 16), (0.4, 16)]
+SMOKE = os.environ.get("COULOMBFIT_SMOKE") == "1"  # small, to see that it runs
+SETTINGS = [(0.1, 16), (0.2, 16), (0.1, 8), (0.1, 4), (0.1, 32), (0.4, 16)][: 3 if SMOKE else 6]
 
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("files", nargs="*", type=Path, help=".npz files of weights")
+parser.add_argument(
+    "--runs", type=int, default=100 if SMOKE else 3000, help="students in each setting, where there are no files"
+)
+parser.add_argument("--out", type=Path, default=Path("scaling_rule.png"), help="the figure to write")
+arguments = parser.parse_args([] if "ipykernel" in sys.modules else None)  # a notebook has no command line
 
-def students(runs: int) -> list[cf.Spectra]:
-    """Settings whose runs share their mini-batches."""
-    spectra = []
-    for seed, (rate, batch) in enumerate(SETTINGS):
-        run = teacher_student.simulate(
-            learning_rate=rate, batch_size=batch, batches="shared", runs=runs, steps=500, seed=seed
-        )
-        spectra.append(cf.Spectra(run.eigenvalues[:, -1], rate, batch, name=f"α {rate}, |B| {batch}"))
-    return spectra
+# %% [markdown]
+# Read the files, or train students of several settings, those of each setting on the same mini-batches.
 
+# %%
+names = {"weights": "W", "learning_rate": "lr", "batch_size": "batch_size", "factor": "noise"}
+spectra = [cf.read(file, **names) for file in arguments.files]
+for seed, (rate, batch) in enumerate([] if spectra else SETTINGS):
+    run = teacher_student.simulate(
+        learning_rate=rate, batch_size=batch, batches="shared", runs=arguments.runs, steps=500, seed=seed
+    )
+    spectra.append(cf.Spectra(run.eigenvalues[:, -1], rate, batch, name=f"α {rate}, |B| {batch}"))
 
-def main() -> None:
-    """Read or train, infer, draw."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("files", nargs="*", type=Path, help=".npz files of weights")
-    parser.add_argument("--runs", type=int, default=3000, help="students in each setting, where there are no files")
-    parser.add_argument("--out", type=Path, default=Path("scaling_rule.png"), help="the figure to write")
-    arguments = parser.parse_args()
+# %% [markdown]
+# Infer both exponents.
 
-    names = {"weights": "W", "learning_rate": "lr", "batch_size": "batch_size", "factor": "noise"}
-    spectra = [cf.read(file, **names) for file in arguments.files] or students(arguments.runs)
-    result = cf.scaling(spectra, curvature=1.0)
-    print(result.summary())
-    plots.scaling(result).savefig(arguments.out, dpi=150)
-    naive = cf.scaling(spectra, curvature=1.0, scatter=False)
-    for name, row in naive.table.loc[naive.rule.index].iterrows():
-        print(f"without scatter {name} would be {row['mean']:.3f} ± {row['sd']:.3f}")
-    print(f"saved {arguments.out}")
+# %%
+sampling = cf.Sampling(chains=2, warmup=200, draws=200) if SMOKE else cf.Sampling()
+result = cf.scaling(spectra, curvature=1.0, sampling=sampling)
+print(result.summary())
 
+# %%
+figure, panels = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained")
+plots.scaling(result, panels)
+plots.savefig(figure, arguments.out, "page")
+print(f"saved {arguments.out}")
 
-if __name__ == "__main__":
-    main()
+# %% [markdown]
+# What the intervals would be if settings could not scatter.
+
+# %%
+naive = cf.scaling(spectra, curvature=1.0, scatter=False, sampling=sampling)
+for name, row in naive.table.loc[naive.rule.index].iterrows():
+    print(f"without scatter {name} would be {row['mean']:.3f} ± {row['sd']:.3f}")

@@ -1,11 +1,16 @@
 """Examples and the README's Python run as printed."""
 
+import ast
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -19,13 +24,6 @@ def run(*arguments: object, folder: Path) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-@pytest.mark.slow
-def test_fit_public_data(tmp_path: Path) -> None:
-    output = run(ROOT / "examples" / "fit_public_data.py", folder=tmp_path)
-    assert "one-species is preferred over gaussian" in output
-    assert (tmp_path / "public_data.png").stat().st_size > 10_000
 
 
 def run_page(path: Path, folder: Path) -> str:
@@ -50,38 +48,74 @@ def test_python_of_the_documentation(path: Path, tmp_path: Path) -> None:
     run_page(path, tmp_path)
 
 
-@pytest.mark.slow
-def test_hidden_layer(tmp_path: Path) -> None:
-    output = run(ROOT / "examples" / "hidden_layer.py", "--runs", 300, folder=tmp_path)
-    assert "linear response: sigma_1 0.10609, sigma_2 0.00975, sigma_m 0.07533" in output
-    assert "anisotropic is preferred over two-species" in output
-    assert (tmp_path / "hidden_layer.png").stat().st_size > 10_000
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+PRINTED = {
+    "displacement": "repulsion alone",
+    "figure_2": "target 3.6180",
+    "figure_3": "2 settings of 50 machines",
+    "figure_4": "Eq. 27: relaxation times 1.9 and 453.8 steps",
+    "figure_5": "Eq. 26, anisotropic pair: Kolmogorov-Smirnov p = 0.",
+    "fit_public_data": "one-species is preferred over gaussian",
+    "hidden_layer": "anisotropic is preferred over two-species",
+    "scaling_rule": "without scatter b_batch_size would be",
+    "width_from_gradients": "the width predicted by Eq. 9",
+}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("figure", "runs", "printed"),
-    [
-        (2, 200, "target 3.6180"),
-        (3, 100, "10 settings of 100 machines"),
-        (4, 200, "Eq. 27: relaxation times 1.9 and 453.8 steps"),
-        (5, 500, "Eq. 26, anisotropic pair: Kolmogorov-Smirnov p = 0."),
-    ],
-)
-def test_figures_of_the_source(tmp_path: Path, figure: int, runs: int, printed: str) -> None:
-    output = run(ROOT / "examples" / f"figure_{figure}.py", "--runs", runs, folder=tmp_path)
-    assert printed in output
-    assert (tmp_path / f"figure_{figure}.png").stat().st_size > 10_000
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_run_and_save_their_figure(path: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    """In this process, so that what is imported and compiled is so once."""
+    if "import torch" in path.read_text(encoding="utf-8"):
+        pytest.importorskip("torch")
+    monkeypatch.setenv("COULOMBFIT_SMOKE", "1")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [str(path)])
+    before = dict(mpl.rcParams)
+    runpy.run_path(str(path), run_name="__main__")
+    plt.close("all")
+    assert dict(mpl.rcParams) == before
+    output = capsys.readouterr().out
+    assert PRINTED.get(path.stem, "") in output
+    (figure,) = tmp_path.glob("*.png")
+    assert figure.stat().st_size > 10_000
+    assert f"saved {figure.name}" in output
 
 
-@pytest.mark.parametrize(
-    ("name", "runs", "printed", "figure"),
-    [
-        pytest.param("scaling_rule", 200, "without scatter b_batch_size would be", True, marks=pytest.mark.long),
-        pytest.param("displacement", 150, "repulsion alone", True, marks=pytest.mark.long),
-        pytest.param("width_from_gradients", 64, "the width predicted by Eq. 9", False, marks=pytest.mark.slow),
-    ],
-)
-def test_checks(tmp_path: Path, name: str, runs: int, printed: str, figure: bool) -> None:
-    assert printed in run(ROOT / "examples" / f"{name}.py", "--runs", runs, folder=tmp_path)
-    assert not figure or (tmp_path / f"{name}.png").stat().st_size > 10_000
+def cells(path: Path) -> list[tuple[str, str]]:
+    """What stands behind each ``# %%``, and the cell."""
+    parts = re.split(r"^# %%(.*)\n", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert parts[0] == "", "a cell comes first"
+    return list(zip(parts[1::2], parts[2::2], strict=True))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_open_as_notebooks(path: Path) -> None:
+    """Cells compile one by one; the first is the text that --help prints; a notebook's command line is not read."""
+    found = cells(path)
+    assert {kind for kind, _ in found} == {"", " [markdown]"}
+    assert found[0][0] == " [markdown]"
+    assert ast.literal_eval(found[0][1].strip()) == ast.get_docstring(ast.parse(path.read_text("utf-8")), clean=False)
+    for kind, text in found:
+        compile(text, path.name, "exec")
+        if kind and text != found[0][1]:
+            assert all(line.startswith("# ") for line in text.splitlines() if line.strip())
+    assert '[] if "ipykernel" in sys.modules else None' in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_an_example_takes_no_options_from_a_notebook(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("COULOMBFIT_SMOKE", "1")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["ipykernel_launcher.py", "-f", "kernel.json"])
+    monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))
+    runpy.run_path(str(ROOT / "examples" / "figure_4.py"))
+    plt.close("all")
+    assert (tmp_path / "figure_4.png").exists()
+
+
+def test_examples_refuse_unknown_options() -> None:
+    command = [sys.executable, str(ROOT / "examples" / "figure_4.py"), "--run", "3", "--nothing"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2
+    assert "unrecognized arguments: --nothing" in done.stderr

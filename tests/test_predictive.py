@@ -41,7 +41,7 @@ def test_data_of_the_law_pass(one_species) -> None:
     assert found.tree["replicates"].sizes["replicate"] == 400
     row = found.table.loc["binder"]
     assert row["lower"] < -4 / 27 < row["upper"]
-    assert len(plots.predictive(found).get_axes()) == 6
+    assert len(plots.predictive(found)) == 6
     assert (cf.predictive(one_species, seed=0).table == found.table).all(axis=None)
 
 

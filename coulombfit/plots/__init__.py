@@ -1,7 +1,40 @@
-"""Every figure. Functions take and return matplotlib axes, never show, and leave styles and backends alone."""
+"""Every figure. Functions take and return matplotlib axes, never show, and leave styles and backends alone.
 
-from coulombfit.plots.fits import calibration, density, laws, levels, ranks, spacing
+Those of one panel take ``ax``, those of several take ``axes``, which they return as an array (panel,). Without, they
+draw on a new figure outside pyplot, ``ax.figure``. :func:`savefig` writes figures for journals. Colours are those of
+models: :func:`styles`.
+"""
+
+from coulombfit.plots.comparison import comparison, evidence
+from coulombfit.plots.fits import density, laws, levels, residuals, spacing
+from coulombfit.plots.palette import level_style, model_style, styles
+from coulombfit.plots.posterior import corner
 from coulombfit.plots.predictive import predictive
+from coulombfit.plots.saving import require_figure, savefig
 from coulombfit.plots.settings import displacement, scaling
+from coulombfit.plots.training import learning_curve, level_diagram
+from coulombfit.plots.uniform import calibration, pit, ranks
 
-__all__ = ["calibration", "density", "displacement", "laws", "levels", "predictive", "ranks", "scaling", "spacing"]
+__all__ = [
+    "calibration",
+    "comparison",
+    "corner",
+    "density",
+    "displacement",
+    "evidence",
+    "laws",
+    "learning_curve",
+    "level_diagram",
+    "level_style",
+    "levels",
+    "model_style",
+    "pit",
+    "predictive",
+    "ranks",
+    "require_figure",
+    "residuals",
+    "savefig",
+    "scaling",
+    "spacing",
+    "styles",
+]

@@ -1,60 +1,114 @@
-"""Figures of fits and of their calibration."""
+"""Figures of fits beside their data: densities, what is left of them, spacings, all levels of a gas."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
-import arviz_plots as azp
 import jax
 import jax.numpy as jnp
+import matplotlib as mpl
 import numpy as np
 import numpyro.distributions as dist
-import xarray as xr
-from arviz_stats.ecdf_utils import ecdf_pit
 from jaxtyping import Array, Float
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from coulombfit.checks.calibration import Calibration
-from coulombfit.models import REDUNDANT, PairModel, Parameters
+from coulombfit.models import PairModel, Parameters
+from coulombfit.plots.canvas import Panels, legend_on_top, new_figure, one, several
+from coulombfit.plots.palette import above, grey, styles
+from coulombfit.plots.symbols import DENSITY, EIGENVALUE, SPACING
 from coulombfit.precision import double_precision
 from coulombfit.result import INTERVAL, Fit
 
-__all__ = ["calibration", "density", "laws", "levels", "ranks", "spacing"]
+__all__ = ["density", "laws", "levels", "residuals", "spacing"]
 
-# One colour (Okabe and Ito's, safe for the colour-blind) and one line style a model, everywhere.
-# Broken lines lie above full ones, so that curves that coincide are all seen.
-STYLES = {
-    "anisotropic": {"color": "#CC79A7", "linestyle": "-"},
-    "two-species": {"color": "#009E73", "linestyle": "-."},
-    "one-species": {"color": "#0072B2", "linestyle": "--"},
-    "gaussian": {"color": "#D55E00", "linestyle": ":"},
-}
 BAND_DRAWS = 200
-RANK_DRAWS = 250
-RANK_COLUMNS = 3
 GRID = 400
 BIN_OF_A_LEVEL = 0.35
-GAS_COLOURS = ("#0072B2", "#D55E00")
-ENVELOPE = 0.99
-ENVELOPE_SIMULATIONS = 2000
+TAIL = (1 - INTERVAL) / 2
+QUANTILES = (TAIL, 0.5, 1 - TAIL)
+PANELS = ("density", "residuals", "spacing")
+
+
+def laws(fits: Mapping[str, Fit], axes: Iterable[Axes] | None = None) -> Panels:
+    """Density with residuals, and spacing, of pair fits.
+
+    :param fits: pair fits of the same data, by the name to show.
+    :param axes: three: density, residuals, spacing. New ones have the residuals below the density.
+    :raises ValueError: for fits of different data or of spacings, or another number of axes.
+    """
+    _require(fits, pairs=True)
+    panels = several(axes, PANELS)
+    if panels is None:
+        figure = new_figure(1, 2, 0.75, tall=1.1)
+        made = figure.subplot_mosaic([["density", "spacing"], ["residuals", "spacing"]], height_ratios=(2.2, 1))
+        made["residuals"].sharex(made["density"])
+        made["density"].tick_params(labelbottom=False)
+        panels = np.array([made[name] for name in PANELS], dtype=object)
+    density(fits, panels[0])
+    residuals(fits, panels[1])
+    spacing(fits, panels[2])
+    if axes is None:
+        panels[0].set(xlabel="", ylabel=r"$\rho(x)$, units of $1/x$")
+        # the legend of the spacings serves both
+        panels[0].get_legend().remove()
+        panels[0].autoscale(axis="y")
+        panels[0].set_ylim(0, None)
+    return panels
 
 
 def density(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
     """Histogram of all levels with each model's one-level density: posterior median and 90 % band (Eqs. 11, 32).
 
     :param fits: pair fits of the same data, by the name to show.
+    :param ax: what to draw on; the axes of a new figure where None.
     :raises ValueError: for fits of different data or of spacings.
     """
     _require(fits, pairs=True)
-    ax = _axes(ax)
-    levels = next(iter(fits.values())).observations.ravel()
-    _histogram(ax, levels, "levels")
-    margin = 0.1 * np.ptp(levels)
-    _bands(
-        ax, fits, np.linspace(levels.min() - margin, levels.max() + margin, GRID), lambda fit: _pair_model(fit).density
-    )
-    ax.set(xlabel="eigenvalue $x$", ylabel=r"spectral density $\rho(x)$")
+    ax = one(ax)
+    found = next(iter(fits.values())).observations.ravel()
+    _histogram(ax, found, "levels")
+    margin = 0.1 * np.ptp(found)
+    across = np.linspace(found.min() - margin, found.max() + margin, GRID)
+    _bands(ax, fits, across, lambda fit: _pair_model(fit).density)
+    ax.set(xlabel=EIGENVALUE, ylabel=DENSITY)
+    return ax
+
+
+def residuals(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
+    """Levels in the bins of their histogram less what each model expects there, in units of the error of the bin.
+
+    The error of a bin of N levels is √(Np(1 − p)), at least that of one level, p by the posterior median; the band is
+    the posterior's 90 %. Lines of a law that holds stay within ±2 but for one bin in twenty; levels of one run repel,
+    which makes them stay closer.
+
+    :param fits: pair fits of the same data, by the name to show.
+    :param ax: what to draw on; the axes of a new figure where None.
+    :raises ValueError: for fits of different data or of spacings.
+    """
+    _require(fits, pairs=True)
+    ax = one(ax)
+    found = next(iter(fits.values())).observations.ravel()
+    edges = _edges(found)
+    counts, _ = np.histogram(found, edges)
+    thin = mpl.rcParams["axes.linewidth"]
+    ax.axhspan(-2.0, 2.0, color=grey(ax, 0.12), linewidth=0)
+    ax.axhline(0.0, color=grey(ax, 0.4), linewidth=thin)
+    for name, style in styles(fits).items():
+        law = _pair_model(fits[name]).density
+        shares = np.diff(_values(fits[name], law, edges, _share_below), axis=1)
+        lower, middle, upper = np.quantile(shares, QUANTILES, axis=0)
+        error = np.sqrt(np.maximum(found.size * middle * (1.0 - middle), 1.0))
+        low, high = (found.size * (end - middle) / error for end in (lower, upper))
+        colour = style["color"]
+        # a step begins at its edge, and the last one ends with a repetition
+        bands = [np.append(each, each[-1]) for each in (low, high)]
+        ax.fill_between(edges, bands[0], bands[1], step="post", color=colour, alpha=0.25, linewidth=0)
+        left = (counts - found.size * middle) / error
+        ax.stairs(left, edges, baseline=None, label=name, **style, zorder=above(style))
+    ax.set(xlabel=EIGENVALUE, ylabel="residual / error")
+    reach = max(3.0, float(np.abs(ax.get_ylim()).max()))
+    ax.set_ylim(-reach, reach)
     return ax
 
 
@@ -62,94 +116,49 @@ def spacing(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
     """Histogram of the spacings S with each model's law: posterior median and 90 % band (Eq. 31).
 
     :param fits: fits of the same data, by the name to show.
+    :param ax: what to draw on; the axes of a new figure where None.
     :raises ValueError: for fits of different data.
     """
     _require(fits, pairs=False)
-    ax = _axes(ax)
+    ax = one(ax)
     fit = next(iter(fits.values()))
     spacings = fit.observations if fit.likelihood == "spacing" else fit.observations[:, 0] - fit.observations[:, 1]
     _histogram(ax, spacings, "spacings")
     # a law of spacings lives on S > 0
-    grid = np.linspace(0.0, 1.1 * spacings.max(), GRID + 1)[1:]
-    _bands(ax, fits, grid, lambda fit: _pair_model(fit).spacing)
-    ax.set(xlabel="spacing $S = x_1 - x_2$", ylabel="$P(S)$", xlim=(0, None))
+    across = np.linspace(0.0, 1.1 * spacings.max(), GRID + 1)[1:]
+    _bands(ax, fits, across, lambda fit: _pair_model(fit).spacing)
+    ax.set(xlabel=SPACING, ylabel="density $P(S)$, units of $1/x$", xlim=(0, None))
     return ax
-
-
-def laws(fits: Mapping[str, Fit]) -> Figure:
-    """Density and spacing of pair fits side by side."""
-    figure = Figure(figsize=(10, 3.8), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    density(fits, left)
-    spacing(fits, right)
-    return figure
-
-
-def ranks(fit: Fit) -> Figure:
-    """ArviZ's rank plot of the parameters, a panel each: chains that agree wander about zero together."""
-    posterior = fit.numbers.drop_vars(REDUNDANT, errors="ignore")
-    # the envelope is simulated, at a cost that grows with the draws; a few hundred a chain show any disagreement
-    thinned = posterior.thin(draw=max(1, posterior.sizes["draw"] // RANK_DRAWS))
-    rows = -(-len(thinned) // RANK_COLUMNS)
-    collection = azp.plot_rank(
-        xr.DataTree.from_dict({"posterior": thinned}),
-        backend="matplotlib",
-        col_wrap=RANK_COLUMNS,
-        figure_kwargs={"figsize": (9, 2.6 * rows)},
-    )
-    figure: Figure = collection.viz["figure"].item()
-    figure.set_layout_engine("constrained")
-    return figure
 
 
 def levels(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
     """Histogram of all levels of a gas, new levels under each model (lines), and the bare centres (ticks on top).
 
     :param fits: fits of the same data with likelihood "levels", by the name to show.
+    :param ax: what to draw on; the axes of a new figure where None.
     :raises ValueError: for other fits.
     """
     _require(fits)
     if any(fit.likelihood != "levels" for fit in fits.values()):
         raise ValueError("fits: expected fits of all levels of a gas")
-    ax = _axes(ax)
+    ax = one(ax)
     observed = next(iter(fits.values())).observations
-    # peaks stay apart where a bin is a fraction of a level's width
-    count = np.ptp(observed) / (BIN_OF_A_LEVEL * observed.std(axis=0).mean())
-    edges = list(np.linspace(observed.min(), observed.max(), int(np.clip(count, 8, 1000))))
-    ax.hist(observed.ravel(), edges, density=True, label="levels", color="0.85", histtype="stepfilled")
-    for (name, fit), colour in zip(fits.items(), GAS_COLOURS, strict=False):
-        predicted = fit.tree["posterior_predictive"]["eigenvalues"].to_numpy()
-        ax.hist(predicted.ravel(), edges, density=True, label=name, histtype="step", color=colour)
-        for centre in fit.tree["posterior"]["centre"].mean(("chain", "draw")).to_numpy():
-            ax.plot([centre, centre], [0.97, 1.0], transform=ax.get_xaxis_transform(), color=colour)
-    ax.set(xlabel="eigenvalue $x$", ylabel=r"spectral density $\rho(x)$")
-    ax.legend(frameon=False)
+    edges = edges_of_levels(observed)
+    ax.hist(observed.ravel(), edges, density=True, label="levels", color=grey(ax, 0.2), histtype="stepfilled")
+    for name, style in styles(fits).items():
+        predicted = fits[name].tree["posterior_predictive"]["eigenvalues"].to_numpy()
+        ax.hist(predicted.ravel(), edges, density=True, label=name, histtype="step", **style)
+        for centre in fits[name].tree["posterior"]["centre"].mean(("chain", "draw")).to_numpy():
+            ax.plot([centre, centre], [0.95, 1.0], transform=ax.get_xaxis_transform(), color=style["color"])
+    ax.set(xlabel=EIGENVALUE, ylabel=DENSITY)
+    legend_on_top(ax)
     return ax
 
 
-def calibration(result: Calibration) -> Figure:
-    """Ranks of the truth as the difference of their distribution from uniform, a panel a parameter.
-
-    The grey band holds the whole of a uniform curve with probability 99 %: a curve that leaves it anywhere is alarming.
-    Above zero on the left and below on the right, posteriors are too narrow; the other way round, too wide; on one side
-    of zero throughout, they are shifted.
-    """
-    rows = -(-len(result.uniform) // RANK_COLUMNS)
-    columns = min(len(result.uniform), RANK_COLUMNS)
-    figure = Figure(figsize=(0.4 + 2.9 * columns, 0.3 + 2.4 * rows), layout="constrained")
-    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
-    for ax, (name, values) in zip(axes, result.uniform.items(), strict=False):
-        at, below, lower, upper = ecdf_pit(values.to_numpy(), ENVELOPE, ENVELOPE_SIMULATIONS)
-        ax.fill_between(at, lower - at, upper - at, color="0.85", linewidth=0)
-        ax.axhline(0.0, color="0.6", linewidth=0.8)
-        ax.plot(at, below - at, color="#0072B2")
-        ax.set_title(f"{name}: p = {result.table.loc[name, 'p_value']:.2g}", fontsize="medium")
-    for ax in axes[len(result.uniform) :]:
-        ax.set_axis_off()
-    figure.supxlabel("rank of the truth among posterior draws, as a fraction", fontsize="medium")
-    figure.supylabel("ECDF − uniform", fontsize="medium")
-    figure.suptitle(f"{result.name}, {result.ranks.sizes['dataset']} data sets")
-    return figure
+def edges_of_levels(eigenvalues: Float[np.ndarray, "run level"]) -> list[float]:
+    """Bins in which peaks stay apart: a fraction of a level's width."""
+    count = np.ptp(eigenvalues) / (BIN_OF_A_LEVEL * eigenvalues.std(axis=0).mean())
+    return list(np.linspace(eigenvalues.min(), eigenvalues.max(), int(np.clip(count, 8, 1000))))
 
 
 def _require(fits: Mapping[str, Fit], *, pairs: bool = False) -> None:
@@ -168,41 +177,49 @@ def _pair_model(fit: Fit) -> PairModel:
     return fit.model
 
 
-def _axes(ax: Axes | None) -> Axes:
-    if ax is None:
-        ax = Figure(figsize=(5.5, 3.6), layout="constrained").subplots()
-    return ax
+def _edges(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " edge"]:
+    # by the interquartile range, so that a narrow peak between wide tails is resolved
+    bins = int(np.clip(len(np.histogram_bin_edges(values, "fd")) - 1, 8, 120))
+    return np.histogram_bin_edges(values, bins)
 
 
 def _histogram(ax: Axes, values: Float[np.ndarray, " n"], label: str) -> None:
-    # by the interquartile range, so that a narrow peak between wide tails is resolved
-    bins = int(np.clip(len(np.histogram_bin_edges(values, "fd")) - 1, 8, 120))
-    ax.hist(
-        values, bins, density=True, label=label, color="0.85", edgecolor="0.6", linewidth=0.5, histtype="stepfilled"
-    )
+    thin = 0.6 * mpl.rcParams["axes.linewidth"]
+    looks = {"color": grey(ax, 0.15), "edgecolor": grey(ax, 0.4), "linewidth": thin, "histtype": "stepfilled"}
+    ax.hist(values, list(_edges(values)), density=True, label=label, **looks)
 
 
-def _bands(ax: Axes, fits: Mapping[str, Fit], grid: np.ndarray, law_of: Callable[[Fit], Callable]) -> None:
-    tail = (1 - INTERVAL) / 2
-    for name, fit in fits.items():
-        style = STYLES[fit.model.name]
-        lower, middle, upper = np.quantile(_curves(fit, law_of(fit), grid), [tail, 0.5, 1 - tail], axis=0)
-        ax.fill_between(grid, lower, upper, color=style["color"], alpha=0.25, linewidth=0)
-        above = 2 + 0.1 * list(STYLES).index(fit.model.name)
-        ax.plot(grid, middle, label=name, color=style["color"], linestyle=style["linestyle"], zorder=above)
+def _bands(ax: Axes, fits: Mapping[str, Fit], across: np.ndarray, law_of: Callable[[Fit], Callable]) -> None:
+    for name, style in styles(fits).items():
+        fit = fits[name]
+        lower, middle, upper = np.quantile(_values(fit, law_of(fit), across, _density_at), QUANTILES, axis=0)
+        ax.fill_between(across, lower, upper, color=style["color"], alpha=0.25, linewidth=0)
+        ax.plot(across, middle, label=name, **style, zorder=above(style))
     ax.set_ylim(0, None)
-    ax.legend(frameon=False)
+    legend_on_top(ax)
+
+
+def _density_at(law: dist.Distribution, points: Array) -> Array:
+    return jnp.exp(law.log_prob(points))
+
+
+def _share_below(law: dist.Distribution, points: Array) -> Array:
+    return law.cdf(points)
 
 
 @double_precision()
-def _curves(fit: Fit, law: Callable[[Parameters], dist.Distribution], grid: np.ndarray) -> np.ndarray:
-    """The density on the grid for evenly spaced posterior draws, shape (draw, grid)."""
+def _values(
+    fit: Fit, law: Callable[[Parameters], dist.Distribution], across: np.ndarray, of: Callable[..., Array]
+) -> np.ndarray:
+    """What ``of`` says of the law at every point for evenly spaced posterior draws, shape (draw, point)."""
     posterior = fit.tree["posterior"].to_dataset().stack(sample=("chain", "draw"))
     step = max(1, posterior.sizes["sample"] // BAND_DRAWS)
     draws = {str(name): jnp.asarray(values.to_numpy()[::step]) for name, values in posterior.data_vars.items()}
-    points = jnp.asarray(grid)
+    return np.asarray(_at_draws(law, of, draws, jnp.asarray(across)))
 
-    def curve(one: Parameters) -> Array:
-        return jnp.exp(law(one).log_prob(points))
 
-    return np.asarray(jax.vmap(curve)(draws))
+@partial(jax.jit, static_argnums=(0, 1))
+def _at_draws(
+    law: Callable[..., dist.Distribution], of: Callable[..., Array], draws: Parameters, points: Array
+) -> Array:
+    return jax.vmap(lambda drawn: of(law(drawn), points))(draws)

@@ -2,94 +2,126 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.axis import Axis
+from matplotlib.ticker import LogFormatterSciNotation, LogLocator
 
 from coulombfit.checks.displacement import Displacement
 from coulombfit.checks.scaling import Scaling
+from coulombfit.plots.canvas import Panels, grid, legend_on_top, one
+from coulombfit.plots.palette import LINES, grey, level_style
+from coulombfit.plots.symbols import ALPHA_OVER_B
 from coulombfit.result import INTERVAL
 
 __all__ = ["displacement", "scaling"]
 
-# One colour (Okabe and Ito's) a level, and again.
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
-LINES = ("-", "--", ":", "-.")
 GRID = 100
+ENDS = ((1 - INTERVAL) / 2, 0.5, (1 + INTERVAL) / 2)
+PANELS = ("widths on linear axes", "widths on logarithmic axes", "σ over the rule")
+ROOT = r"$\sqrt{\alpha/|B|}$"
+WIDTH = r"width $\sigma/f$, units of $x$"
+"""f is the known factor, 1 where there is none."""
 
 
-def scaling(result: Scaling) -> Figure:
-    """Widths of every setting and level against √(α/\\|B\\|), and the same on logarithmic axes with σ over the rule.
+def scaling(result: Scaling, axes: Iterable[Axes] | None = None) -> Panels:
+    """Widths of every setting and level: against √(α/\\|B\\|), on logarithmic axes, and over the rule.
 
     Points are σ from the data of one setting, divided by the known factor, with one standard deviation. Lines are the
-    linear rule with the posterior's amplitudes and both exponents 1. On the right, σ over the rule with the exponents
-    inferred: bars hold sampling errors, the grey band is the scatter τ between settings. Points that leave it with a
-    trend, or by more than their number allows, are alarming.
+    linear rule with the posterior's amplitudes and both exponents 1, a slope of ½ on logarithmic axes. In the last
+    panel σ is over the rule with the exponents inferred: bars hold sampling errors, the grey band is the scatter τ
+    between settings. Points that leave it with a trend, or by more than their number allows, are alarming.
+
+    :param result: what :func:`coulombfit.scaling` has found.
+    :param axes: three, in this order.
+    :raises ValueError: for another number of axes.
     """
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    panels = grid(axes, PANELS, 3)
+    linear, logarithmic, ratio = panels
     table = result.levels.reset_index()
-    root = np.sqrt(table["learning_rate"] / table["batch_size"])
-    across = np.linspace(0.0, 1.05 * root.max(), GRID)
-    levels = sorted(table["level"].unique())
-    for k in levels:
-        colour, at = COLOURS[k % len(COLOURS)], table["level"] == k
-        label = f"level {k}" if len(levels) > 1 else None
-        sigma, sd = (table.loc[at, name] / table.loc[at, "factor"] for name in ("sigma", "sd"))
-        left.errorbar(root[at], sigma, sd, fmt="o", markersize=4, color=colour, label=label)
-        amplitude = result.tree["posterior"]["amplitude"].isel(level=k).to_numpy().ravel()
-        lower, middle, upper = np.quantile(amplitude, [(1 - INTERVAL) / 2, 0.5, (1 + INTERVAL) / 2])
-        left.fill_between(across, lower * across, upper * across, color=colour, alpha=0.25, linewidth=0)
-        left.plot(across, middle * across, color=colour, linewidth=1)
-        ratio = table.loc[at, "sigma"] / table.loc[at, "rule"]
-        right.errorbar(
-            root[at], ratio, ratio * table.loc[at, "sd"] / table.loc[at, "sigma"], fmt="o", markersize=4, color=colour
-        )
+    strength = (table["learning_rate"] / table["batch_size"]).to_numpy()
+    ranges = (
+        np.linspace(0.0, 1.1 * strength.max(), GRID),
+        np.geomspace(strength.min() / 1.3, 1.3 * strength.max(), GRID),
+    )
+    found = sorted(map(int, table["level"].unique()))
     if "scatter" in result.table.index:
         tau = result.table.loc["scatter", "mean"]
-        right.axhspan(np.exp(-tau), np.exp(tau), color="0.9", linewidth=0)
-    right.axhline(1.0, color="0.6", linewidth=0.8)
-    left.set(xlabel=r"$\sqrt{\alpha/|B|}$", ylabel=r"width over factor, $\sigma/f$", xlim=(0, None), ylim=(0, None))
-    right.set(xlabel=r"$\sqrt{\alpha/|B|}$", ylabel=r"$\sigma$ over the rule", xscale="log")
-    exponents = ", ".join(
+        ratio.axhspan(np.exp(-tau), np.exp(tau), color=grey(ratio, 0.12), linewidth=0)
+    ratio.axhline(1.0, color=grey(ratio, 0.4), linewidth=mpl.rcParams["axes.linewidth"])
+    for k in found:
+        looks, at = level_style(k, len(found)), (table["level"] == k).to_numpy()
+        colour, g = looks["color"], strength[at]
+        points = {"fmt": looks["marker"], "markersize": 0.65 * mpl.rcParams["lines.markersize"], "color": colour}
+        sigma, sd = ((table.loc[at, name] / table.loc[at, "factor"]).to_numpy() for name in ("sigma", "sd"))
+        lower, middle, upper = np.quantile(result.tree["posterior"]["amplitude"].isel(level=k).to_numpy(), ENDS)
+        for ax, across, seen in ((linear, ranges[0], np.sqrt), (logarithmic, ranges[1], np.asarray)):
+            root = np.sqrt(across)
+            ax.errorbar(seen(g), sigma, sd, label=f"level {k}", **points)
+            ax.fill_between(seen(across), lower * root, upper * root, color=colour, alpha=0.25, linewidth=0)
+            ax.plot(seen(across), middle * root, color=colour, linewidth=mpl.rcParams["axes.linewidth"])
+        over = (table.loc[at, "sigma"] / table.loc[at, "rule"]).to_numpy()
+        ratio.errorbar(g, over, over * sd / sigma, label=f"level {k}", **points)
+    linear.set(xlabel=ROOT, ylabel=WIDTH, xlim=(0, None), ylim=(0, None))
+    linear.set_title(r"the rule $\sigma \propto \sqrt{\alpha/|B|}$", fontsize="medium")
+    logarithmic.set(xlabel=ALPHA_OVER_B, ylabel=WIDTH, xscale="log", yscale="log")
+    logarithmic.set_title("slope ½", fontsize="medium")
+    ratio.set(xlabel=ALPHA_OVER_B, ylabel=r"$\sigma$ over the rule", xscale="log")
+    ratio.set_title(_exponents(result), fontsize="medium")
+    for axis, between in ((logarithmic.xaxis, [3.0]), (logarithmic.yaxis, [2.0, 5.0]), (ratio.xaxis, [3.0])):
+        _label(axis, between)
+    if len(found) > 1:
+        linear.legend(frameon=False, fontsize="small")
+    return panels
+
+
+def _label(axis: Axis, between: list[float]) -> None:
+    """Numbers on a logarithmic axis that never overlap: powers of ten, and over a decade or so multiples of these."""
+    axis.set_minor_locator(LogLocator(subs=between))
+    axis.set_minor_formatter(LogFormatterSciNotation(minor_thresholds=(1.5, 1.5)))
+
+
+def _exponents(result: Scaling) -> str:
+    return "\n".join(
         rf"$b_{{{symbol}}} = {row['mean']:.3f} \pm {row['sd']:.3f}$"
         for name, symbol in (("b_learning_rate", r"\alpha"), ("b_batch_size", "|B|"))
         if name in result.table.index
         for row in [result.table.loc[name]]
     )
-    left.set_title(r"the rule $\sigma \propto \sqrt{\alpha/|B|}$", fontsize="medium")
-    right.set_title(exponents, fontsize="medium")
-    if len(levels) > 1:
-        left.legend(frameon=False)
-    return figure
 
 
 def displacement(result: Displacement, ax: Axes | None = None) -> Axes:
     """Centres of every level less their limit, against α/\\|B\\|, with each prediction as a line.
 
     Points are means over runs less the posterior's limit, with one standard error; bands the posterior.
+
+    :param result: what :func:`coulombfit.displacement` has found.
+    :param ax: what to draw on; the axes of a new figure where None.
     """
-    if ax is None:
-        ax = Figure(figsize=(6.5, 4.2), layout="constrained").subplots()
-    g = result.settings.strength
+    ax = one(ax)
+    g, count = result.settings.strength, len(result.table)
     across = np.linspace(0.0, 1.05 * g.max(), GRID)
-    posterior = result.tree["posterior"]
+    posterior, thin = result.tree["posterior"], mpl.rcParams["axes.linewidth"]
+    size = 0.65 * mpl.rcParams["lines.markersize"]
+    ax.axhline(0.0, color=grey(ax, 0.4), linewidth=thin)
     for k, row in result.table.iterrows():
-        colour = COLOURS[int(k) % len(COLOURS)]
-        error = np.sqrt(result.settings.covariance[:, k, k])
-        shifted = result.settings.centre[:, k] - row["limit"]
-        ax.errorbar(g, shifted, error, fmt="o", markersize=4, color=colour, label=f"{row['limit']:.4g}")
+        looks = level_style(int(k), count)
+        colour, error = looks["color"], np.sqrt(result.settings.covariance[:, k, k])
+        shifted, label = result.settings.centre[:, k] - row["limit"], f"$x_c$ = {row['limit']:.4g}"
+        ax.errorbar(g, shifted, error, fmt=looks["marker"], markersize=size, color=colour, label=label)
         slope, bend = (
             posterior[name].isel(level=k).to_numpy().ravel()[:, None] if name in posterior else 0.0
             for name in ("slope", "curvature")
         )
-        lower, upper = np.quantile(slope * across + bend * across**2, [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2], axis=0)
+        lower, upper = np.quantile(slope * across + bend * across**2, [ENDS[0], ENDS[2]], axis=0)
         ax.fill_between(across, lower, upper, color=colour, alpha=0.2, linewidth=0)
         for name, line in zip(result.predictions, LINES, strict=False):
-            ax.plot(across, row[name] * across, color=colour, linestyle=line, linewidth=1)
+            ax.plot(across, row[name] * across, color=colour, linestyle=line, linewidth=thin)
     for name, line in zip(result.predictions, LINES, strict=False):
-        ax.plot([], [], color="0.3", linestyle=line, linewidth=1, label=name)
-    ax.axhline(0.0, color="0.6", linewidth=0.8)
-    ax.set(xlabel=r"$\alpha/|B|$", ylabel="centre less its limit", xlim=(0, None))
-    ax.legend(frameon=False, fontsize="small", ncols=2)
+        ax.plot([], [], color=grey(ax, 0.8), linestyle=line, linewidth=thin, label=name)
+    ax.set(xlabel=ALPHA_OVER_B, ylabel="centre less its limit, units of $x$", xlim=(0, None))
+    legend_on_top(ax)
     return ax
