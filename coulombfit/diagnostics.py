@@ -48,7 +48,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """All criteria of one fit."""
+    """All criteria of one fit: ``checks``, each with its value, threshold and status."""
 
     checks: tuple[Check, ...]
 
@@ -79,6 +79,8 @@ def diagnose(tree: xr.DataTree) -> Diagnosis:
     Thresholds: R̂ ≤ 1.01, bulk and tail ESS ≥ 400 in every reported parameter; no divergence, no trajectory stopped by
     the treedepth limit; E-BFMI ≥ 0.3 in every chain. Of importance sampling: Pareto k̂ of the weights ≤ 0.7, and weights
     worth 400 draws.
+
+    :param tree: as :attr:`coulombfit.Fit.tree`; a group that is absent leaves its checks "not run".
     """
     posterior, stats = _group(tree, "posterior"), _group(tree, "sample_stats")
     if "pareto_k" in stats:

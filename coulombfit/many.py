@@ -66,7 +66,13 @@ def fit_many(
     """Infer the parameters of one model for each of many spectra, each by itself, as :func:`coulombfit.fit` does.
 
     :param data: spectra or arrays, each as ``fit`` takes it; for a gas, of clusters of the same sizes.
+    :param model: name of the model, one for all, as for ``fit``.
+    :param likelihood: what a run is observed by, as for ``fit``; the model's default if not given.
     :param sampler: "laplace" or "nuts"; a spectrum whose Pareto k̂ is above 0.7 gets "nuts".
+    :param compress: as for ``fit``.
+    :param seed: the same seed gives the same draws.
+    :param sampling: chain lengths and the like, as for ``fit``.
+    :param progress: show what is being done; by default where stderr is a terminal.
     :return: posteriors without the predictions and log likelihoods of a :class:`coulombfit.Fit`.
     :raises ValueError: for no data, an unknown name or a combination that does not exist.
     :raises DataError: for data that no law of the model can describe, saying which.

@@ -108,7 +108,11 @@ class Fit:
         return diagnose(self.tree)
 
     def table(self, interval: float = INTERVAL) -> pd.DataFrame:
-        """Parameters (rows): mean, sd, equal-tailed interval [lower, upper], bulk and tail ESS, R̂."""
+        """Parameters (rows): mean, sd, equal-tailed interval [lower, upper], bulk and tail ESS, R̂.
+
+        :param interval: probability content of the interval, between 0 and 1.
+        :return: a row a parameter, units of x but for r and β.
+        """
         posterior, stats = self.numbers, self.tree["sample_stats"]
         if "effective" in stats:
             # draws that were resampled look independent: what counts is what their weights were worth
@@ -132,7 +136,10 @@ class Fit:
         return pd.DataFrame.from_dict(rows, orient="index")
 
     def formatted(self, interval: float = INTERVAL) -> pd.DataFrame:
-        """:meth:`table` as text, numbers rounded to two significant figures of their posterior sd."""
+        """:meth:`table` as text, numbers rounded to two significant figures of their posterior sd.
+
+        :param interval: probability content of the interval, between 0 and 1.
+        """
         table = self.table(interval)
         numbers = table[["mean", "sd", "lower", "upper"]].apply(lambda row: row.map(rounder(row["sd"])), axis=1)
         numbers[["ess_bulk", "ess_tail"]] = table[["ess_bulk", "ess_tail"]].map("{:.0f}".format)
@@ -168,13 +175,18 @@ class Fit:
         return self.record["integral"]["log_evidence"]
 
     def save(self, path: str | Path) -> None:
-        """Write the whole tree as one netCDF file."""
+        """Write the whole tree as one netCDF file, whole or not at all.
+
+        :param path: a .nc file.
+        :raises OSError: where ``path`` cannot be written.
+        """
         write_netcdf(self.tree, path)
 
     @classmethod
     def load(cls, path: str | Path) -> Fit:
         """Read a fit back from the file that :meth:`save` wrote.
 
+        :param path: the file.
         :raises FileNotFoundError: where there is no such file.
         :raises DataError: where the file is not a fit.
         """

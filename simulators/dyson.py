@@ -141,6 +141,11 @@ def coulomb_shift(centres: ArrayLike, widths: ArrayLike, beta: int = 1) -> Float
 
     The force of Eq. 5 at the centres; widths must be small beside the distances. Levels of the same centre push each
     other symmetrically, and the mean over a degenerate level is not moved by them where their widths agree.
+
+    :param centres: c_i, shape (N,), units of x.
+    :param widths: σ_i, shape (N,), or one number for all, units of x.
+    :param beta: β, 1 for real weights or 2 for complex ones.
+    :raises ValueError: for an argument outside its range.
     """
     one_of((1, 2), beta=beta)
     c, sigma = _potentials(centres, widths)

@@ -16,6 +16,12 @@ def one_species(*, centre: float, sigma: float, runs: int, seed: int = 0) -> Flo
     """Eigenvalues, descending, of random symmetric 2×2 matrices whose pair law is the one-species Coulomb gas (Eq. 7).
 
     The Gaussian orthogonal ensemble about ``centre`` with standard deviation σ on the diagonal and σ/√2 off it.
+
+    :param centre: c, units of x.
+    :param sigma: σ > 0, units of x.
+    :param runs: number of pairs.
+    :param seed: the same seed gives the same pairs.
+    :raises ValueError: for an argument outside its range.
     """
     positive(sigma=sigma)
     whole(runs=runs)
@@ -36,6 +42,13 @@ def two_species(
     The labelled spacing has the modulus of a plane Gaussian vector of standard deviation √2 σ_m and a random sign;
     given it, x₁ + x₂ is Gaussian with mean 2·centre + rS and standard deviation √2 σ₁σ₂/σ_m, where
     r = (σ₁² − σ₂²)/(σ₁² + σ₂²).
+
+    :param centre: c, units of x.
+    :param sigma_1: σ₁ > 0, the width of one species, units of x.
+    :param sigma_2: σ₂ > 0, that of the other.
+    :param runs: number of pairs.
+    :param seed: the same seed gives the same pairs.
+    :raises ValueError: for an argument outside its range.
     """
     positive(sigma_1=sigma_1, sigma_2=sigma_2)
     whole(runs=runs)

@@ -129,6 +129,14 @@ def steps_to_stationarity(
 
     From random weights the time in which the slowest mode grows to its target without noise comes on top, taken for a
     typical least singular value; runs with a lesser one take longer. Starting at the target is faster.
+
+    :param learning_rate: α.
+    :param start: standard deviation of the weights at the start; None starts every run at the target.
+    :param kernel: the target's kernel, symmetric positive definite, (N_v, N_v); by default :func:`lattice_kernel`.
+    :param hidden: N_h; by default N_v.
+    :param mu2: μ².
+    :param sigma_h: σ_h.
+    :raises ValueError: for an argument outside its range, or a learning rate at which training diverges.
     """
     aim = target(kernel=kernel, hidden=hidden, mu2=mu2, sigma_h=sigma_h)
     refuse_unstable(aim.rates(learning_rate), learning_rate)

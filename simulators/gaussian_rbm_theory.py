@@ -53,8 +53,11 @@ class Target(NamedTuple):
 def lattice_kernel(visible: int = 10, mass2: float = 4.0) -> Float[np.ndarray, "visible visible"]:
     """Kernel of a free scalar field on a periodic lattice of ``visible`` sites.
 
-    Its eigenvalues are κ_n = m² + 2 − 2 cos(2πn/N): for even N all but the least and
-    the greatest are doubly degenerate.
+    Its eigenvalues are κ_n = m² + 2 − 2 cos(2πn/N): for even N all but the least and the greatest are doubly
+    degenerate.
+
+    :param visible: N, the number of sites.
+    :param mass2: m².
     """
     whole(visible=visible)
     positive(mass2=mass2)
@@ -89,7 +92,14 @@ def target(
 def targets(
     *, kernel: ArrayLike | None = None, hidden: int | None = None, mu2: float = 9.0, sigma_h: float = 1.0
 ) -> Float[np.ndarray, " level"]:
-    """Eigenvalues x_i = μ² − κ_i that are learnt, descending."""
+    """Eigenvalues x_i = μ² − κ_i that are learnt, descending, shape (level,).
+
+    :param kernel: the target's kernel, symmetric positive definite, (N_v, N_v); by default :func:`lattice_kernel`.
+    :param hidden: N_h; by default N_v.
+    :param mu2: μ².
+    :param sigma_h: σ_h.
+    :raises ValueError: for an argument outside its range, or a kernel that cannot be learnt.
+    """
     return target(kernel=kernel, hidden=hidden, mu2=mu2, sigma_h=sigma_h).x
 
 
@@ -114,7 +124,16 @@ def widths(
     Persistent chains of k Gibbs sweeps remember a mode by ρ = (x_i/μ²)^2k a step, which multiplies it by
     (1 + ρ)/(1 − ρ) where learning is slow beside the chains.
 
+    :param learning_rate: α.
+    :param batch_size: \|B\|, samples a step.
+    :param noise: what is sampled, "data", "model", "both" or "pcd", as in :func:`simulate`.
+    :param gibbs_steps: k, sweeps of a persistent chain in a step.
     :param finite_step: keep the factor 2/(2 − αΩ); without it the leading order in α.
+    :param kernel: the target's kernel, symmetric positive definite, (N_v, N_v); by default :func:`lattice_kernel`.
+    :param hidden: N_h; by default N_v.
+    :param mu2: μ².
+    :param sigma_h: σ_h.
+    :raises ValueError: for an argument outside its range, or a kernel that cannot be learnt.
     """
     aim = target(kernel=kernel, hidden=hidden, mu2=mu2, sigma_h=sigma_h)
     check_noise(noise, batch_size, gibbs_steps)
@@ -139,7 +158,15 @@ def relaxation_times(
     mu2: float = 9.0,
     sigma_h: float = 1.0,
 ) -> Float[np.ndarray, " level"]:
-    """Steps in which a small deviation of x_i is forgotten by a factor e: −1/ln\\|1 − αΩ_i\\|, as :func:`targets`."""
+    """Steps in which a small deviation of x_i is forgotten by a factor e: −1/ln\\|1 − αΩ_i\\|, as :func:`targets`.
+
+    :param learning_rate: α.
+    :param kernel: the target's kernel, symmetric positive definite, (N_v, N_v); by default :func:`lattice_kernel`.
+    :param hidden: N_h; by default N_v.
+    :param mu2: μ².
+    :param sigma_h: σ_h.
+    :raises ValueError: for an argument outside its range, or a learning rate at which training diverges.
+    """
     rates = target(kernel=kernel, hidden=hidden, mu2=mu2, sigma_h=sigma_h).rates(learning_rate)
     refuse_unstable(rates, learning_rate)
     return relaxation_time(1.0 - rates)
@@ -161,6 +188,15 @@ def displacements(
 
     Stationarity of ⟨X⟩ to second order in the noise, and second-order level repulsion; of a degenerate level the mean
     of its pair. Not in the source, which names repulsion alone. Noise "both" doubles it; for "pcd" it is not known.
+
+    :param learning_rate: α.
+    :param batch_size: \|B\|, samples a step.
+    :param noise: "data", "model" or "both", as in :func:`simulate`.
+    :param kernel: the target's kernel, symmetric positive definite, (N_v, N_v); by default :func:`lattice_kernel`.
+    :param mu2: μ².
+    :param sigma_h: σ_h.
+    :raises ValueError: for an argument outside its range, noise whose shift is not known, or a learning rate at which
+        training diverges.
     """
     aim = target(kernel=kernel, mu2=mu2, sigma_h=sigma_h)
     check_noise(noise, batch_size)

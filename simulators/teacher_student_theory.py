@@ -38,6 +38,14 @@ def widths(
     Levels in descending order of κ; of a degenerate one the widths of its species, descending: σ_i² = 4κ v_i, one a
     mode of ZᵀZ within the level. Without a hidden layer the levels of a symmetric noise have the same widths.
 
+    :param Z: second layer, shape (K, M); identity where not given.
+    :param kappa: teacher eigenvalues, shape (min(M, N),), or one number for a degenerate teacher.
+    :param inputs: N, the number of inputs; by default M.
+    :param batches: the inputs of a step, "averaged", "independent" or "shared", as in :func:`simulate`.
+    :param learning_rate: α.
+    :param noise: standard deviation of one sample's gradient noise.
+    :param batch_size: \\|B\\|, the number of samples in a step.
+    :param momentum: γ of the heavy ball.
     :raises ValueError: for an argument outside its range, or α at which mean squares grow without bound.
     """
     s = setup(Z, kappa, inputs)
@@ -67,6 +75,14 @@ def displacement(
 
     Exact for a linear student and η of independent elements, at any noise.
 
+    :param Z: second layer, shape (K, M); identity where not given.
+    :param kappa: teacher eigenvalues, shape (min(M, N),), or one number for a degenerate teacher.
+    :param inputs: N, the number of inputs; by default M.
+    :param batches: the inputs of a step, "averaged", "independent" or "shared", as in :func:`simulate`.
+    :param learning_rate: α.
+    :param noise: standard deviation of one sample's gradient noise.
+    :param batch_size: \\|B\\|, the number of samples in a step.
+    :param momentum: γ of the heavy ball.
     :raises ValueError: as :func:`widths`.
     """
     s = setup(Z, kappa, inputs)
@@ -91,6 +107,14 @@ def relaxation_times(
     1/(αλ_i) for small α; with true batches, of root mean squares, which fade more slowly. Of an activated one M·N, of
     small errors about the teacher and on average over batches. A mode that never learns has an infinite time.
 
+    :param Z: second layer, shape (K, M); identity where not given.
+    :param kappa: teacher eigenvalues, shape (min(M, N),), or one number for a degenerate teacher.
+    :param inputs: N, the number of inputs; by default M.
+    :param activation: a, "identity", "tanh" or "relu".
+    :param batches: the inputs of a step, "averaged", "independent" or "shared", as in :func:`simulate`.
+    :param learning_rate: α.
+    :param batch_size: \\|B\\|, the number of samples in a step.
+    :param momentum: γ of the heavy ball.
     :raises ValueError: for an argument outside its range, or an activated network whose response is not known.
     """
     s = setup(Z, kappa, inputs)
@@ -126,6 +150,15 @@ def steps_to_stationarity(
     that never learn never get there: infinite. Of activated students, which have yet to come near the teacher, the
     least that is needed.
 
+    :param Z: second layer, shape (K, M); identity where not given.
+    :param kappa: teacher eigenvalues, shape (min(M, N),), or one number for a degenerate teacher.
+    :param inputs: N, the number of inputs; by default M.
+    :param activation: a, "identity", "tanh" or "relu".
+    :param batches: the inputs of a step, "averaged", "independent" or "shared", as in :func:`simulate`.
+    :param learning_rate: α.
+    :param noise: standard deviation of one sample's gradient noise.
+    :param batch_size: \\|B\\|, the number of samples in a step.
+    :param momentum: γ of the heavy ball.
     :raises ValueError: as :func:`relaxation_times`.
     """
     s = setup(Z, kappa, inputs)

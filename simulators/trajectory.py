@@ -52,6 +52,7 @@ class Trajectory(NamedTuple):
     def save(self, path: str | Path) -> None:
         """Write netCDF-4, whole or not at all.
 
+        :param path: a .nc file.
         :raises OSError: where ``path`` cannot be written.
         """
         with replacing(path) as temporary:

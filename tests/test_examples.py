@@ -1,7 +1,6 @@
-"""Examples and the README's Python run as printed."""
+"""Examples run, save their figures and open as notebooks."""
 
 import ast
-import os
 import re
 import runpy
 import subprocess
@@ -16,38 +15,6 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-def run(*arguments: object, folder: Path) -> str:
-    environment = {**os.environ, "MPLBACKEND": "agg"}
-    command = [sys.executable, "-W", "error", *map(str, arguments)]
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def run_page(path: Path, folder: Path) -> str:
-    """Run all Python of a page, its blocks one after the other."""
-    blocks = re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert blocks
-    (folder / "page.py").write_text("\n".join(blocks), encoding="utf-8")
-    return run("page.py", folder=folder)
-
-
-def test_readme_python(tmp_path: Path) -> None:
-    run_page(ROOT / "README.md", tmp_path)
-    assert (tmp_path / "report.html").exists()
-
-
-PAGES = [path for path in sorted((ROOT / "docs").glob("**/*.md")) if "```python" in path.read_text(encoding="utf-8")]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
-def test_python_of_the_documentation(path: Path, tmp_path: Path) -> None:
-    run_page(path, tmp_path)
-
-
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 PRINTED = {
     "displacement": "repulsion alone",
@@ -57,7 +24,9 @@ PRINTED = {
     "figure_5": "Eq. 26, anisotropic pair: Kolmogorov-Smirnov p = 0.",
     "fit_public_data": "one-species is preferred over gaussian",
     "hidden_layer": "anisotropic is preferred over two-species",
+    "jax_loop": "linear response",
     "scaling_rule": "without scatter b_batch_size would be",
+    "torch_loop": "linear response",
     "width_from_gradients": "the width predicted by Eq. 9",
 }
 

@@ -48,6 +48,7 @@ class Calibration:
     ``uniform`` are the same as numbers between 0 and 1, randomised within the width of a rank, so that they are uniform
     and not just nearly so. ``table`` has a row a parameter: ``p_value`` of the hypothesis that they are uniform
     (Kolmogorov–Smirnov), and the share of data sets whose 50 % and 90 % intervals hold the truth.
+    ``name`` is what was calibrated, ``divergent`` the share of all draws that diverged.
     """
 
     name: str
@@ -102,6 +103,7 @@ def calibrate(
     """Simulation-based calibration of a model with a likelihood, in float64.
 
     :param model: name of a model, or one of your own.
+    :param likelihood: what a run is observed by; the model's default if not given.
     :param runs: runs in each data set.
     :param datasets: repetitions.
     :param seed: same seed, same ranks.

@@ -33,7 +33,8 @@ class Comparison:
     ``table`` has a row a model, best first: ``parameters`` (how many are free), ``elpd`` (expected log density of a new
     run's observation, summed over the runs) and its ``se``, ``p_loo`` (effective number of parameters), ``elpd_diff``
     ≤ 0 to the best and its ``diff_se``, and ``pareto_k_bad``, the number of runs whose Pareto k̂ exceeds the reliable
-    limit, where elpd cannot be trusted.
+    limit, where elpd cannot be trusted. ``pointwise`` has the elpd of every run, a variable a model; ``converged``
+    says of each fit whether it has; ``evidence`` is that of the same fits, where it was given.
     """
 
     table: pd.DataFrame
@@ -97,7 +98,11 @@ class Comparison:
         return f"{winner} is preferred over {name}{errors} ({by})"
 
     def preferred(self, one: str, other: str) -> bool:
-        """Whether ``one`` predicts better than ``other`` by more than 4 in elpd and more than 2 standard errors."""
+        """Whether ``one`` predicts better than ``other`` by more than 4 in elpd and more than 2 standard errors.
+
+        :param one: name of a fit.
+        :param other: name of another.
+        """
         total, se = _sum_and_se(self.pointwise[one] - self.pointwise[other])
         return total > max(MIN_DIFFERENCE, MIN_STANDARD_ERRORS * se)
 

@@ -57,7 +57,7 @@ class Consistency:
 
     ``table`` has a row a model and likelihood: mean, sd and interval of ln φ; ``p_value``, twice the posterior
     probability of the rarer sign; ``within``, that of \\|ln φ\\| < tolerance; ``pareto_k`` of the weights. ``tree`` has
-    equally weighted draws of ln φ.
+    equally weighted draws of ln φ. ``tolerance`` is that of ``within``.
     """
 
     table: pd.DataFrame
@@ -70,7 +70,11 @@ class Consistency:
         return bool((self.table["pareto_k"] <= RELIABLE).all())
 
     def consistent(self, model: str, likelihood: str = "pair") -> bool:
-        """Whether ln φ = 0 is not rejected, at 5 %."""
+        """Whether ln φ = 0 is not rejected, at 5 %.
+
+        :param model: one of the models checked.
+        :param likelihood: "pair" or "density", whichever was checked.
+        """
         return bool(self.table.loc[(model, likelihood), "p_value"] >= ALARM)
 
     @property
@@ -111,6 +115,7 @@ def width_consistency(
     :param tolerance: δ of the posterior probability that \\|ln φ\\| < δ.
     :param points: evaluations of a law in an integral.
     :param seed: the same seed gives the same numbers.
+    :param progress: show what is being done; by default where stderr is a terminal.
     :raises ValueError: for an unknown name.
     :raises DataError: for anything but pairs of distinct levels.
     """

@@ -44,6 +44,7 @@ class Displacement:
     the slope of every prediction. ``tests`` has a row a statement about all levels at once, with χ², its degrees of
     freedom and ``p_value``: that the limits are the ``targets``, that there is ``no displacement``, that the slopes are
     those of a prediction, and that the ``fit`` describes the centres. ``tree`` has draws of limit, slope and curvature.
+    ``settings`` are the statistics of the data, ``predictions`` the names of what was tested.
     """
 
     table: pd.DataFrame

@@ -65,13 +65,21 @@ class Evidence:
         return bool((self.table["pareto_k"] <= RELIABLE).all())
 
     def factors(self, one: str, other: str) -> Float[np.ndarray, " prior"]:
-        """Log Bayes factors of two models: first under the priors of the fits, then under each alternative."""
+        """Log Bayes factors of two models: first under the priors of the fits, then under each alternative.
+
+        :param one: name of a fit.
+        :param other: name of another.
+        """
         base = self.table["log_evidence"][one] - self.table["log_evidence"][other]
         change = self.sensitivity.loc[one].to_numpy() - self.sensitivity.loc[other].to_numpy()
         return base + np.concatenate([[0.0], change])
 
     def preferred(self, one: str, other: str) -> bool:
-        """Whether the evidence is for ``one`` by 20 to 1 or more."""
+        """Whether the evidence is for ``one`` by 20 to 1 or more.
+
+        :param one: name of a fit.
+        :param other: name of another.
+        """
         return bool(self.factors(one, other)[0] > DECISIVE)
 
     @property
@@ -101,6 +109,8 @@ def evidence(fits: Mapping[str, Fit], *, seed: int = 0, progress: bool | None = 
     """Evidence of every model for the data it was fitted to, by importance sampling about the mode.
 
     :param fits: fits of the same observations by the name to show; their draws are not used.
+    :param seed: of the points; the same seed gives the same numbers.
+    :param progress: show what is being done; by default where stderr is a terminal.
     :raises ValueError: for none, fits of different data, or of a composite likelihood, which has no evidence.
     """
     if not fits:
@@ -132,6 +142,7 @@ def savage_dickey(fit: Fit) -> float:
     The models are nested at r = 0 and agree on the priors of what they share, so this is their evidence ratio. Draws
     of r are reflected at 0, where the density is even, and smoothed; unreliable where few draws come near 0.
 
+    :param fit: of a model with parameter r: "two-species" or "anisotropic".
     :raises ValueError: for a fit without r.
     """
     if "r" not in fit.tree["posterior"]:

@@ -46,7 +46,7 @@ class WidthPrediction(Inferred):
 
     ``tree`` has the draws ``omega``, ``g2``, ``centre`` and ``sigma``; σ is infinite in draws with αΩ outside (0, 2),
     which have no stationary state. ``table`` has a row for each: median, lower, upper. ``restoring`` is the posterior
-    probability that 0 < αΩ < 2.
+    probability that 0 < αΩ < 2. ``learning_rate`` and ``runs`` are those of the data.
     """
 
     learning_rate: float
@@ -74,6 +74,7 @@ class WidthPrediction(Inferred):
         Both posteriors count as independent. Where they come from the same runs the interval is on the safe side.
 
         :param inferred: a fit of a pair, whose ``sigma`` or ``sigma_m`` is taken, or draws of σ, any shape, units of x.
+        :param seed: the same seed gives the same draws.
         :raises ValueError: for a fit without one width.
         :raises DataError: for draws that are no positive numbers.
         """
@@ -121,6 +122,7 @@ def predict_width(
     :param changes: same shape, their change in the one step that follows.
     :param learning_rate: α > 0.
     :param batch_size: \|B\| > 0.
+    :param seed: the same seed gives the same draws.
     :raises ValueError: for a learning rate, batch size or seed out of range.
     :raises DataError: for arrays of other or unlike shapes, fewer than 10 runs or 50 steps, or constant levels.
     """

@@ -58,7 +58,7 @@ class LearningCurve(Inferred):
 
     ``tree`` has the draws ``kappa`` and ``start`` (x₀ at step 0), units of x, and ``rate`` (a, per step), dims (chain,
     draw, level). ``fits`` has a row a level: Hotelling's ``t2`` of the best curve, its ``p_value``, and ``pareto_k`` of
-    the importance weights. ``steps`` are those that were used.
+    the importance weights. ``steps`` are those that were used, of ``runs`` runs.
     """
 
     fits: pd.DataFrame
@@ -93,7 +93,10 @@ class LearningCurve(Inferred):
         return "; ".join(parts) + "."
 
     def curves(self, steps: ArrayLike) -> xr.DataArray:
-        """Draws of x(t) at ``steps``, dims (chain, draw, level, step), units of x."""
+        """Draws of x(t) at ``steps``, dims (chain, draw, level, step), units of x.
+
+        :param steps: shape (step,), at or after step 0.
+        """
         t = xr.DataArray(real_array(steps, "steps"), dims="step")
         drawn = self.tree["posterior"].to_dataset()
         return curve(t, np.sqrt(drawn["kappa"]), np.sqrt(drawn["start"]), drawn["rate"])
@@ -130,6 +133,7 @@ def learning_curve(eigenvalues: ArrayLike, steps: ArrayLike, *, seed: int = 0) -
 
     :param eigenvalues: shape (run, snapshot, level), units of x; levels descending or in the order of the species.
     :param steps: shape (snapshot,), ascending; Eq. 22 counts t from step 0.
+    :param seed: the same seed gives the same draws.
     :raises ValueError: for a seed out of range.
     :raises DataError: for other shapes, negative levels, fewer than 6 snapshots or 24 runs, steps
         that do not ascend, or a level whose fluctuations at some steps follow from those at others.

@@ -35,7 +35,8 @@ TINY, FARTHEST = 1e-6, 50.0
 class Moments(Inferred):
     """Var x/⟨S²⟩, ``variance_ratio``, and U₄, ``binder``: a row each in ``table``, draws in ``tree``.
 
-    The draws are those of a confidence distribution: its quantiles bound intervals by the studentised bootstrap.
+    The draws, from ``runs`` runs, are those of a confidence distribution: its quantiles bound intervals by the
+    studentised bootstrap.
     """
 
     runs: int
@@ -61,6 +62,8 @@ def moments(data: Spectra | ArrayLike, *, seed: int = 0) -> Moments:
     they miss lies above them and one in many is far too wide: few runs reach the tails that make ⟨dx⁴⟩.
 
     :param data: spectra of two levels (``spectra.pair(k)``), or an array of shape (run, 2).
+    :param seed: of the resampling; the same seed gives the same draws.
+    :raises ValueError: for a seed out of range.
     :raises DataError: for anything but ten or more pairs.
     """
     check_seed(seed)
@@ -89,6 +92,7 @@ def pair_moments(pairs: Float[np.ndarray, "*replicate run 2"]) -> tuple[np.ndarr
 def predicted_moments(fit: Fit) -> xr.Dataset:
     """Posterior draws of both numbers under a fitted model, by the closed forms above.
 
+    :param fit: of a model of a pair, by any likelihood.
     :raises ValueError: for a fit of another model.
     """
     name = fit.model.name

@@ -51,6 +51,7 @@ def noise_scaling(steps: Mapping[int, ArrayLike], *, seed: int = 0) -> NoiseScal
     squared errors.
 
     :param steps: by batch size \|B\|, steps recorded at the same weights, shape (sample,) or (sample, component).
+    :param seed: the same seed gives the same draws.
     :raises ValueError: for fewer than two batch sizes, or one that is not positive.
     :raises DataError: for another shape, unlike components, fewer than 10 samples, or steps all alike.
     """

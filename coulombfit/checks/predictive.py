@@ -69,6 +69,8 @@ class PredictiveCheck:
 def predictive(fit: Fit, *, seed: int = 0) -> PredictiveCheck:
     """Check a fit of a pair against 400 replicated ensembles.
 
+    :param fit: of pairs, by likelihood "pair" or "density", or of spacings.
+    :param seed: of the replicates; the same seed gives the same numbers.
     :raises ValueError: for a fit of another model, or of levels whose pairing is not known.
     """
     check_seed(seed)

@@ -43,6 +43,7 @@ class Scaling:
     ``rule`` has a row an exponent: ``within``, the posterior probability that \\|b − 1\\| < tolerance, and
     ``log_bayes_factor``, of b = 1 over b free. ``levels`` has a row a setting and level: σ from its own data, and as
     the rule has it. ``finite_step`` is the log Bayes factor of α/(1 − αΩ/2) over α, where Ω was given.
+    ``tree`` has the draws, ``diagnosis`` says whether the sampler converged, ``tolerance`` is that of ``within``.
     """
 
     tree: xr.DataTree
@@ -103,6 +104,8 @@ def scaling(
     :param scatter: whether settings may scatter beyond sampling. Without, intervals are right only if none do.
     :param tolerance: δ of the posterior probability that \\|b − 1\\| < δ.
     :param seed: the same seed gives the same draws.
+    :param sampling: chain lengths and the like.
+    :param progress: show what is being done; by default where stderr is a terminal.
     :raises ValueError: for fewer than two spectra, settings that do not differ, or αΩ ≥ 2.
     :raises DataError: for spectra without a setting, or whose levels form unlike clusters.
     """

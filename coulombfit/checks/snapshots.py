@@ -34,7 +34,7 @@ class Stationarity:
 
     ``table`` has a row a snapshot but the last: its ``step``, the ``quantity`` that differs most, the ``change`` of
     that to the last snapshot in units of the last one's value (of widths and spacings) or standard deviation (of
-    centres), ``z`` and ``p_value`` among all quantities.
+    centres), ``z`` and ``p_value`` among all quantities. ``last`` is the step of the last snapshot.
     """
 
     table: pd.DataFrame

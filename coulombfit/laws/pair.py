@@ -41,6 +41,7 @@ class _DescendingPair(constraints.Constraint):
 
 
 descending_pair = _DescendingPair()
+"""The support of the laws of a pair as a NumPyro constraint: real x₁ > x₂, event shape (2,)."""
 
 
 @biject_to.register(type(descending_pair))

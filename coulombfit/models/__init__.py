@@ -22,11 +22,14 @@ __all__ = [
 MODELS: dict[str, Model] = {
     model.name: model for model in (Gaussian(), OneSpecies(), TwoSpecies(), Anisotropic(), Gas(), FreeGas())
 }
+"""Every model by its name: "gaussian", "one-species", "two-species", "anisotropic", "gas" and "gas-beta"."""
 
 
 def find_model(name: str, likelihood: str | None = None) -> tuple[Model, str]:
     """The model of this name, and the likelihood: the model's own default where None.
 
+    :param name: a key of ``MODELS``.
+    :param likelihood: a key of ``OBSERVED``, or None.
     :raises ValueError: for an unknown name or likelihood, or a combination that does not exist.
     """
     for argument, value, known in (("model", name, MODELS), ("likelihood", likelihood, OBSERVED)):

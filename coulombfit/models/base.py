@@ -51,7 +51,10 @@ Compression = Literal[
 class Model(ABC):
     """One hypothesis about the levels of a run. Equal models are interchangeable: they hash alike and hold no data.
 
-    Laws take the parameters by their reported names, in any units, as arrays of any common shape.
+    Laws take the parameters by their reported names, in any units, as arrays of any common shape. To all methods
+    ``likelihood`` is one of ``likelihoods``, what a run is observed by; ``parameters`` are these parameters, and
+    ``sites`` what is sampled in their place, with units taken out; ``unit`` is location and scale of the data;
+    ``spectra`` are the data, and ``observations`` what the likelihood sees of them, one entry a run.
     """
 
     name: ClassVar[str]
