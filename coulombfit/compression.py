@@ -28,15 +28,16 @@ EXACT: tuple[Compression, ...] = ("moments", "moments of each level", "mean squa
 ORDER = 8
 CHUNK = 2**18
 """Observations at a time, to bound the memory."""
-SIZES = (2, 8, 32, 48, 80, 144, 256, 768, 1792)
+SIZES = (2, 8, 32, 48, 80, 144, 256, 640, 768, 1024, 1792)
 """Numbers of nodes; beyond, powers of two. Sets are filled up to one of them, so that few shapes are compiled."""
 
-GRIDS = {1: (0.2, 0.2), 2: (0.7, 0.22)}
-"""By the dimension: w, in units of the data's spread, and h, of the coarsest grid."""
-REFINED = {1: (0.5, 0.67), 2: (0.3, 0.75)}
-"""What both are multiplied by in the next finer one."""
-LEVELS = 6
-"""How many grids there are."""
+LEVELS = 7
+"""How many grids there are, each finer than the one before."""
+GRIDS: dict[int, tuple[tuple[float, float], ...]] = {
+    1: tuple((0.2 * 0.5**k, 0.2 * 0.67**k) for k in range(LEVELS)),
+    2: ((0.7, 0.22), (0.45, 0.19), *((0.21 * 0.3**k, 0.165 * 0.75**k) for k in range(LEVELS - 2))),
+}
+"""By the dimension: w, in units of the data's spread, and h."""
 
 
 @jax.tree_util.register_dataclass
@@ -122,9 +123,8 @@ def _on_grid(
 ) -> tuple[Float[np.ndarray, "node axis"], Float[np.ndarray, " node"]]:
     """Nodes and weights in one or two coordinates; of two, the second has none at its centre."""
     dimension = len(coordinates)
-    (w, h), (finer_w, finer_h) = GRIDS[dimension], REFINED[dimension]
-    widths = [w * finer_w**level * float(np.std(x)) for x in coordinates]
-    h *= finer_h**level
+    w, h = GRIDS[dimension][level]
+    widths = [w * float(np.std(x)) for x in coordinates]
     shifts = [0.0, 0.5][:dimension]
 
     def cells(x: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:

@@ -105,7 +105,7 @@ def fit(
         "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
     }
     tree.attrs[RECORD] = json.dumps(record)
-    return Fit(tree)
+    return Fit(tree, integral)
 
 
 def spectra_of(data: ArrayLike) -> Spectra:

@@ -30,6 +30,8 @@ TOLERANCE = 0.01
 FEW = 2_000
 """Levels which are compared with their compression themselves; more of them cost more than the next finer grid."""
 PROBES = 24
+UNSEEN = 25.0
+"""Probes this far below the mode in ln L do not count: in flat directions they lie where no draw ever comes."""
 MARGIN = 0.7
 """Share of the tolerance that the error at these probes may take: elsewhere over the posterior it may be greater."""
 
@@ -109,11 +111,12 @@ def represent(
 def _error(
     several: Callable[..., Array], names: tuple[str, ...], peak: Peak, coarse: Weighted, fine: Weighted, unit: object
 ) -> float:
-    """Largest difference of two representations in ln L between the mode and points about it."""
+    """Largest difference of two representations in ln L between the mode and points about it that may be drawn."""
     directions = np.random.default_rng(0).standard_normal((PROBES, len(names)))
     points = peak.centre + np.concatenate([np.zeros((1, len(names))), 2.0 * directions @ np.asarray(peak.root).T])
-    difference = np.asarray(several(points, coarse, unit)) - np.asarray(several(points, fine, unit))
-    return float(np.abs(difference - difference[0]).max())
+    one, other = (np.asarray(several(points, weighted, unit)) for weighted in (coarse, fine))
+    difference = np.abs(one - other - (one - other)[0])
+    return float(difference[other > other[0] - UNSEEN].max())
 
 
 @lru_cache(maxsize=64)

@@ -18,6 +18,7 @@ from jaxtyping import Float
 from coulombfit.diagnostics import Diagnosis, diagnose
 from coulombfit.errors import DataError
 from coulombfit.files import write_netcdf
+from coulombfit.importance import Integral
 from coulombfit.models import MODELS, OBSERVED, Model, Standardisation
 
 __all__ = ["INTERVAL", "Fit", "Text", "rounder"]
@@ -55,10 +56,12 @@ class Fit:
     """Posterior of one model for one set of observations.
 
     ``tree`` has the ArviZ groups posterior, prior, posterior_predictive, log_likelihood (one term a run, in units of
-    the data), sample_stats and observed_data; ``record`` says how it came about and what went in.
+    the data), sample_stats and observed_data; ``record`` says how it came about and what went in. ``integral`` has the
+    weighted points that the evidence rests on, in coordinates without bounds; a file does not keep them.
     """
 
     tree: xr.DataTree
+    integral: Integral | None = None
 
     def __post_init__(self) -> None:
         if RECORD not in self.tree.attrs:

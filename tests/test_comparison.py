@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from arviz_stats.base import array_stats
 from scipy import stats
 
 import coulombfit as cf
+from coulombfit.checks.smoothing import leave_one_out
 
 MODELS = ("gaussian", "one-species", "two-species")
 QUICK = cf.Sampling(draws=300)
@@ -49,6 +51,28 @@ def test_elpd_is_leave_one_out_by_refitting(few: np.ndarray) -> None:
         centre, sigma = (fit.tree["posterior"][name].to_numpy().ravel() for name in ("centre", "sigma"))
         scores.append(np.log(np.mean(2 * stats.norm.pdf(x[left_out, :, None], centre, sigma).prod(axis=0))))
     assert table.loc["gaussian", "elpd"] == pytest.approx(sum(scores), abs=0.1)
+
+
+def test_all_runs_at_once_are_smoothed_as_arviz_does_one() -> None:
+    """Weights from nearly equal ones to those of infinite variance."""
+    rng = np.random.default_rng(0)
+    spread = np.exp(rng.uniform(-6.0, 1.5, (60, 1)))
+    x = rng.standard_normal((60, 400))
+    log_likelihood = -0.5 * (rng.standard_normal((60, 1)) + spread * x) ** 2
+    elpd, k_hat, counted = leave_one_out(log_likelihood, 0.64)
+    assert k_hat.min() < 0.1
+    assert k_hat.max() > 1.0
+    for k, values in enumerate(log_likelihood):
+        one, shape, parameters = array_stats.loo(values.reshape(4, 100), chain_axis=0, draw_axis=1, r_eff=0.64)
+        np.testing.assert_allclose(
+            [elpd[k], k_hat[k], counted[k] - elpd[k]], [one, shape, parameters], rtol=1e-9, atol=1e-12
+        )
+
+
+def test_weights_that_cannot_be_smoothed_are_not_called_good() -> None:
+    elpd, k_hat, _ = leave_one_out(np.full((2, 100), -1.0), 1.0)
+    np.testing.assert_allclose(elpd, -1.0)
+    assert not (k_hat <= 0.7).any()
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Figures and the report."""
 
+import base64
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -120,6 +121,18 @@ def test_a_fit_that_has_not_converged_says_so_on_top(tmp_path: Path, fits) -> No
     cf.write_report(tmp_path / "report.html", fits=both, comparison=doubtful)
     assert (tmp_path / "report.html").read_text().count('class="verdict bad"') == 2
     assert "NOT CONVERGED" in broken.summary()
+
+
+def test_figures_stay_small(tmp_path: Path, fits) -> None:
+    path = tmp_path / "report.html"
+    cf.write_report(path, fits=fits)
+    figures = [base64.b64decode(source.partition(",")[2]).decode() for source in outline(path).references]
+    for svg in figures:
+        assert len(svg) < 150_000
+        assert "<text" in svg  # text is text
+        paths = re.findall(r' d="([^"]*)"', svg)
+        assert paths
+        assert not re.search(r"\.\d{3}", "".join(paths))
 
 
 @pytest.mark.slow

@@ -8,11 +8,14 @@ import re
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from coulombfit.files import write_text
 
-__all__ = ["digest", "key_of", "recall", "remember", "stem"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["digest", "key_of", "plain", "recall", "remember", "stem"]
 
 PACKAGES = ("coulombfit", "jax", "numpyro", "numpy", "scipy", "arviz-stats", "matplotlib")
 """Whose versions may change a result."""
@@ -53,3 +56,11 @@ def recall(path: Path, key: str) -> dict[str, Any] | None:
     if not isinstance(kept, dict) or kept.get("key") != key:
         return None
     return kept if all(Path(path.parent, name).is_file() for name in kept.get("files", [])) else None
+
+
+def plain(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """A table by row; what is no finite number becomes null."""
+    return {
+        str(name): {column: value if abs(value) < float("inf") else None for column, value in row.items()}
+        for name, row in table.astype(float).to_dict(orient="index").items()
+    }

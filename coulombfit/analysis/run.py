@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from coulombfit.analysis.kept import digest, key_of, recall, remember, stem
+from coulombfit.analysis.kept import digest, key_of, plain, recall, remember, stem
 from coulombfit.analysis.plan import Analysis, Data
 from coulombfit.errors import DataError
 from coulombfit.progress import steps
@@ -73,14 +74,9 @@ def run(analysis: Analysis, *, again: bool = False, progress: bool | None = None
         _check_models(analysis)
     for folder in ("kept/sets", "fits"):
         (out / folder).mkdir(parents=True, exist_ok=True)
-    each = len(analysis.fit.models) + 4
+    each = len(analysis.fit.models) + 3
     with steps(len(changed) * each + 2, show=progress) as begin:
-
-        def first(what: str) -> None:
-            begin(f"{what}, compiling …")
-
-        for name in changed:
-            kept[name] = _one_set(analysis, name, spectra[name], keys[name], begin if name != changed[0] else first)
+        kept |= _all_sets(analysis, {name: (sets[name][0], spectra[name], keys[name]) for name in changed}, begin)
         if rule is None:
             begin("linear scaling rule")
             rule = _scaling(analysis, spectra, rule_key)
@@ -93,6 +89,29 @@ def run(analysis: Analysis, *, again: bool = False, progress: bool | None = None
     outcome = Outcome(out / "report.html", results, rule["results"], tuple(changed))
     _write_results(out, outcome)
     return outcome
+
+
+def _all_sets(
+    analysis: Analysis, changed: Mapping[str, tuple[Data, Any, str]], begin: Callable[[str], None]
+) -> dict[str, Any]:
+    """Every set that has changed, each kept once it is done; its figures are drawn while the next is fitted."""
+    from coulombfit.analysis.one_set import computed, rendered
+
+    out, kept = analysis.out_folder, {}
+    with ThreadPoolExecutor(1) as worker:
+        ahead = {
+            name: worker.submit(computed, analysis, name, data, spectra, begin)
+            for name, (data, spectra, _) in changed.items()
+        }
+        try:
+            for name, future in ahead.items():
+                kept[name] = rendered(name, future.result())
+                remember(_place(out, name), changed[name][2], kept[name])
+                ahead[name] = None  # fits of many runs are large
+        except BaseException:
+            worker.shutdown(cancel_futures=True)
+            raise
+    return kept
 
 
 def _key(analysis: Analysis, data: Data, files: list[Path]) -> str:
@@ -126,62 +145,6 @@ def _check_models(analysis: Analysis) -> None:
         raise ValueError("fit.models: models of a pair and of all levels describe different data; make two analyses")
 
 
-def _one_set(analysis: Analysis, name: str, spectra: Any, key: str, begin: Callable[[str], None]) -> dict[str, Any]:
-    """Fit, compare, check and render one set of data, and keep it."""
-    import coulombfit as cf
-    from coulombfit.checks.evidence import LIKELIHOODS
-    from coulombfit.checks.inferred import FEWEST
-    from coulombfit.models import PairModel
-    from coulombfit.report import part_of_data
-
-    wanted, out, seed = analysis.fit, analysis.out_folder, analysis.seed
-    data, _ = analysis.sets()[name]
-    of_pairs = isinstance(cf.MODELS[wanted.models[0]], PairModel)
-    seen = spectra.pair(data.pair) if of_pairs else spectra
-    fits, files = {}, {}
-    for model in wanted.models:
-        begin(f"{name}: fitting {model}")
-        options = {"sampler": wanted.sampler, "seed": seed, "progress": False}
-        fits[model] = cf.fit(seen, model, wanted.likelihood, **options)
-        files[model] = f"fits/{stem(name)}.{model}.nc"
-        fits[model].save(out / files[model])
-    begin(f"{name}: comparing models")
-    comparison = None
-    if len(fits) > 1:
-        whole = all(fit.likelihood in LIKELIHOODS for fit in fits.values())
-        comparison = cf.compare(fits, evidence=cf.evidence(fits, seed=seed, progress=False) if whole else None)
-    chosen = comparison.winner if comparison is not None else next(iter(fits))
-    begin(f"{name}: consistency of widths")
-    checks, consistency, moments, predictive = analysis.checks, None, None, {}
-    if checks.consistency and of_pairs:
-        laws = [model for model in wanted.models if model != "gaussian"]
-        consistency = cf.width_consistency(seen, models=laws, seed=seed, progress=False) if laws else None
-    if checks.moments and of_pairs and seen.runs >= FEWEST:
-        moments = cf.moments(seen, seed=seed)
-    begin(f"{name}: predictions")
-    if checks.predictive and of_pairs:
-        predictive[chosen] = cf.predictive(fits[chosen], seed=seed)
-    begin(f"{name}: figures")
-    part = part_of_data(
-        name, fits, comparison=comparison, consistency=consistency, moments=moments, predictive=predictive
-    )
-    results = {
-        "winner": chosen,
-        "verdicts": [verdict.text for verdict in part.verdicts],
-        "converged": all(fit.diagnosis.passed for fit in fits.values()),
-        "learning_rate": seen.learning_rate,
-        "batch_size": seen.batch_size,
-        "runs": seen.runs,
-        "fits": {
-            model: {"file": files[model], "converged": fit.diagnosis.passed, "parameters": _plain(fit.table())}
-            for model, fit in fits.items()
-        },
-    }
-    found = {"part": part.to_json(), "results": results, "files": [f"../../{file}" for file in files.values()]}
-    remember(_place(out, name), key, found)
-    return found
-
-
 def _scaling(analysis: Analysis, spectra: Mapping[str, Any], key: str) -> dict[str, Any]:
     """The scaling rule over all sets of data, or why there is none."""
     import coulombfit as cf
@@ -204,7 +167,7 @@ def _scaling(analysis: Analysis, spectra: Mapping[str, Any], key: str) -> dict[s
             scaling = cf.scaling(list(spectra.values()), **options, seed=analysis.seed, progress=False)
             write_netcdf(scaling.tree, analysis.out_folder / "scaling.nc")
             results = {"verdict": scaling.verdict, "converged": scaling.diagnosis.passed, "file": "scaling.nc"}
-            results |= {"parameters": _plain(scaling.table), "rule": _plain(scaling.rule)}
+            results |= {"parameters": plain(scaling.table), "rule": plain(scaling.rule)}
             found = {"files": ["../scaling.nc"], "part": part_of_scaling(scaling).to_json(), "results": results}
         except ValueError as error:
             reason = str(error)
@@ -226,11 +189,3 @@ def _write_results(out: Path, outcome: Outcome) -> None:
     from coulombfit.files import write_text
 
     write_text(json.dumps(outcome.to_json(), indent=2, allow_nan=False) + "\n", out / "results.json")
-
-
-def _plain(table: Any) -> dict[str, dict[str, Any]]:
-    """A table by row; what is no finite number becomes null."""
-    return {
-        str(name): {column: value if abs(value) < float("inf") else None for column, value in row.items()}
-        for name, row in table.astype(float).to_dict(orient="index").items()
-    }

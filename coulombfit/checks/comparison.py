@@ -6,7 +6,6 @@ and every other is negative. Its standard error is √(n · variance over runs o
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,6 +15,8 @@ import pandas as pd
 import xarray as xr
 
 from coulombfit.checks.evidence import Evidence
+from coulombfit.checks.smoothing import leave_one_out
+from coulombfit.diagnostics import MAX_PARETO_K
 from coulombfit.result import Fit, Text
 
 __all__ = ["Comparison", "compare"]
@@ -142,15 +143,15 @@ def compare(fits: Mapping[str, Fit], *, evidence: Evidence | None = None) -> Com
         )
     rows, pointwise = {}, {}
     for name, one in fits.items():
-        result = _loo(name, one)
-        share = one.record["data"]["runs"] / result.n_data_points  # of many runs some stand for all
-        pointwise[name] = ("run", share * np.asarray(result.elpd_i, dtype=float))
+        elpd, k_hat, counted, reliable = _loo(name, one)
+        share = one.record["data"]["runs"] / len(elpd)  # of many runs some stand for all
+        pointwise[name] = ("run", share * elpd)
         rows[name] = {
             "parameters": one.model.free_parameters(one.likelihood),
-            "elpd": share * float(result.elpd),
-            "se": share * float(result.se),
-            "p_loo": float(result.p),
-            "pareto_k_bad": int((result.pareto_k > result.good_k).sum()),
+            "elpd": share * float(elpd.sum()),
+            "se": share * float(np.sqrt(len(elpd)) * elpd.std()),
+            "p_loo": float((counted - elpd).sum()),
+            "pareto_k_bad": int((~(k_hat <= reliable)).sum()),  # one that could not be computed counts
         }
     table = pd.DataFrame.from_dict(rows, orient="index").sort_values("elpd", ascending=False)
     per_run = xr.Dataset(pointwise)
@@ -165,18 +166,17 @@ def compare(fits: Mapping[str, Fit], *, evidence: Evidence | None = None) -> Com
     )
 
 
-def _loo(name: str, fit: Fit) -> azs.ELPDData:
+def _loo(name: str, fit: Fit) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """What :func:`leave_one_out` finds, shape (run,) each, and the limit of k̂."""
     kept = fit.tree["log_likelihood"].to_dataset()
-    if not all(np.isfinite(values).all() for values in kept.values()):
+    (values,) = kept.values()
+    if not np.isfinite(values).all():
         raise ValueError(f"fits: the log likelihood of {name!r} is not finite; {fit.diagnosis.verdict}")
     posterior = fit.tree["posterior"].to_dataset().sel(draw=kept["draw"])
     draws = kept.sizes["chain"] * kept.sizes["draw"]
     efficiency = min(float(value.min()) for value in azs.ess(posterior, method="mean").values()) / draws
-    with warnings.catch_warnings():
-        # a high Pareto k̂ is counted in the table and said in the verdict
-        warnings.filterwarnings("ignore", message="Estimated shape parameter of Pareto")
-        tree = xr.DataTree.from_dict({"posterior": posterior, "log_likelihood": kept})
-        return azs.loo(tree, pointwise=True, reff=min(efficiency, 1.0))
+    by_run = values.stack(sample=("chain", "draw")).transpose("run", "sample").to_numpy()
+    return *leave_one_out(by_run, min(efficiency, 1.0)), min(1.0 - 1.0 / np.log10(draws), MAX_PARETO_K)
 
 
 def _sum_and_se(per_run: xr.DataArray) -> tuple[float, float]:

@@ -127,7 +127,7 @@ def evidence(fits: Mapping[str, Fit], *, seed: int = 0, progress: bool | None = 
             raise ValueError(f"fits: expected fits of the same observations, got different ones in {name!r}")
     rows, changes = {}, {}
     for name, fit in tracked(fits.items(), "integrating", show=progress):
-        found = marginal_likelihood(fit.model, fit.likelihood, fit.observations, fit.unit, seed=seed)
+        found = _of_fit(fit, seed)
         rows[name] = {"log_evidence": found.log_value, "se": found.se, "pareto_k": found.k_hat}
         changes[name] = _sensitivity(fit.model, fit.likelihood, found)
     table = pd.DataFrame.from_dict(rows, orient="index").sort_values("log_evidence", ascending=False)
@@ -150,6 +150,13 @@ def savage_dickey(fit: Fit) -> float:
     r = fit.tree["posterior"]["r"].to_numpy().ravel()
     # π(q) = 1/2 on either side of 0
     return float(np.log(stats.gaussian_kde(np.concatenate([r, -r]))(0.0)[0] / 0.5))
+
+
+def _of_fit(fit: Fit, seed: int) -> Integral:
+    """What the fit has found itself, where it comes from this process and this seed."""
+    if fit.integral is None or fit.record["seed"] != seed:
+        return marginal_likelihood(fit.model, fit.likelihood, fit.observations, fit.unit, seed=seed)
+    return replace(fit.integral, log_value=fit.integral.log_value - fit.model.log_frame(fit.observations, fit.unit))
 
 
 @double_precision()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,9 @@ from coulombfit.plots.saving import figure_of
 from coulombfit.result import INTERVAL, Fit
 
 __all__ = ["Picture", "of_chains", "of_laws", "of_predictions", "of_scaling"]
+
+PATH = re.compile(r' d="[^"]*"')
+DIGITS = re.compile(r"(\.\d\d)\d+")
 
 
 @dataclass(frozen=True)
@@ -93,5 +97,7 @@ def _picture(drawn: Axes | Iterable[Axes], title: str, caption: str) -> Picture:
     # text stays text, and the same fits give the same bytes
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "coulombfit"}):
         figure_of(drawn).savefig(buffer, format="svg", metadata={"Date": None})
-    encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
+    # a hundredth of a point is less than anyone sees, and half the size
+    short = PATH.sub(lambda path: DIGITS.sub(r"\1", path.group()).replace("\n", ""), buffer.getvalue().decode())
+    encoded = base64.b64encode(short.encode()).decode("ascii")
     return Picture(f"data:image/svg+xml;base64,{encoded}", title, caption)

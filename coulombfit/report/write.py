@@ -56,12 +56,14 @@ def write_report(
         raise ValueError(f"comparison: expected one of fits of one set of data, got {', '.join(sorted(compared))}")
     parts = []
     for group in sets.values():
-        of_pairs = {"comparison": comparison, "consistency": consistency, "moments": moments}
+        asked = compared <= group.keys()
         parts.append(
             part_of_data(
                 next(iter(group.values())).record["data"]["name"] or "unnamed data",
                 group,
-                **(of_pairs if compared <= group.keys() else {}),
+                comparison=comparison if asked else None,
+                consistency=consistency if asked else None,
+                moments=moments if asked else None,
                 predictive={name: check for name, check in checks.items() if name in group},
             )
         )

@@ -1,0 +1,93 @@
+"""One set of data of an analysis: fitted, compared and checked; then rendered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import coulombfit as cf
+from coulombfit.analysis.kept import plain, stem
+from coulombfit.analysis.plan import Analysis, Data
+from coulombfit.checks.evidence import LIKELIHOODS
+from coulombfit.checks.inferred import FEWEST
+from coulombfit.models import PairModel
+from coulombfit.report import part_of_data
+
+__all__ = ["Found", "computed", "rendered"]
+
+CHEAP = ("one-species", "two-species")
+"""Laws whose consistency is always checked."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Everything about one set; None of what was not to be done."""
+
+    spectra: cf.Spectra
+    fits: dict[str, cf.Fit]
+    files: dict[str, str]
+    chosen: str
+    comparison: cf.Comparison | None
+    consistency: cf.Consistency | None
+    moments: cf.Moments | None
+    predictive: dict[str, cf.PredictiveCheck]
+
+
+def computed(analysis: Analysis, name: str, data: Data, spectra: cf.Spectra, begin: Callable[[str], None]) -> Found:
+    """Fit every model and save it, compare, check.
+
+    :param begin: called with what comes next, len(models) + 2 times.
+    """
+    wanted, checks, seed = analysis.fit, analysis.checks, analysis.seed
+    of_pairs = isinstance(cf.MODELS[wanted.models[0]], PairModel)
+    seen = spectra.pair(data.pair) if of_pairs else spectra
+    fits, files = {}, {}
+    for model in wanted.models:
+        begin(f"{name}: fitting {model}, compiling where it is new …")
+        fits[model] = cf.fit(seen, model, wanted.likelihood, sampler=wanted.sampler, seed=seed, progress=False)
+        files[model] = f"fits/{stem(name)}.{model}.nc"
+        fits[model].save(analysis.out_folder / files[model])
+    begin(f"{name}: comparing models")
+    comparison = None
+    if len(fits) > 1:
+        whole = all(fit.likelihood in LIKELIHOODS for fit in fits.values())
+        comparison = cf.compare(fits, evidence=cf.evidence(fits, seed=seed, progress=False) if whole else None)
+    chosen = comparison.winner if comparison is not None else next(iter(fits))
+    begin(f"{name}: checks")
+    consistency, moments, predictive = None, None, {}
+    if checks.consistency and of_pairs:
+        # of the anisotropic pair it takes longer than all else together, and is asked of what may be true
+        laws = [model for model in wanted.models if model in CHEAP or model == chosen != "gaussian"]
+        consistency = cf.width_consistency(seen, models=laws, seed=seed, progress=False) if laws else None
+    if checks.moments and of_pairs and seen.runs >= FEWEST:
+        moments = cf.moments(seen, seed=seed)
+    if checks.predictive and of_pairs:
+        predictive[chosen] = cf.predictive(fits[chosen], seed=seed)
+    return Found(seen, fits, files, chosen, comparison, consistency, moments, predictive)
+
+
+def rendered(name: str, found: Found) -> dict[str, Any]:
+    """JSON values: its part of the report, its results, and the files that belong to them."""
+    part = part_of_data(
+        name,
+        found.fits,
+        comparison=found.comparison,
+        consistency=found.consistency,
+        moments=found.moments,
+        predictive=found.predictive,
+    )
+    seen = found.spectra
+    results = {
+        "winner": found.chosen,
+        "verdicts": [verdict.text for verdict in part.verdicts],
+        "converged": all(fit.diagnosis.passed for fit in found.fits.values()),
+        "learning_rate": seen.learning_rate,
+        "batch_size": seen.batch_size,
+        "runs": seen.runs,
+        "fits": {
+            model: {"file": found.files[model], "converged": fit.diagnosis.passed, "parameters": plain(fit.table())}
+            for model, fit in found.fits.items()
+        },
+    }
+    return {"part": part.to_json(), "results": results, "files": [f"../../{file}" for file in found.files.values()]}
