@@ -76,14 +76,15 @@ def run(analysis: Analysis, *, again: bool = False, progress: bool | None = None
         (out / folder).mkdir(parents=True, exist_ok=True)
     each = len(analysis.fit.models) + 3
     with steps(len(changed) * each + 2, show=progress) as begin:
-        kept |= _all_sets(analysis, {name: (sets[name][0], spectra[name], keys[name]) for name in changed}, begin)
+        if changed:
+            kept |= _all_sets(analysis, {name: (sets[name][0], spectra[name], keys[name]) for name in changed}, begin)
         if rule is None:
             begin("linear scaling rule")
             rule = _scaling(analysis, spectra, rule_key)
         whole = key_of(analysis.title, keys, rule_key)
         if again or changed or recall(out / PAGE, whole) is None:
             begin("report")
-            _write_page(out, analysis.title, [*kept.values(), rule])
+            _write_page(out, analysis.title, [rule, *kept.values()])
             remember(out / PAGE, whole, {"files": ["../report.html"]})
     results = {name: one["results"] for name, one in kept.items() if one is not None}
     outcome = Outcome(out / "report.html", results, rule["results"], tuple(changed))
@@ -104,10 +105,10 @@ def _all_sets(
             for name, (data, spectra, _) in changed.items()
         }
         try:
-            for name, future in ahead.items():
-                kept[name] = rendered(name, future.result())
+            for name in changed:
+                # popped, as fits of many runs are large
+                kept[name] = rendered(name, ahead.pop(name).result())
                 remember(_place(out, name), changed[name][2], kept[name])
-                ahead[name] = None  # fits of many runs are large
         except BaseException:
             worker.shutdown(cancel_futures=True)
             raise

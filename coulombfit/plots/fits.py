@@ -23,7 +23,7 @@ from coulombfit.result import INTERVAL, Fit
 __all__ = ["density", "laws", "levels", "residuals", "spacing"]
 
 BAND_DRAWS = 200
-GRID = 400
+GRID = 300
 BIN_OF_A_LEVEL = 0.35
 TAIL = (1 - INTERVAL) / 2
 QUANTILES = (TAIL, 0.5, 1 - TAIL)

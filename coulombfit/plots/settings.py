@@ -8,7 +8,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.ticker import LogFormatterSciNotation, LogLocator
+from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator
 
 from coulombfit.checks.displacement import Displacement
 from coulombfit.checks.scaling import Scaling
@@ -71,17 +71,18 @@ def scaling(result: Scaling, axes: Iterable[Axes] | None = None) -> Panels:
     logarithmic.set_title("slope ½", fontsize="medium")
     ratio.set(xlabel=ALPHA_OVER_B, ylabel=r"$\sigma$ over the rule", xscale="log")
     ratio.set_title(_exponents(result), fontsize="medium")
-    for axis, between in ((logarithmic.xaxis, [3.0]), (logarithmic.yaxis, [2.0, 5.0]), (ratio.xaxis, [3.0])):
-        _label(axis, between)
+    linear.xaxis.set_major_locator(MaxNLocator(4))
+    for axis in (logarithmic.xaxis, logarithmic.yaxis, ratio.xaxis):
+        _label(axis)
     if len(found) > 1:
         linear.legend(frameon=False, fontsize="small")
     return panels
 
 
-def _label(axis: Axis, between: list[float]) -> None:
-    """Numbers on a logarithmic axis that never overlap: powers of ten, and over a decade or so multiples of these."""
-    axis.set_minor_locator(LogLocator(subs=between))
-    axis.set_minor_formatter(LogFormatterSciNotation(minor_thresholds=(1.5, 1.5)))
+def _label(axis: Axis) -> None:
+    """Numbers on a logarithmic axis that never overlap: powers of ten, and over a decade or so two between them."""
+    axis.set_minor_locator(LogLocator(subs=[2.0, 5.0]))
+    axis.set_minor_formatter(LogFormatterSciNotation(minor_thresholds=(2.0, 2.0)))
 
 
 def _exponents(result: Scaling) -> str:

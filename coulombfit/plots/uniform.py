@@ -29,7 +29,7 @@ __all__ = ["calibration", "pit", "ranks"]
 
 ENVELOPE = 0.99
 SIMULATIONS = 1000
-MOST = 1000
+MOST = 500
 """Numbers for which a band is simulated; for more it shrinks as their square root."""
 RANK_DRAWS = 250
 COLUMNS = 3

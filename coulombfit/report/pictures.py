@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from coulombfit import plots
 from coulombfit.checks.predictive import PredictiveCheck
@@ -44,11 +45,16 @@ def of_laws(fits: Mapping[str, Fit]) -> list[Picture]:
     pictures = []
     if likelihood != "spacing":
         caption = (
-            "All levels of all runs (grey) and the density of one level under each model: posterior median and "
-            f"{INTERVAL:.0%} band. A good model follows the top and both tails; a histogram that leaves the band "
-            "over many neighbouring bins is alarming."
+            "On top, all levels of all runs (grey) and the density of one level under each model: posterior median and "
+            f"{INTERVAL:.0%} band. Below, the levels of each bin less what a model expects, in units of the error of "
+            "the bin. A good model follows the top and both tails and stays within ±2; lines that leave it over many "
+            "neighbouring bins are alarming."
         )
-        pictures.append(_picture(plots.density(fits), "Spectral density", caption))
+        figure = Figure(figsize=(6.4, 5.8), layout="constrained")
+        panels = figure.subplots(2, 1, sharex=True, height_ratios=(2.3, 1.0))
+        plots.density(fits, panels[0]).set_xlabel("")
+        plots.residuals(fits, panels[1])
+        pictures.append(_picture(panels, "Spectral density and residuals", caption))
     caption = (
         "Spacings of the pairs (grey) and their law under each model. Levels that repel leave a hole at S = 0, the "
         "Wigner surmise; a Gaussian without repulsion fills it. A band beside the grey is alarming."

@@ -54,7 +54,8 @@ def write_report(
     compared = set(map(str, comparison.table.index)) if comparison is not None else set(next(iter(sets.values())))
     if not any(compared <= group.keys() for group in sets.values()):
         raise ValueError(f"comparison: expected one of fits of one set of data, got {', '.join(sorted(compared))}")
-    parts = []
+    # what is over all data first
+    parts = [] if scaling is None else [part_of_scaling(scaling)]
     for group in sets.values():
         asked = compared <= group.keys()
         parts.append(
@@ -67,8 +68,6 @@ def write_report(
                 predictive={name: check for name, check in checks.items() if name in group},
             )
         )
-    if scaling is not None:
-        parts.append(part_of_scaling(scaling))
     write_page(path, title, parts)
 
 
