@@ -1,7 +1,14 @@
-"""What all tests share: checked types and a double-precision switch."""
+"""What all tests share: compiled programs, checked types and a double-precision switch."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+
+from coulombfit.compile_cache import FOLDER, use_cache
+
+# before JAX is imported; workers find what others have compiled
+os.environ.setdefault(FOLDER, str(Path(__file__).parents[1] / ".pytest_cache" / "compiled"))
+use_cache()
 
 import jax
 import matplotlib as mpl

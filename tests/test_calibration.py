@@ -86,7 +86,7 @@ def test_every_model_is_calibrated(model: str, likelihood: str) -> None:
     assert result.passed, str(result.summary())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_gas_of_several_clusters_is_calibrated() -> None:
     result = cf.calibrate(Gas((1, 2, 2)), runs=40, datasets=150, sampling=QUICK)
     assert set(result.table.index) == {f"{name}[{k}]" for name in ("centre", "sigma") for k in range(3)}

@@ -64,8 +64,10 @@ def test_ninety_percent_intervals_cover(model: str) -> None:
     assert all(0.86 <= rate <= 0.94 for rate in rates.values()), rates
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("model", CASES)
+@pytest.mark.parametrize(
+    "model",
+    [pytest.param(name, marks=pytest.mark.long if name == "two-species" else pytest.mark.slow) for name in CASES],
+)
 def test_intervals_of_chains_cover_the_same_data_sets(model: str) -> None:
     assert set(FITS) == set(SAMPLERS)
     for name, inside in covered(model, "nuts").items():

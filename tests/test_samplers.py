@@ -57,16 +57,15 @@ def test_the_numpyro_program_has_the_density_that_is_sampled(name: str, likeliho
 LONG = cf.Sampling(draws=10_000, per_run_draws=10, predictive_draws=1)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "likelihood", "runs", "sigma_2"),
     [
-        ("one-species", "pair", 40, 0.04),
-        ("one-species", "density", 300, 0.04),
-        ("two-species", "pair", 100, 0.02),
-        ("two-species", "pair", 100, 0.04),
-        ("two-species", "density-raw", 300, 0.02),
-        ("anisotropic", "pair", 100, 0.02),
+        pytest.param("one-species", "pair", 40, 0.04, marks=pytest.mark.slow),
+        pytest.param("one-species", "density", 300, 0.04, marks=pytest.mark.slow),
+        pytest.param("two-species", "pair", 100, 0.02, marks=pytest.mark.slow),
+        pytest.param("two-species", "pair", 100, 0.04, marks=pytest.mark.slow),
+        pytest.param("two-species", "density-raw", 300, 0.02, marks=pytest.mark.slow),
+        pytest.param("anisotropic", "pair", 100, 0.02, marks=pytest.mark.long),
     ],
 )
 def test_both_samplers_give_one_posterior(name: str, likelihood: str, runs: int, sigma_2: float) -> None:
