@@ -6,9 +6,10 @@ from pathlib import Path
 
 from coulombfit.compile_cache import FOLDER, use_cache
 
-# before JAX is imported; workers find what others have compiled
+# before JAX is imported; workers find what others have compiled, where that took longer than looking it up
 os.environ.setdefault(FOLDER, str(Path(__file__).parents[1] / ".pytest_cache" / "compiled"))
 use_cache()
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.5"
 
 import jax
 import matplotlib as mpl

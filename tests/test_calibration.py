@@ -73,13 +73,15 @@ def test_planted_errors_are_caught(planted: Callable) -> None:
 SLOW = [
     *((name, likelihood) for name in ("gaussian", "one-species") for likelihood in ("pair", "density", "spacing")),
     *((name, likelihood) for name in ("two-species", "anisotropic") for likelihood in ("pair",)),
-    ("two-species", "density"),
-    ("gas-beta", "levels"),
 ]
+LONG = [("two-species", "density"), ("gas-beta", "levels")]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("model", "likelihood"), SLOW)
+@pytest.mark.parametrize(
+    ("model", "likelihood"),
+    [pytest.param(*case, marks=pytest.mark.slow) for case in SLOW]
+    + [pytest.param(*case, marks=pytest.mark.long) for case in LONG],
+)
 def test_every_model_is_calibrated(model: str, likelihood: str) -> None:
     """150 data sets each; all tests of this kind together raise a false alarm in less than one case in a hundred."""
     result = cf.calibrate(model, likelihood, runs=40, datasets=150, sampling=QUICK)

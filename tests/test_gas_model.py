@@ -56,7 +56,7 @@ def test_a_gas_is_kept_and_drawn(gas: cf.Fit, tmp_path) -> None:
         plots.density({"gas": gas})
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_bare_centres_are_recovered_where_pairs_alone_are_displaced() -> None:
     """4000 runs: repulsion between clusters displaces pairs by many standard errors of their centre."""
     data = spectra(4000, seed=1)
