@@ -229,7 +229,7 @@ def test_calibrate_writes_ranks_and_exits_with_5_where_they_are_not_uniform(monk
     assert "NOT CALIBRATED in sigma" in result.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_gas_takes_all_levels_unless_told_which_pair(tmp_path: Path) -> None:
     run_ = simulators.dyson.simulate(centres=[5.0, 3.0, 3.0], widths=0.1, runs=40, steps=300)
     cf.Spectra(run_.eigenvalues[:, -1], name="three").save("three.nc")
