@@ -27,8 +27,9 @@ ASYMMETRY = "q"
 """The site under whose change of sign every law is even."""
 TOLERANCE = 0.01
 """Error in ln L that a compression may have over the posterior."""
-FEW = 2_000
-"""Levels which are compared with their compression themselves; more of them cost more than the next finer grid."""
+FEW, CHEAP = 2_000, 24
+"""Levels which are compared with their compression themselves, and how many a node: more would cost as much as sampling,
+and the next finer grid takes their place."""
 PROBES = 24
 UNSEEN = 25.0
 """Probes this far below the mode in ln L do not count: in flat directions they lie where no draw ever comes."""
@@ -83,7 +84,7 @@ def represent(
     kind = model.compression(likelihood) if compress else "none"
     coarse = compressed(model, likelihood, observations, unit) if kind != "none" else None
     itself = None
-    if coarse is None or observations.size <= max(FEW, 2 * coarse.size):
+    if coarse is None or observations.size <= max(FEW, CHEAP * coarse.size):
         itself = plain(model, likelihood, observations, unit)
     if coarse is None or (itself is not None and itself.size <= coarse.size):
         assert itself is not None
