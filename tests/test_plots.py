@@ -328,7 +328,11 @@ def test_letters_are_at_most_eight_points_and_text_stays_text(fits, tmp_path: Pa
     svg = (tmp_path / "one.svg").read_text(encoding="utf-8")
     assert ">one-species<" in svg
     assert 0 < max(float(size) for size in re.findall(r"font(?:-size)?: (?:\w+ )*([\d.]+)px", svg)) <= 8.01
-    assert svg == (tmp_path / "two.svg").read_text(encoding="utf-8")
+    # matplotlib 3.11 names some clip paths by where they lie in memory
+    one, two = (
+        re.sub("p[0-9a-f]{10}", "", (tmp_path / f"{k}.svg").read_text(encoding="utf-8")) for k in ("one", "two")
+    )
+    assert one == two
     assert b"/Type3" not in (tmp_path / "one.pdf").read_bytes()
 
 
