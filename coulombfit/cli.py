@@ -153,7 +153,7 @@ def fit(
     batch_size_key: BatchSizeKey = None,
     targets: Targets = None,
     pair: Pair = None,
-    sampler: Sampler = "nuts",
+    sampler: Sampler = "laplace",
     seed: Seed = 0,
     out: Annotated[
         Path | None, typer.Option(help="Where to save the fit; FILE's name + model + .nc here if not given.")
@@ -200,7 +200,7 @@ def compare(
     batch_size_key: BatchSizeKey = None,
     targets: Targets = None,
     pair: Pair = None,
-    sampler: Sampler = "nuts",
+    sampler: Sampler = "laplace",
     seed: Seed = 0,
     out: Annotated[Path, typer.Option(help="Folder for the fits.")] = Path(),
     report: Report = None,

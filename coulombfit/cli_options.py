@@ -61,7 +61,8 @@ Likelihood = Annotated[
     typer.Option(help="pair, density, density-raw, spacing or, of a gas, levels; the model's default if not given."),
 ]
 Sampler = Annotated[
-    str, typer.Option(help="nuts, Markov chains; or laplace, importance sampling about the mode, in milliseconds.")
+    str,
+    typer.Option(help="laplace, importance sampling about the mode, chains where that would not do; or nuts, chains."),
 ]
 Report = Annotated[Path | None, typer.Option(help="Also write a posterior report (HTML) here.")]
 

@@ -28,8 +28,8 @@ ASYMMETRY = "q"
 TOLERANCE = 0.01
 """Error in ln L that a compression may have over the posterior."""
 FEW, CHEAP = 2_000, 24
-"""Levels which are compared with their compression themselves, and how many a node: more would cost as much as sampling,
-and the next finer grid takes their place."""
+"""Levels which are compared with their compression themselves, and how many a node: more would cost as much as
+sampling, and the next finer grid takes their place."""
 PROBES = 24
 UNSEEN = 25.0
 """Probes this far below the mode in ln L do not count: in flat directions they lie where no draw ever comes."""
