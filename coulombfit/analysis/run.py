@@ -74,7 +74,7 @@ def run(analysis: Analysis, *, again: bool = False, progress: bool | None = None
         _check_models(analysis)
     for folder in ("kept/sets", "fits"):
         (out / folder).mkdir(parents=True, exist_ok=True)
-    each = len(analysis.fit.models) + 3
+    each = len(analysis.fit.models) + 2
     with steps(len(changed) * each + 2, show=progress) as begin:
         if changed:
             kept |= _all_sets(analysis, {name: (sets[name][0], spectra[name], keys[name]) for name in changed}, begin)
