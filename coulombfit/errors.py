@@ -1,6 +1,10 @@
-"""The one exception that a user's data can raise."""
+"""The two exceptions that users meet: of what they say, and of what their data are."""
 
-__all__ = ["DataError"]
+__all__ = ["ArgumentError", "DataError"]
+
+
+class ArgumentError(ValueError):
+    """An argument that makes no sense; the message names it, what was expected and what came."""
 
 
 class DataError(ValueError):

@@ -20,7 +20,8 @@ from coulombfit.models import Model, PairModel, Standardisation, find_model
 from coulombfit.precision import double_precision
 from coulombfit.progress import working
 from coulombfit.result import RECORD, Fit
-from coulombfit.sampler import SAMPLERS, Sampling, check_seed
+from coulombfit.sampler import SAMPLERS, Sampling
+from coulombfit.seeds import check_seed
 from coulombfit.spectra import Spectra, real_array
 
 __all__ = ["fit", "posterior_of", "spectra_of"]

@@ -19,7 +19,8 @@ from coulombfit.models import find_model
 from coulombfit.precision import double_precision
 from coulombfit.progress import working
 from coulombfit.result import INTERVAL, Text
-from coulombfit.sampler import SAMPLERS, Sampling, check_seed
+from coulombfit.sampler import SAMPLERS, Sampling
+from coulombfit.seeds import check_seed
 from coulombfit.spectra import Spectra
 
 __all__ = ["ManyFits", "fit_many"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,13 +14,14 @@ import pandas as pd
 import xarray as xr
 from jaxtyping import Float
 
+from coulombfit.answers import rounder
 from coulombfit.diagnostics import Diagnosis, diagnose
 from coulombfit.errors import DataError
 from coulombfit.files import write_netcdf
 from coulombfit.importance import Integral
 from coulombfit.models import MODELS, OBSERVED, Model, Standardisation
 
-__all__ = ["INTERVAL", "Fit", "Text", "rounder"]
+__all__ = ["INTERVAL", "Fit", "Text"]
 
 INTERVAL = 0.9
 """Probability content of every quoted interval, equal-tailed."""
@@ -34,21 +34,6 @@ class Text(str):
 
     def __repr__(self) -> str:
         return str(self)
-
-
-def rounder(sd: float) -> Callable[[float], str]:
-    """Format numbers to two significant figures of ``sd``; with an exponent where decimals would not read well."""
-    if not np.isfinite(sd) or sd <= 0:
-        return "{:.6g}".format
-    last = int(np.floor(np.log10(sd))) - 1
-    if -8 <= last <= 0:
-        return f"{{:.{-last}f}}".format
-
-    def scientific(value: float) -> str:
-        digits = int(np.floor(np.log10(abs(value)))) - last if value else 0
-        return f"{value:.{max(1, digits)}e}"
-
-    return scientific
 
 
 @dataclass(frozen=True, eq=False)

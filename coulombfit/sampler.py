@@ -9,14 +9,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array
 from numpyro.infer import MCMC, NUTS
 
 from coulombfit.importance import Integral
 from coulombfit.mode import LogDensity, Peak
 
-__all__ = ["SAMPLERS", "Chain", "Sampling", "chain_for", "check_seed", "markov_chain"]
+__all__ = ["SAMPLERS", "Chain", "Sampling", "chain_for", "markov_chain"]
 
 SAMPLERS = ("nuts", "laplace")
 STATISTICS = ("energy", "potential_energy", "num_steps", "accept_prob", "adapt_state.step_size")
@@ -62,12 +61,6 @@ class Sampling:
                 raise ValueError(f"{name}: expected a whole number above 0, got {getattr(self, name)!r}")
         if self.target_accept is not None and not 0 < self.target_accept < 1:
             raise ValueError(f"target_accept: expected a number between 0 and 1, got {self.target_accept!r}")
-
-
-def check_seed(seed: int) -> None:
-    """Refuse what is no seed of a JAX key."""
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
-        raise ValueError(f"seed: expected a whole number from 0 to 2**63 - 1, got {seed!r}")
 
 
 def chain_for(

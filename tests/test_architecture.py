@@ -12,6 +12,8 @@ ROOT = Path(__file__).parents[1]
 # A file imports only from files above it.
 COULOMBFIT = [
     "errors",
+    "seeds",
+    "answers",
     "files",
     "precision",
     "progress",

@@ -26,7 +26,8 @@ from coulombfit.models import REDUNDANT, Model, Parameters, find_model
 from coulombfit.precision import double_precision
 from coulombfit.progress import tracked
 from coulombfit.result import Text
-from coulombfit.sampler import SAMPLERS, Sampling, check_seed
+from coulombfit.sampler import SAMPLERS, Sampling
+from coulombfit.seeds import check_seed
 
 __all__ = ["Calibration", "calibrate"]
 

@@ -39,7 +39,7 @@ from coulombfit.posterior import log_posterior, represent, start_of
 from coulombfit.precision import double_precision
 from coulombfit.progress import tracked
 from coulombfit.result import INTERVAL, Text
-from coulombfit.sampler import check_seed
+from coulombfit.seeds import check_seed
 from coulombfit.spectra import Spectra
 
 __all__ = ["Consistency", "width_consistency"]

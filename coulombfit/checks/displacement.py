@@ -25,7 +25,7 @@ from scipy import stats
 from coulombfit.checks.settings import Settings, settings_of
 from coulombfit.errors import DataError
 from coulombfit.result import INTERVAL, Text
-from coulombfit.sampler import check_seed
+from coulombfit.seeds import check_seed
 from coulombfit.spectra import Spectra, real_array
 
 __all__ = ["Displacement", "displacement"]

@@ -29,7 +29,7 @@ from numpy.typing import ArrayLike
 from coulombfit.checks.inferred import FEWEST, Inferred, bootstrap, positive, posterior
 from coulombfit.errors import DataError
 from coulombfit.result import Fit
-from coulombfit.sampler import check_seed
+from coulombfit.seeds import check_seed
 from coulombfit.spectra import real_array
 
 __all__ = ["WidthPrediction", "WidthRatio", "predict_width"]

@@ -33,7 +33,7 @@ from coulombfit.checks.inferred import Inferred, positive, posterior
 from coulombfit.errors import DataError
 from coulombfit.importance import RELIABLE, weigh_function
 from coulombfit.mode import Peak
-from coulombfit.sampler import check_seed
+from coulombfit.seeds import check_seed
 from coulombfit.spectra import real_array
 
 __all__ = ["LearningCurve", "curve", "learning_curve"]

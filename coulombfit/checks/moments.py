@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike
 from coulombfit.checks.inferred import DRAWS, FEWEST, Inferred, posterior
 from coulombfit.errors import DataError
 from coulombfit.result import Fit
-from coulombfit.sampler import check_seed
+from coulombfit.seeds import check_seed
 from coulombfit.spectra import Spectra
 
 __all__ = ["Moments", "moments", "pair_moments", "predicted_moments"]

@@ -13,7 +13,7 @@ from scipy import stats
 
 from coulombfit.checks.inferred import FEWEST, Inferred, bootstrap, positive, posterior
 from coulombfit.errors import DataError
-from coulombfit.sampler import check_seed
+from coulombfit.seeds import check_seed
 from coulombfit.spectra import real_array
 
 __all__ = ["NoiseScaling", "noise_scaling"]

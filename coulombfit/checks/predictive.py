@@ -23,7 +23,7 @@ from coulombfit.checks.moments import pair_moments
 from coulombfit.models import PairModel, Parameters
 from coulombfit.precision import double_precision
 from coulombfit.result import Fit, Text
-from coulombfit.sampler import check_seed
+from coulombfit.seeds import check_seed
 
 __all__ = ["PredictiveCheck", "predictive"]
 

@@ -24,7 +24,8 @@ from coulombfit.importance import Integral, integrate
 from coulombfit.precision import double_precision
 from coulombfit.progress import working
 from coulombfit.result import INTERVAL, Text
-from coulombfit.sampler import Sampling, chain_for, check_seed
+from coulombfit.sampler import Sampling, chain_for
+from coulombfit.seeds import check_seed
 from coulombfit.spectra import Spectra, real_array
 
 __all__ = ["Scaling", "scaling"]

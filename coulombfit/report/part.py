@@ -12,6 +12,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from coulombfit.answers import rounder
 from coulombfit.checks.comparison import Comparison
 from coulombfit.checks.consistency import Consistency
 from coulombfit.checks.moments import Moments
@@ -19,7 +20,7 @@ from coulombfit.checks.predictive import PredictiveCheck
 from coulombfit.checks.scaling import Scaling
 from coulombfit.report import pictures
 from coulombfit.report.words import Verdict, symbol, verdicts
-from coulombfit.result import INTERVAL, Fit, rounder
+from coulombfit.result import INTERVAL, Fit
 
 __all__ = ["Part", "environment", "part_of_data", "part_of_scaling"]
 

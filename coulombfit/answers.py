@@ -1,0 +1,75 @@
+"""How a question is answered, and how its numbers are written.
+
+Every check answers yes, no, or that the data cannot tell; what was not checked is not run. A verdict is a sentence that
+leads with the answer in plain words, then has the numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+
+import numpy as np
+
+__all__ = ["Answer", "about_a_value", "all_of", "plus_minus", "probability", "rounder"]
+
+
+class Answer(StrEnum):
+    """The answer to a question asked of data."""
+
+    YES = "yes"
+    NO = "no"
+    CANNOT_TELL = "the data cannot tell"
+    NOT_RUN = "not run"
+
+
+def about_a_value(lower: float, upper: float, value: float, margin: float) -> Answer:
+    """Whether a number is ``value``, by its interval.
+
+    No where the interval does not hold the value. Yes where it does and ends no further than ``margin`` from it, so
+    that nothing else of interest is left. An interval that holds the value and much else cannot tell.
+    """
+    if not (np.isfinite(lower) and np.isfinite(upper)):
+        return Answer.CANNOT_TELL
+    if not lower <= value <= upper:
+        return Answer.NO
+    return Answer.YES if value - margin <= lower and upper <= value + margin else Answer.CANNOT_TELL
+
+
+def all_of(answers: Iterable[Answer]) -> Answer:
+    """One answer for many: no if any is; else cannot tell if any does; not run where none was."""
+    found = [answer for answer in answers if answer is not Answer.NOT_RUN]
+    for answer in (Answer.NO, Answer.CANNOT_TELL):
+        if answer in found:
+            return answer
+    return Answer.YES if found else Answer.NOT_RUN
+
+
+def probability(value: float) -> str:
+    """A p-value or probability behind its sign: "= 0.031", "< 0.001", "> 0.999"."""
+    if np.isnan(value):
+        return "unknown"
+    if value < 0.001:
+        return "< 0.001"
+    return "> 0.999" if value > 0.999 else f"= {value:.2g}"
+
+
+def plus_minus(mean: float, sd: float) -> str:
+    """Mean ± sd, both to two significant figures of the sd, with a true minus."""
+    write = rounder(sd)
+    return f"{'−' * (mean < 0)}{write(abs(mean))} ± {write(sd)}"
+
+
+def rounder(sd: float) -> Callable[[float], str]:
+    """Format numbers to two significant figures of ``sd``; with an exponent where decimals would not read well."""
+    if not np.isfinite(sd) or sd <= 0:
+        return "{:.6g}".format
+    last = int(np.floor(np.log10(sd))) - 1
+    if -8 <= last <= 0:
+        return f"{{:.{-last}f}}".format
+
+    def scientific(value: float) -> str:
+        digits = int(np.floor(np.log10(abs(value)))) - last if value else 0
+        return f"{value:.{max(1, digits)}e}"
+
+    return scientific
