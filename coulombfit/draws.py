@@ -1,19 +1,23 @@
-"""Draws from the posteriors of many sets of data: the one way from observations to points, for one fit or thousands."""
+"""Draws from the posteriors of many sets of data: the one way from observations to points, for one fit or thousands.
+
+What a set gets depends on its own observations, the model, the settings and the seed, and on nothing beside it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Float
 
-from coulombfit.cores import on_all_cores
+from coulombfit.cores import Call, side_by_side
 from coulombfit.importance import Integral, weigh_many
-from coulombfit.models import Model, Standardisation
 from coulombfit.posterior import Represented, log_posterior, represent, start_of
-from coulombfit.sampler import Sampling, chain_for
+from coulombfit.preparation import Prepared, Question
+from coulombfit.sampler import chain_for
+from coulombfit.seeds import key_for
 
 __all__ = ["Drawn", "draw"]
 
@@ -27,63 +31,40 @@ class Drawn(NamedTuple):
     represented: Represented
     integral: Integral
 
+    @property
+    def label(self) -> str:
+        """What tells this set of data from others, for its streams of random numbers."""
+        return self.integral.label
 
-def draw(
-    model: Model,
-    likelihood: str,
-    data: Sequence[tuple[Float[np.ndarray, "_ ..."], Standardisation]],
-    sampler: str,
-    sampling: Sampling,
-    *,
-    compress: bool = True,
-    seed: int = 0,
-) -> list[Drawn]:
-    """Draws for every set of observations with its unit. In double precision.
+
+def draw(question: Question, data: Sequence[Prepared], *, compress: bool = True) -> list[Drawn]:
+    """Draws for every set of data, all of one structure. In double precision.
 
     "laplace" turns to "nuts" where the weights' k̂ says that it must.
     """
-    represented = [represent(model, likelihood, *each, compress=compress) for each in data]
-    integrals = _integrals(model, likelihood, represented, [unit for _, unit in data], seed)
-    keys = jax.random.split(jax.random.key(seed), (len(data), sampling.chains))
-    jobs = [
-        (k, chain)
-        for k, integral in enumerate(integrals)
-        for chain in range(sampling.chains)
-        if sampler == "nuts" or not integral.reliable
-    ]
+    model, likelihood = data[0].model, question.likelihood
+    sampler, sampling, seed = question.sampler, question.sampling, question.seed
     density, names = log_posterior(model, likelihood)
     _, mirrored = start_of(names)
+    represented = [represent(model, likelihood, one.observations, one.unit, compress=compress) for one in data]
+    weighted = [(one.weighted, each.unit) for one, each in zip(represented, data, strict=True)]
+    integrals = weigh_many(density, [one.peak for one in represented], weighted, mirrored=mirrored, seed=seed)
+    walking = [k for k, integral in enumerate(integrals) if sampler == "nuts" or not integral.reliable]
 
-    def run(job: tuple[int, int]) -> Any:
-        k, chain = job
-        walk = chain_for(density, integrals[k], represented[k].peak, sampling, mirrored=mirrored)
-        return walk(keys[k, chain], represented[k].weighted, data[k][1])
-
-    chains: dict[int, list] = {}
-    for (k, _), found in zip(jobs, on_all_cores(run, jobs) if jobs else [], strict=True):
-        chains.setdefault(k, []).append(jax.tree.map(np.asarray, found))
+    calls = []
+    for k in walking:
+        walk, arguments = chain_for(density, integrals[k], represented[k].peak, sampling, mirrored=mirrored)
+        keys = [key_for(seed, "chain", chain, integrals[k].label) for chain in range(sampling.chains)]
+        calls += [Call(walk, (key, *arguments, *weighted[k])) for key in keys]
+    found = [jax.tree.map(np.asarray, one) for one in side_by_side(calls)]
+    chains = {k: found[i * sampling.chains : (i + 1) * sampling.chains] for i, k in enumerate(walking)}
     results = []
     for k, (one, integral) in enumerate(zip(represented, integrals, strict=True)):
         if k in chains:
             points, stats = jax.tree.map(lambda *each: np.stack(each), *chains[k])
         else:
-            points = integral.resample(sampling.chains * sampling.draws, seed + k)
+            points = integral.resample(sampling.chains * sampling.draws, seed)
             points = points.reshape(sampling.chains, sampling.draws, -1)
             stats = {"pareto_k": np.array(integral.k_hat), "effective": np.array(integral.effective)}
         results.append(Drawn(points, stats, "nuts" if k in chains else sampler, one, integral))
     return results
-
-
-def _integrals(
-    model: Model, likelihood: str, represented: Sequence[Represented], units: Sequence[Standardisation], seed: int
-) -> list[Integral]:
-    """Integrals of all, those of one shape together."""
-    density, names = log_posterior(model, likelihood)
-    _, mirrored = start_of(names)
-    found: dict[int, Integral] = {}
-    for size in {one.weighted.size for one in represented}:
-        alike = [k for k, one in enumerate(represented) if one.weighted.size == size]
-        peaks = [represented[k].peak for k in alike]
-        data = [(represented[k].weighted, units[k]) for k in alike]
-        found |= zip(alike, weigh_many(density, peaks, data, mirrored=mirrored, seed=seed), strict=True)
-    return [found[k] for k in range(len(represented))]

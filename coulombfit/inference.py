@@ -6,25 +6,25 @@ import json
 import platform
 from dataclasses import asdict
 from importlib.metadata import version
+from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
 from coulombfit.composite import corrected
-from coulombfit.draws import draw
+from coulombfit.draws import Drawn, draw
 from coulombfit.groups import reported, sites_of, tree_of
-from coulombfit.models import Model, PairModel, Standardisation, find_model
+from coulombfit.models import PairModel
 from coulombfit.precision import double_precision
+from coulombfit.preparation import Prepared, Question, ask, prepare, spectra_of
 from coulombfit.progress import working
 from coulombfit.result import RECORD, Fit
-from coulombfit.sampler import SAMPLERS, Sampling
-from coulombfit.seeds import check_seed
-from coulombfit.spectra import Spectra, real_array
+from coulombfit.sampler import Sampling
+from coulombfit.seeds import key_for
+from coulombfit.spectra import Spectra
 
-__all__ = ["fit", "posterior_of", "spectra_of"]
+__all__ = ["fit", "log_evidence", "posterior_of"]
 
 PACKAGES = ("coulombfit", "jax", "numpyro", "arviz-base", "arviz-stats", "numpy", "xarray")
 
@@ -59,37 +59,43 @@ def fit(
     :raises ValueError: for an unknown name, or a combination that does not exist.
     :raises DataError: for data that no law of the model can describe.
     """
-    chosen, likelihood = find_model(model, likelihood)
-    if sampler not in SAMPLERS:
-        raise ValueError(f"sampler: expected one of {', '.join(map(repr, SAMPLERS))}, got {sampler!r}")
-    check_seed(seed)
-    sampling = sampling or Sampling()
-    spectra = data if isinstance(data, Spectra) else spectra_of(data)
-    chosen = chosen.fitted_to(spectra)
-    observations = chosen.observe(spectra, likelihood)
-    unit = chosen.unit(observations, likelihood)
-    pooled = len(observations) != spectra.runs  # levels whose pairing is not known
-    what = f"fitting {model} to {spectra.runs} {'levels' if pooled else 'runs'}"
+    question = ask(model, likelihood, sampler, sampling, seed)
+    spectra = spectra_of(data)
+    prepared = prepare(spectra, question)
+    what = f"fitting {model} to {spectra.runs} {'levels' if prepared.pooled else 'runs'}"
     with working(what, show=progress), double_precision():
-        (drawn,) = draw(chosen, likelihood, [(observations, unit)], sampler, sampling, compress=compress, seed=seed)
-        key_groups, key_correction = jax.random.split(jax.random.fold_in(jax.random.key(seed), 1))
-        posterior = posterior_of(chosen, likelihood, drawn.points, observations, unit, key_correction, pooled=pooled)
-        tree = tree_of(chosen, likelihood, posterior, drawn.stats, observations, unit, sampling, key_groups)
+        (drawn,) = draw(question, [prepared], compress=compress)
+        posterior = posterior_of(question, prepared, drawn)
+        key = key_for(seed, "groups", drawn.label)
+        tree = tree_of(
+            prepared.model,
+            question.likelihood,
+            posterior,
+            drawn.stats,
+            prepared.observations,
+            prepared.unit,
+            question.sampling,
+            key,
+        )
+    tree.attrs[RECORD] = json.dumps(_record(spectra, question, prepared, drawn))
+    return Fit(tree, drawn.integral)
+
+
+def _record(spectra: Spectra, question: Question, prepared: Prepared, drawn: Drawn) -> dict[str, Any]:
+    """How a fit came about and what went in, JSON values."""
     integral = drawn.integral
-    composite = likelihood.startswith("density")
-    record = {
-        "model": model,
-        "structure": chosen.structure,
-        "likelihood": likelihood,
+    return {
+        "model": question.model.name,
+        "structure": prepared.model.structure,
+        "likelihood": question.likelihood,
         "sampler": drawn.sampler,
-        "sampler_asked_for": sampler,
-        "seed": int(seed),
-        "sampling": asdict(sampling),
-        "standardisation": unit.to_json(),
+        "sampler_asked_for": question.sampler,
+        "seed": question.seed,
+        "sampling": asdict(question.sampling),
+        "standardisation": prepared.unit.to_json(),
         "compression": {"nodes": drawn.represented.weighted.size, "error": drawn.represented.error},
         "integral": {
-            # levels that are not independent have no evidence as if they were
-            "log_evidence": None if composite else integral.log_value - chosen.log_frame(observations, unit),
+            "log_evidence": log_evidence(question, prepared, drawn),
             "se": integral.se,
             "pareto_k": integral.k_hat,
             "effective": integral.effective,
@@ -97,7 +103,7 @@ def fit(
         "data": {
             "name": spectra.name,
             "runs": spectra.runs,
-            "pooled": pooled,
+            "pooled": prepared.pooled,
             "learning_rate": spectra.learning_rate,
             "batch_size": spectra.batch_size,
             "fingerprint": spectra.fingerprint,
@@ -105,31 +111,24 @@ def fit(
         },
         "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
     }
-    tree.attrs[RECORD] = json.dumps(record)
-    return Fit(tree, integral)
 
 
-def spectra_of(data: ArrayLike) -> Spectra:
-    """Spectra of a plain array, of one level where it has one dimension."""
-    one_dimensional = real_array(data, "eigenvalues").ndim == 1
-    return Spectra(np.asarray(data)[:, None] if one_dimensional else data)
+def log_evidence(question: Question, prepared: Prepared, drawn: Drawn) -> float | None:
+    """Ln ∫ L π in units of the data; None of levels that are not independent but count as if they were."""
+    if question.composite:
+        return None
+    return drawn.integral.log_value - prepared.model.log_frame(prepared.observations, prepared.unit)
 
 
-def posterior_of(
-    model: Model,
-    likelihood: str,
-    points: Float[np.ndarray, "chain draw coordinate"],
-    observations: Float[np.ndarray, "run ..."],
-    unit: Standardisation,
-    key: Array,
-    *,
-    pooled: bool = False,
-) -> dict[str, np.ndarray]:
+def posterior_of(question: Question, prepared: Prepared, drawn: Drawn) -> dict[str, np.ndarray]:
     """Draws of the reported parameters in units of the data, corrected where the likelihood is a composite."""
-    sites = sites_of(model, likelihood)(points.reshape(-1, points.shape[-1]))
-    if likelihood == "density" and isinstance(model, PairModel):
+    model, points, unit = prepared.model, drawn.points, prepared.unit
+    sites = sites_of(model, question.likelihood)(points.reshape(-1, points.shape[-1]))
+    if question.likelihood == "density" and isinstance(model, PairModel):
         # all chains about their common mean: chains that disagree stay apart
-        sites = corrected(model, sites, unit.apply(jnp.asarray(observations)), key, pooled=pooled)
+        levels = unit.apply(jnp.asarray(prepared.observations))
+        key = key_for(question.seed, "correction", drawn.label)
+        sites = corrected(model, sites, levels, key, pooled=prepared.pooled)
     return {
         name: np.asarray(values).reshape(*points.shape[:2], *values.shape[1:])
         for name, values in reported(model, sites, unit).items()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import jax
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -13,17 +13,19 @@ from numpy.typing import ArrayLike
 
 from coulombfit.diagnostics import diagnose
 from coulombfit.draws import Drawn, draw
-from coulombfit.errors import DataError
-from coulombfit.inference import posterior_of, spectra_of
-from coulombfit.models import find_model
+from coulombfit.errors import ArgumentError, DataError
+from coulombfit.inference import log_evidence, posterior_of
 from coulombfit.precision import double_precision
+from coulombfit.preparation import Prepared, Question, ask, prepare, spectra_of
 from coulombfit.progress import working
 from coulombfit.result import INTERVAL, Text
-from coulombfit.sampler import SAMPLERS, Sampling
-from coulombfit.seeds import check_seed
+from coulombfit.sampler import Sampling
 from coulombfit.spectra import Spectra
 
 __all__ = ["ManyFits", "fit_many"]
+
+
+COLUMNS = ["log_evidence", "se", "pareto_k", "sampler", "converged", "refused"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +34,8 @@ class ManyFits:
 
     ``tree`` has the draws, dims (spectrum, chain, draw), in the group "posterior". ``table`` has a row a spectrum and
     parameter, with mean, sd and interval. ``fits`` has a row a spectrum: ``log_evidence`` in units of the data (NaN
-    of a composite likelihood), Pareto ``pareto_k``, the ``sampler`` that was used, and whether it ``converged``.
+    of a composite likelihood), Pareto ``pareto_k``, the ``sampler`` that was used, whether it ``converged``, and why it
+    was ``refused``, empty where it was not; ``tree`` and ``table`` are without those refused.
     """
 
     tree: xr.DataTree
@@ -42,10 +45,15 @@ class ManyFits:
     @property
     def verdict(self) -> str:
         """One sentence."""
-        bad = [str(name) for name in self.fits.index[~self.fits["converged"]]]
-        if not bad:
-            return f"all {len(self.fits)} fits have converged."
-        return f"{len(bad)} of {len(self.fits)} fits have NOT CONVERGED, do not use: {', '.join(bad)}."
+        refused = self.fits["refused"] != ""
+        bad = [str(name) for name in self.fits.index[~self.fits["converged"] & ~refused]]
+        parts = [f"all {int((~refused).sum())} fits have converged"]
+        if bad:
+            parts = [f"{len(bad)} of {len(self.fits)} fits have NOT CONVERGED, do not use: {', '.join(bad)}"]
+        if refused.any():
+            reasons = "; ".join(f"{name}: {why}" for name, why in self.fits["refused"][refused].items())
+            parts.append(f"{int(refused.sum())} of {len(self.fits)} spectra were REFUSED: {reasons}")
+        return "; ".join(parts) + "."
 
     def summary(self) -> Text:
         """The tables and the verdict as text."""
@@ -64,7 +72,8 @@ def fit_many(
     sampling: Sampling | None = None,
     progress: bool | None = None,
 ) -> ManyFits:
-    """Infer the parameters of one model for each of many spectra, each by itself, as :func:`coulombfit.fit` does.
+    """Infer the parameters of one model for each of many spectra, each by itself: with the same seed, draws
+    are those of :func:`coulombfit.fit` by the same sampler, whatever else is in ``data``.
 
     :param data: spectra or arrays, each as ``fit`` takes it; for a gas, of clusters of the same sizes.
     :param model: name of the model, one for all, as for ``fit``.
@@ -75,55 +84,75 @@ def fit_many(
     :param sampling: chain lengths and the like, as for ``fit``.
     :param progress: show what is being done; by default where stderr is a terminal.
     :return: posteriors without the predictions and log likelihoods of a :class:`coulombfit.Fit`.
-    :raises ValueError: for no data, an unknown name or a combination that does not exist.
-    :raises DataError: for data that no law of the model can describe, saying which.
+    :raises ArgumentError: for no data, an unknown name or a combination that does not exist.
+    :raises DataError: where no law of the model can describe any of the data; where it can describe some, the others
+        are refused in ``fits``.
     """
-    chosen, likelihood = find_model(model, likelihood)
-    if sampler not in SAMPLERS:
-        raise ValueError(f"sampler: expected one of {', '.join(map(repr, SAMPLERS))}, got {sampler!r}")
-    check_seed(seed)
-    if not len(data):
-        raise ValueError("data: expected at least one spectrum, got none")
-    sampling = sampling or Sampling()
-    spectra = [one if isinstance(one, Spectra) else spectra_of(one) for one in data]
-    fitted = chosen.fitted_to(spectra[0])
-    prepared = []
-    for k, one in enumerate(spectra):
-        try:
-            if chosen.fitted_to(one) != fitted:
-                raise DataError(f"expected levels that form the clusters {fitted.structure} of the first")
-            observations = fitted.observe(one, likelihood)
-            prepared.append((observations, fitted.unit(observations, likelihood)))
-        except DataError as error:
-            raise DataError(f"data[{k}]: {error}") from None
-    with working(f"fitting {model} to {len(spectra)} spectra", show=progress), double_precision():
-        drawn = draw(fitted, likelihood, prepared, sampler, sampling, compress=compress, seed=seed)
-        keys = jax.random.split(jax.random.key(seed), len(spectra))
-        posteriors = [
-            posterior_of(fitted, likelihood, one.points, *each, key, pooled=len(each[0]) != spectrum.runs)
-            for one, each, key, spectrum in zip(drawn, prepared, keys, spectra, strict=True)
-        ]
-    names = [one.name or f"spectrum {k}" for k, one in enumerate(spectra)]
+    question = ask(model, likelihood, sampler, sampling, seed)
+    if isinstance(data, str | Spectra) or not isinstance(data, Iterable):
+        raise ArgumentError(f"data: expected several spectra or arrays, got {type(data).__name__}")
+    several = list(data)
+    if not several:
+        raise ArgumentError("data: expected at least one spectrum, got none")
+    names = [one.name if isinstance(one, Spectra) and one.name else f"spectrum {k}" for k, one in enumerate(several)]
     if len(set(names)) < len(names):
         names = [f"{name} ({k})" for k, name in enumerate(names)]
-    stacked = {name: np.stack([one[name] for one in posteriors]) for name in posteriors[0]}
+    prepared, refused = _prepare_all(several, names, question)
+    with working(f"fitting {model} to {len(several)} spectra", show=progress), double_precision():
+        drawn = dict(zip(prepared, draw(question, list(prepared.values()), compress=compress), strict=True))
+        posteriors = {name: posterior_of(question, prepared[name], one) for name, one in drawn.items()}
+    stacked = {
+        parameter: np.stack([one[parameter] for one in posteriors.values()])
+        for parameter in next(iter(posteriors.values()))
+    }
     dims = ("spectrum", "chain", "draw", "cluster")
     posterior = xr.Dataset(
-        {name: (dims[: values.ndim], values) for name, values in stacked.items()}, coords={"spectrum": names}
+        {name: (dims[: values.ndim], values) for name, values in stacked.items()}, coords={"spectrum": list(drawn)}
     )
-    composite = likelihood.startswith("density")
     rows = {
-        name: {
-            "log_evidence": np.nan if composite else one.integral.log_value - fitted.log_frame(*each),
-            "se": one.integral.se,
-            "pareto_k": one.integral.k_hat,
-            "sampler": one.sampler,
-            "converged": _converged(one, posterior.sel(spectrum=name)),
-        }
-        for name, one, each in zip(names, drawn, prepared, strict=True)
+        name: _row(question, prepared[name], drawn[name], posterior.sel(spectrum=name))
+        if name in drawn
+        else {"converged": False, "refused": refused[name]}
+        for name in names
     }
+    fits = pd.DataFrame.from_dict(rows, orient="index", columns=COLUMNS)
     tree = xr.DataTree.from_dict({"posterior": posterior})
-    return ManyFits(tree, _table(stacked, names), pd.DataFrame.from_dict(rows, orient="index"))
+    return ManyFits(tree, _table(stacked, list(drawn)), fits)
+
+
+def _prepare_all(
+    data: Sequence[Spectra | ArrayLike], names: Sequence[str], question: Question
+) -> tuple[dict[str, Prepared], dict[str, str]]:
+    """Those that can be fitted, by name, and why the others cannot.
+
+    :raises DataError: where none can.
+    """
+    prepared: dict[str, Prepared] = {}
+    refused: dict[str, str] = {}
+    for k, (name, one) in enumerate(zip(names, data, strict=True)):
+        try:
+            found = prepare(spectra_of(one), question)
+            first = next(iter(prepared.values()), found)
+            if found.model != first.model:
+                raise DataError(f"expected levels that form the clusters {first.model.structure} of the first")
+            prepared[name] = found
+        except DataError as error:
+            refused[name] = f"data[{k}]: {error}"
+    if not prepared:
+        raise DataError(next(iter(refused.values())))
+    return prepared, refused
+
+
+def _row(question: Question, prepared: Prepared, one: Drawn, posterior: xr.Dataset) -> dict[str, Any]:
+    evidence = log_evidence(question, prepared, one)
+    return {
+        "log_evidence": np.nan if evidence is None else evidence,
+        "se": one.integral.se,
+        "pareto_k": one.integral.k_hat,
+        "sampler": one.sampler,
+        "converged": _converged(one, posterior),
+        "refused": "",
+    }
 
 
 def _converged(one: Drawn, posterior: xr.Dataset) -> bool:

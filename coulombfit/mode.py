@@ -1,9 +1,13 @@
-"""The maximum of a smooth density, and its curvature there: Newton's method within a trust region."""
+"""The maximum of a smooth density, and its curvature there: Newton's method within a trust region.
+
+Where the density curves upwards, Newton's equations are solved with a positive definite matrix near the curvature
+(Nocedal and Wright, Numerical Optimization, section 3.4), so that every step leads uphill.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -12,7 +16,9 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-__all__ = ["LogDensity", "Peak", "find_peak", "peak_of"]
+from coulombfit.small_algebra import factor, solve, solve_transposed
+
+__all__ = ["LogDensity", "Peak", "find_maximum", "peak_of"]
 
 LogDensity = Callable[..., Array]
 """``f(point, *data)`` of one point, shape (coordinate,); pure, and the same object for the same density."""
@@ -22,6 +28,9 @@ LONGEST, FIRST = 4.0, 1.0
 """Radii of the trust region, in coordinates of order one."""
 CLOSE = 1e-9
 """What the next step would add to ln f, at which the search ends."""
+LEAST_PIVOT = 1e-3
+"""Of the largest curvature; below, a direction counts as this flat, and the trust region bounds the step."""
+TINY = 1e-300
 LEAST_CURVATURE = 0.1
 """Flatter directions, as near σ₁ = σ₂, count as this flat: a proposal is no wider."""
 
@@ -43,14 +52,22 @@ class _Search(NamedTuple):
     steps: Array
 
 
+def peak_of(density: LogDensity, start: Float[Array | np.ndarray, " coordinate"], *data: Any) -> Peak:
+    """The maximum that a climb from ``start`` finds; compiled once for every shape of data."""
+    point, curvature = (np.asarray(each) for each in _compiled(density)(start, *data))
+    values, vectors = np.linalg.eigh(curvature)
+    return Peak(point, vectors / np.sqrt(np.maximum(values, LEAST_CURVATURE)))
+
+
 @lru_cache(maxsize=64)
-def peak_of(density: LogDensity) -> Callable[..., Peak]:
-    """:func:`find_peak` of one density, compiled once for every shape of data."""
-    return jax.jit(lambda start, *data: find_peak(density, start, *data))
+def _compiled(density: LogDensity) -> Callable[..., tuple[Array, Array]]:
+    return jax.jit(partial(find_maximum, density))
 
 
-def find_peak(density: LogDensity, start: Float[Array | np.ndarray, " coordinate"], *data: Any) -> Peak:
-    """Climb from ``start``. A pure function of arrays, to be compiled and mapped."""
+def find_maximum(
+    density: LogDensity, start: Float[Array | np.ndarray, " coordinate"], *data: Any
+) -> tuple[Float[Array, " coordinate"], Float[Array, "coordinate coordinate"]]:
+    """Climb from ``start``: the maximum, and minus the second derivatives there. A pure function of arrays."""
     derivatives = jax.value_and_grad(density)
 
     def look(point: Array) -> tuple[Array, Array, Array]:
@@ -60,10 +77,10 @@ def find_peak(density: LogDensity, start: Float[Array | np.ndarray, " coordinate
         return value, gradient, 0.5 * (curvature + curvature.T)
 
     def step(search: _Search) -> tuple[Array, Array]:
-        values, vectors = jnp.linalg.eigh(search.curvature)
         # away from a maximum the curvature may be of either sign: uphill all the same
-        newton = vectors @ ((vectors.T @ search.gradient) / jnp.maximum(jnp.abs(values), 1e-3 * jnp.abs(values).max()))
-        length = jnp.linalg.norm(newton)
+        lower, pivots = factor(search.curvature, LEAST_PIVOT * jnp.abs(jnp.diagonal(search.curvature)).max() + TINY)
+        newton = solve_transposed(lower, solve(lower, search.gradient) / pivots)
+        length = jnp.sqrt(newton @ newton)
         move = newton * jnp.minimum(1.0, search.radius / jnp.where(length > 0, length, 1.0))
         promised = move @ search.gradient - 0.5 * move @ search.curvature @ move
         return move, promised
@@ -73,7 +90,7 @@ def find_peak(density: LogDensity, start: Float[Array | np.ndarray, " coordinate
         value, gradient, curvature = look(search.point + move)
         gain = value - search.value
         kept = promised * 0.25 < gain  # false for a value that is not a number
-        length = jnp.linalg.norm(move)
+        length = jnp.sqrt(move @ move)
         radius = jnp.where(kept, jnp.clip(2.0 * length, search.radius, LONGEST), 0.25 * length)
         better = gain > 0
         chosen = jax.tree.map(
@@ -95,5 +112,4 @@ def find_peak(density: LogDensity, start: Float[Array | np.ndarray, " coordinate
         return (search.left > CLOSE) & (search.radius > 1e-9) & (search.steps < STEPS)
 
     found = lax.while_loop(unfinished, climb, first)
-    values, vectors = jnp.linalg.eigh(found.curvature)
-    return Peak(found.point, vectors / jnp.sqrt(jnp.maximum(values, LEAST_CURVATURE)))
+    return found.point, found.curvature

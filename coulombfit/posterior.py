@@ -79,7 +79,7 @@ def represent(
     start, _ = start_of(names)
 
     def climbed(weighted: Weighted) -> Peak:
-        return jax.tree.map(np.asarray, peak_of(density)(start, weighted, unit))
+        return peak_of(density, start, weighted, unit)
 
     kind = model.compression(likelihood) if compress else "none"
     coarse = compressed(model, likelihood, observations, unit) if kind != "none" else None

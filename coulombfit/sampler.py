@@ -65,19 +65,18 @@ class Sampling:
 
 def chain_for(
     density: LogDensity, integral: Integral, mode: Peak, sampling: Sampling, *, mirrored: int | None = None
-) -> Chain:
+) -> tuple[Chain, tuple[Any, ...]]:
     """A chain over ``density(point, *data)``, of whose posterior importance sampling has found ``integral``.
 
     Its mean and covariance make the posterior round; where they are not to be trusted, the chain begins with the
-    curvature at the mode and learns the covariance itself.
+    curvature at the mode and learns the scales itself.
 
-    :return: ``f(key, *data)``, compiled once for every shape of data.
+    :return: ``f(key, *arguments, *data)``, compiled once for every shape of data, and these arguments.
     """
     learns = not integral.reliable
-    program = _compiled(density, sampling, learns)
     peak = mode if learns else integral.covering(mirrored)
     target = sampling.target_accept or (EASY if integral.efficiency >= NEARLY_GAUSSIAN else CAREFUL)
-    return lambda key, *data: program(key, peak, target, *data)
+    return _compiled(density, sampling, learns), (peak, target)
 
 
 @lru_cache(maxsize=64)
@@ -91,7 +90,8 @@ def markov_chain(density: LogDensity, sampling: Sampling, *, learns: bool) -> Ch
     A pure function ``f(key, peak, target_accept, *data)``, so that JAX compiles it once for every shape of data. It
     starts from a spherical law twice as wide as the peak.
 
-    :param learns: adapt the mass matrix, too, and not the step size only.
+    :param learns: adapt the scales of the coordinates, too, and not the step size only. No dense matrix: that takes
+        LAPACK, on which chains side by side may wait for each other for ever.
     """
 
     def chain(key: Array, peak: Peak, target_accept: Array | float, *data: Any) -> tuple[Array, dict[str, Array]]:
@@ -101,7 +101,6 @@ def markov_chain(density: LogDensity, sampling: Sampling, *, learns: bool) -> Ch
         kernel = NUTS(
             potential_fn=lambda u: -density(point(u), *data),
             adapt_mass_matrix=learns,
-            dense_mass=learns,
             target_accept_prob=target_accept,
             max_tree_depth=sampling.max_treedepth,
         )

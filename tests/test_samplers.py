@@ -12,7 +12,7 @@ from scipy import stats
 import coulombfit as cf
 from coulombfit.compression import plain
 from coulombfit.importance import Integral, weigh_many
-from coulombfit.mode import Peak, find_peak
+from coulombfit.mode import Peak, peak_of
 from coulombfit.models import MODELS
 from coulombfit.posterior import log_posterior
 from simulators import ensembles
@@ -124,7 +124,7 @@ def bent(z: jax.Array) -> jax.Array:
 )
 def test_the_mode_is_found_from_afar(density: Callable, start, mode) -> None:
     with jax.enable_x64(True):
-        peak = find_peak(density, np.array(start))
+        peak = peak_of(density, np.array(start))
         np.testing.assert_allclose(peak.centre, mode, atol=0.02 if density is quartic else 1e-4)
         covariance = np.asarray(peak.root) @ np.asarray(peak.root).T
         if density is bent:
@@ -141,10 +141,10 @@ def correlated(z: jax.Array, mean: jax.Array) -> jax.Array:
 
 
 def test_integrals_of_many_do_not_err_together() -> None:
-    """Errors of the mean over data sets with equal proposals are as good as independent."""
+    """Errors of the mean over data sets that are all but equal are as good as independent."""
     with jax.enable_x64(True):
         peak = Peak(np.zeros(2), np.linalg.cholesky(np.linalg.inv([[2.0, 0.9], [0.9, 1.0]])))
-        found = weigh_many(correlated, [peak] * 64, [(np.zeros(2),)] * 64, points=256)
+        found = weigh_many(correlated, [peak] * 64, [(np.full(2, 1e-9 * k),) for k in range(64)], points=256)
     means = np.array([np.exp(one.log_weights) @ one.points for one in found])
     spread = means.std(axis=0)
     assert (spread > 0).all()

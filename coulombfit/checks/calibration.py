@@ -24,10 +24,11 @@ from coulombfit.draws import draw
 from coulombfit.inference import posterior_of
 from coulombfit.models import REDUNDANT, Model, Parameters, find_model
 from coulombfit.precision import double_precision
+from coulombfit.preparation import Prepared, Question
 from coulombfit.progress import tracked
 from coulombfit.result import Text
 from coulombfit.sampler import SAMPLERS, Sampling
-from coulombfit.seeds import check_seed
+from coulombfit.seeds import check_seed, key_for
 
 __all__ = ["Calibration", "calibrate"]
 
@@ -126,17 +127,17 @@ def calibrate(
         raise ValueError(f"sampler: expected one of {', '.join(map(repr, SAMPLERS))}, got {sampler!r}")
     if sampling.draws % KEPT:
         raise ValueError(f"sampling: expected draws to be a multiple of {KEPT}, got {sampling.draws}")
+    question = Question(chosen, likelihood, sampler, sampling, int(seed))
     what = f"calibrating {chosen.name} ({likelihood}) on {datasets} data sets"
     unit = chosen.reference
     with double_precision():
-        keys = jax.random.split(jax.random.key(seed), datasets)
+        keys = jax.random.split(key_for(seed, "simulated", chosen.name, likelihood), datasets)
         truth, observations = jax.tree.map(np.asarray, _simulated(chosen, likelihood, runs, keys))
         parts = []
         for some in tracked(np.array_split(np.arange(datasets), -(-datasets // BATCH)), what, show=progress):
-            data = [(observations[k], unit) for k in some]
-            drawn = draw(chosen, likelihood, data, sampler, sampling, compress=compress, seed=int(seed) + int(some[0]))
-            for k, one in zip(some, drawn, strict=True):
-                posterior = posterior_of(chosen, likelihood, one.points, observations[k], unit, keys[k])
+            data = [Prepared(chosen, observations[k], unit) for k in some]
+            for k, each, one in zip(some, data, draw(question, data, compress=compress), strict=True):
+                posterior = posterior_of(question, each, one)
                 parts.append(_placed(posterior, {name: values[k] for name, values in truth.items()}, one.stats))
     results = jax.tree.map(lambda *values: np.stack(values), *parts)
     return _judged(f"{chosen.name} ({likelihood})", results, seed)

@@ -33,7 +33,7 @@ from coulombfit.checks.inferred import Inferred, positive, posterior
 from coulombfit.errors import DataError
 from coulombfit.importance import RELIABLE, weigh_function
 from coulombfit.mode import Peak
-from coulombfit.seeds import check_seed
+from coulombfit.seeds import check_seed, fingerprint_of
 from coulombfit.spectra import real_array
 
 __all__ = ["LearningCurve", "curve", "learning_curve"]
@@ -217,7 +217,7 @@ def _level(
     # a parameter that the curve does not depend on is as uncertain as its prior
     precision = best.jac.T @ best.jac * (runs - count) / (runs - 1 + t2) + np.diag(width**-2.0)
     root_of_scale = np.linalg.cholesky(np.linalg.inv(precision))
-    found = weigh_function(log_posterior, Peak(best.x, root_of_scale), seed=seed)
+    found = weigh_function(log_posterior, Peak(best.x, root_of_scale), fingerprint_of(x, t), seed=seed)
     q = count - PARAMETERS
     p_value = float(stats.f.sf(t2 * (runs - q) / (q * (runs - 1)), q, runs - q))
     return found.resample(DRAWS, seed), {"t2": t2, "p_value": p_value, "pareto_k": found.k_hat}

@@ -18,14 +18,14 @@ from numpy.typing import ArrayLike
 
 from coulombfit.checks.scaling_model import EXPONENTS, Rule, Widths, log_posterior, parameters_of, start_of, widths_of
 from coulombfit.checks.settings import Settings, settings_of
-from coulombfit.cores import on_all_cores
+from coulombfit.cores import Call, side_by_side
 from coulombfit.diagnostics import Diagnosis, diagnose
 from coulombfit.importance import Integral, integrate
 from coulombfit.precision import double_precision
 from coulombfit.progress import working
 from coulombfit.result import INTERVAL, Text
 from coulombfit.sampler import Sampling, chain_for
-from coulombfit.seeds import check_seed
+from coulombfit.seeds import check_seed, key_for
 from coulombfit.spectra import Spectra, real_array
 
 __all__ = ["Scaling", "scaling"]
@@ -124,9 +124,9 @@ def scaling(
         data, typical = widths_of(rule, settings, np.broadcast_to(real_array(curvature, "curvature"), (count,)))
     with working(f"inferring the scaling of {len(spectra)} settings", show=progress), double_precision():
         free = _integral(rule, data, seed)
-        chain = chain_for(log_posterior(rule), free, free.peak, sampling)
-        keys = list(jax.random.split(jax.random.key(seed), sampling.chains))
-        chains = on_all_cores(lambda key: chain(key, data), keys)
+        walk, arguments = chain_for(log_posterior(rule), free, free.peak, sampling)
+        keys = [key_for(seed, "chain", chain, free.label) for chain in range(sampling.chains)]
+        chains = side_by_side(Call(walk, (key, *arguments, data)) for key in keys)
         points, stats = jax.tree.map(lambda *each: np.stack(each), *chains)
         posterior = {name: np.asarray(values) for name, values in parameters_of(rule)(points, data).items()}
         fixed = {name: _integral(rule, data.with_exponent_1(k), seed) for k, name in enumerate(exponents)}

@@ -29,6 +29,7 @@ from jaxtyping import Array, Float
 from coulombfit.checks.settings import Settings
 from coulombfit.mode import LogDensity
 from coulombfit.models.unconstrained import coordinate_names, sites_at
+from coulombfit.small_algebra import factor, solve, solve_transposed
 
 __all__ = ["EXPONENTS", "Rule", "Widths", "log_posterior", "log_scattered", "parameters_of", "start_of", "widths_of"]
 
@@ -110,13 +111,15 @@ def _coefficients(
     about that mean nothing depends on τ any more, and what is sampled has no funnel. The law itself is not touched.
     """
     x, seen = _design(rule, data), 0.5 * jnp.log(data.q / data.nu) - data.expected
-    spread = jnp.eye(rule.levels) * (0.5 / data.nu)[:, :, None] + jnp.square(scatter)
-    weighted = jnp.linalg.solve(spread, x)
+    # the inverse of diag(1/2ν) + τ² 1 1ᵀ on x, by Sherman and Morrison
+    known = 2.0 * data.nu[:, :, None] * x
+    common = jnp.square(scatter) / (1.0 + jnp.square(scatter) * 2.0 * data.nu.sum(axis=1))
+    weighted = known - 2.0 * data.nu[:, :, None] * (common[:, None] * known.sum(axis=1))[:, None]
     precision = jnp.einsum("slp,slq->pq", x, weighted) + jnp.diag(data.prior_sd**-2)
-    lower = jnp.linalg.cholesky(precision)
-    mean = jax.scipy.linalg.cho_solve((lower, True), jnp.einsum("slp,sl->p", weighted, seen))
-    shift = jax.scipy.linalg.solve_triangular(lower.T, z, lower=False)
-    return mean + shift, -jnp.log(jnp.diagonal(lower)).sum()
+    lower, pivots = factor(precision)
+    along = solve(lower, jnp.einsum("slp,sl->p", weighted, seen))
+    place = solve_transposed(lower, along / pivots + z / jnp.sqrt(pivots))
+    return place, -0.5 * jnp.log(pivots).sum()
 
 
 def _log_likelihood(

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import logsumexp
 
-from coulombfit.cores import on_all_cores
+from coulombfit.cores import Call, side_by_side
 
 __all__ = ["leave_one_out"]
 
@@ -37,7 +37,7 @@ def leave_one_out(
     if tail < FEWEST:
         raise ValueError(f"log_likelihood: expected at least {5 * FEWEST} draws, got {draws}")
     step = max(1, TOGETHER // draws)
-    parts = on_all_cores(lambda k: _of_some(log_likelihood[k : k + step], tail), range(0, runs, step))
+    parts = side_by_side(Call(_of_some, (log_likelihood[k : k + step], tail)) for k in range(0, runs, step))
     elpd, k_hat = (np.concatenate(each) for each in zip(*parts, strict=True))
     return elpd, k_hat, logsumexp(log_likelihood, axis=1) - np.log(draws)
 

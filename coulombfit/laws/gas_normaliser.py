@@ -29,6 +29,8 @@ from jax.scipy.special import gammaln
 from jaxtyping import Array, Bool, Float, Int
 from scipy import special
 
+from coulombfit.small_algebra import log_abs_det
+
 __all__ = [
     "LARGEST_WITH_PAIRS",
     "SEPARATION",
@@ -106,7 +108,7 @@ def _of_clusters(
     upper, lower = np.triu_indices(len(sizes), 1)
     distances = (size[upper] * size[lower]) @ jnp.log(centres[upper] - centres[lower])
     if (size == 1).all():
-        repulsion = jnp.linalg.slogdet(_singles(centres, widths, sizes))[1]
+        repulsion = log_abs_det(_singles(centres, widths, sizes))
     else:
         repulsion = jnp.log(_wedge_product(centres, widths, sizes))
     return gaussian + spacings + distances + repulsion

@@ -1,0 +1,80 @@
+"""What is asked of data, checked before anything is computed: the one way into a fit, alone or among many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import ArrayLike
+
+from coulombfit.errors import ArgumentError
+from coulombfit.models import Model, Standardisation, find_model
+from coulombfit.sampler import SAMPLERS, Sampling
+from coulombfit.seeds import check_seed
+from coulombfit.spectra import Spectra, real_array
+
+__all__ = ["Prepared", "Question", "ask", "prepare", "spectra_of"]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A model with a likelihood, and how its posterior is to be found."""
+
+    model: Model
+    likelihood: str
+    sampler: str
+    sampling: Sampling
+    seed: int
+
+    @property
+    def composite(self) -> bool:
+        """Whether levels count as independent that are not; such a likelihood has no evidence."""
+        return self.likelihood.startswith("density")
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """The model with the structure that spectra show, what its likelihood sees of them, the units of the priors, and
+    whether these are levels whose pairing is not known."""
+
+    model: Model
+    observations: Float[np.ndarray, "run ..."]
+    unit: Standardisation
+    pooled: bool = False
+
+
+def ask(model: str, likelihood: str | None, sampler: str, sampling: Sampling | None, seed: int) -> Question:
+    """Check names and settings.
+
+    :raises ArgumentError: for an unknown name, or a combination that does not exist.
+    """
+    chosen, likelihood = find_model(model, likelihood)
+    if sampler not in SAMPLERS:
+        raise ArgumentError(f"sampler: expected one of {', '.join(map(repr, SAMPLERS))}, got {sampler!r}")
+    check_seed(seed)
+    if sampling is not None and not isinstance(sampling, Sampling):
+        raise ArgumentError(f"sampling: expected coulombfit.Sampling(…), got {sampling!r}")
+    return Question(chosen, likelihood, sampler, sampling or Sampling(), int(seed))
+
+
+def prepare(spectra: Spectra, question: Question) -> Prepared:
+    """Check data.
+
+    :raises DataError: for data that no law of the model can describe.
+    """
+    model = question.model.fitted_to(spectra)
+    observations = model.observe(spectra, question.likelihood)
+    unit = model.unit(observations, question.likelihood)
+    return Prepared(model, observations, unit, pooled=len(observations) != spectra.runs)
+
+
+def spectra_of(data: Spectra | ArrayLike) -> Spectra:
+    """Spectra as they are, or of a plain array, of one level where it has one dimension.
+
+    :raises DataError: for anything but an array of real numbers.
+    """
+    if isinstance(data, Spectra):
+        return data
+    array = real_array(data, "data")
+    return Spectra(array[:, None] if array.ndim == 1 else data)
