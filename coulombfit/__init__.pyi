@@ -22,8 +22,8 @@ from .checks.noise import NoiseScaling as NoiseScaling
 from .checks.noise import noise_scaling as noise_scaling
 from .checks.predictive import PredictiveCheck as PredictiveCheck
 from .checks.predictive import predictive as predictive
-from .checks.scaling import Scaling as Scaling
 from .checks.scaling import scaling as scaling
+from .checks.scaling_result import Scaling as Scaling
 from .checks.snapshots import Stationarity as Stationarity
 from .checks.snapshots import stationarity as stationarity
 from .diagnostics import Diagnosis as Diagnosis

@@ -46,18 +46,20 @@ def all_of(answers: Iterable[Answer]) -> Answer:
 
 
 def probability(value: float) -> str:
-    """A p-value or probability behind its sign: "= 0.031", "< 0.001", "> 0.999"."""
+    """A p-value or probability behind its sign: "= 0.031", "< 0.001", "> 0.99", "> 0.999"."""
     if np.isnan(value):
         return "unknown"
     if value < 0.001:
         return "< 0.001"
-    return "> 0.999" if value > 0.999 else f"= {value:.2g}"
+    if value > 0.999:
+        return "> 0.999"
+    return "> 0.99" if value >= 0.995 else f"= {value:.2g}"
 
 
 def plus_minus(mean: float, sd: float) -> str:
     """Mean ± sd, both to two significant figures of the sd, with a true minus."""
     write = rounder(sd)
-    return f"{'−' * (mean < 0)}{write(abs(mean))} ± {write(sd)}"
+    return f"{'−' if mean < 0 else ''}{write(abs(mean))} ± {write(sd)}"
 
 
 def rounder(sd: float) -> Callable[[float], str]:

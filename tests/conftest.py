@@ -12,6 +12,7 @@ use_cache()
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.5"
 
 import jax
+import jaxtyping
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -27,6 +28,14 @@ mpl.use("agg")
 def float64() -> Iterator[None]:
     with jax.enable_x64(True):
         yield
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """Types as users meet them: not checked, so that what the package itself refuses is seen."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture(scope="session")

@@ -66,6 +66,8 @@ COULOMBFIT = [
     "checks.consistency",
     "checks.settings",
     "checks.scaling_model",
+    "checks.finite_steps",
+    "checks.scaling_result",
     "checks.scaling",
     "checks.displacement",
     "checks.inferred",

@@ -68,15 +68,62 @@ def test_a_gas_of_one_structure() -> None:
     assert list(found.table.loc["spectrum 0"].index) == ["centre[0]", "sigma[0]"]
 
 
-def test_what_cannot_be_fitted_is_named() -> None:
+def test_b5_one_refused_set_does_not_lose_the_others() -> None:
     good = data_sets(2, 20)
-    with pytest.raises(ValueError, match="data: expected at least one spectrum, got none"):
-        cf.fit_many([], "one-species")
-    with pytest.raises(cf.DataError, match=r"data\[2\]: data: expected pairs of distinct levels, got 20 tied"):
-        cf.fit_many([*good, np.ones((20, 2))], "one-species")
+    found = cf.fit_many([good[0], np.ones((20, 2)), "none", good[1]], "one-species")
+    assert list(found.fits["converged"]) == [True, False, False, True]
+    assert found.fits["refused"].iloc[[0, 3]].tolist() == ["", ""]
+    assert found.fits["refused"].iloc[1].startswith("data[1]: data: expected pairs of distinct levels, got 20 tied")
+    assert found.fits["refused"].iloc[2] == "data[2]: data: expected real numbers, got dtype <U4"
+    assert list(found.tree["posterior"]["spectrum"].to_numpy()) == ["spectrum 0", "spectrum 3"]
+    assert "all 2 fits have converged; 2 of 4 spectra were REFUSED: spectrum 1: data[1]" in found.verdict
+    alone = cf.fit_many(good, "one-species")
+    assert found.table.loc["spectrum 3", "mean"].tolist() == alone.table.loc["spectrum 1", "mean"].tolist()
     three = np.concatenate([good[1], 0.1 * good[0][:, :1]], axis=1)
-    with pytest.raises(cf.DataError, match=r"data\[1\]: expected levels that form the clusters"):
-        cf.fit_many([good[0], three], "gas")
+    gas = cf.fit_many([good[0], three], "gas", sampling=cf.Sampling(chains=1, draws=200))
+    assert "data[1]: expected levels that form the clusters {'sizes': [2]}" in gas.fits["refused"].iloc[1]
+    with pytest.raises(cf.DataError, match=r"data\[0\]: data: expected pairs of distinct levels, got 20 tied"):
+        cf.fit_many([np.ones((20, 2))] * 2, "one-species")
+
+
+@pytest.mark.parametrize("data", [[], "a.nc", None, 3, cf.Spectra(np.eye(2) + 1.0)])
+@pytest.mark.usefixtures("unchecked")
+def test_data_that_are_not_several_are_refused(data) -> None:
+    with pytest.raises(ValueError, match="data: expected"):
+        cf.fit_many(data, "one-species")
+
+
+@pytest.mark.parametrize(("model", "likelihood"), [("one-species", "pair"), ("two-species", "density")])
+def test_a10_a_set_does_not_depend_on_its_neighbours(model: str, likelihood: str) -> None:
+    """Bit for bit: alone, among seven or eight, in another order, on one core, and as fit has it."""
+    sets = data_sets(8, 50)
+    numbers = cf.fit(sets[0], model, likelihood, sampler="laplace", seed=5).tree["posterior"]
+    alone = cf.fit_many(sets[:1], model, likelihood, seed=5)
+    several = [cf.fit_many(some, model, likelihood, seed=5) for some in (sets[:7], sets, sets[::-1])]
+    for found, name in zip([alone, *several], [*["spectrum 0"] * 3, "spectrum 7"], strict=True):
+        posterior = found.tree["posterior"].sel(spectrum=name)
+        for parameter in numbers.data_vars:
+            assert posterior[parameter].to_numpy().tobytes() == numbers[parameter].to_numpy().tobytes(), parameter
+        assert found.fits.loc[name, "log_evidence"] == alone.fits.loc["spectrum 0", "log_evidence"] or (
+            likelihood == "density"
+        )
+
+
+def test_a10_chains_do_not_depend_on_their_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+    sets, short = data_sets(3, 50), cf.Sampling(chains=2, warmup=50, draws=100)
+    numbers = cf.fit(sets[1], "one-species", seed=5, sampling=short).tree["posterior"]["sigma"].to_numpy()
+    monkeypatch.setattr("coulombfit.cores.CORES", 1)
+    found = cf.fit_many(sets, "one-species", sampler="nuts", seed=5, sampling=short)
+    assert found.tree["posterior"]["sigma"].sel(spectrum="spectrum 1").to_numpy().tobytes() == numbers.tobytes()
+
+
+def test_a9_evidence_depends_on_the_seed_as_its_error_says() -> None:
+    """Streams of the proposal's turn and of its points were one and the same, and cancelled."""
+    sets = data_sets(20, 10)
+    values = np.array([cf.fit_many(sets[:2], "two-species", seed=seed).fits["log_evidence"] for seed in range(5)])
+    errors = cf.fit_many(sets[:2], "two-species").fits["se"].to_numpy()
+    assert (values.std(axis=0, ddof=1) > 0.2 * errors).all()
+    assert (values.std(axis=0, ddof=1) < 4.0 * errors).all()
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """The linear scaling rule and the displacement of centres, on data that obey them or do not."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -9,6 +10,7 @@ import pytest
 from scipy import integrate, special
 
 import coulombfit as cf
+from coulombfit.answers import Answer
 from coulombfit.checks.scaling_model import log_scattered
 from coulombfit.checks.settings import settings_of
 from simulators import gaussian_rbm
@@ -82,14 +84,16 @@ def test_the_rule_is_confirmed_and_refuted() -> None:
         b = result.table.loc[name]
         assert abs(b["mean"] - 1) < 3 * b["sd"]
         assert result.rule.loc[name, "log_bayes_factor"] > 0
-    assert result.verdict.count("in agreement with 1") == 2
+    assert result.answer is Answer.YES
+    assert result.verdict.startswith("the widths follow √(α/|B|): exponent of the learning rate")
     amplitude = result.table.loc["amplitude[1]", "mean"] / result.table.loc["amplitude[0]", "mean"]
     assert amplitude == pytest.approx(2.0, rel=0.1)
     assert result.table.loc["scatter", "lower"] < 0.02 < result.table.loc["scatter", "upper"]
     wrong = cf.scaling(made(rng, b=1.6, scatter=0.02))
     assert wrong.table.loc["b_batch_size", "lower"] > 1.3
     assert wrong.rule.loc["b_batch_size", "log_bayes_factor"] < -3
-    assert "NOT in agreement with 1" in wrong.verdict
+    assert wrong.answers == {"b_learning_rate": wrong.answers["b_learning_rate"], "b_batch_size": Answer.NO}
+    assert wrong.verdict.startswith("the widths do NOT follow √(α/|B|): ")
 
 
 @pytest.mark.long
@@ -116,24 +120,159 @@ def test_finite_steps_are_told_from_small_ones() -> None:
         cf.scaling(spectra, curvature=2.0)
 
 
-@pytest.mark.long
-def test_intervals_of_the_exponents_hold_the_truth() -> None:
-    """90 % intervals over data sets with scatter; the number held is binomial, 4 sd allowed."""
+QUICK = {"sampler": "laplace", "progress": False}
+
+
+@pytest.mark.parametrize(
+    "scatter", [pytest.param(0.05, marks=pytest.mark.long), pytest.param(0.2, marks=pytest.mark.slow)]
+)
+def test_intervals_of_the_exponents_hold_the_truth(scatter: float) -> None:
+    """90 % intervals over 300 data sets, two each, which at worst are as good as 300.
+
+    At least 0.85 of them: 2.9 sd below 0.9, and at a true 0.8 2.2 sd above it, so that a doubled rate of misses fails
+    with a probability of 0.98. With six settings whose scatter is small beside its prior, intervals are cautious.
+    """
     rng, held = np.random.default_rng(5), []
-    short = cf.Sampling(chains=2, warmup=300, draws=500)
-    for _ in range(25):
-        table = cf.scaling(made(rng, scatter=0.05, runs=100), seed=1, sampling=short).table
+    for _ in range(300):
+        table = cf.scaling(made(rng, scatter=scatter, runs=100), **QUICK).table
         held += [
             table.loc[name, "lower"] < 1 < table.loc[name, "upper"] for name in ("b_learning_rate", "b_batch_size")
         ]
-    assert abs(np.mean(held) - 0.9) < 4 * np.sqrt(0.09 / len(held)) + 0.02
+    assert 0.85 <= np.mean(held) <= (0.95 if scatter > 0.1 else 1.0)
+
+
+@pytest.mark.long
+def test_a6_error_rates_of_the_answer() -> None:
+    """100 data sets each: the rule is confirmed, and not refuted where it holds; exponents of 1/2 are refuted.
+
+    A rate of false refutations of 2 % (twice what 1 % allows, in two exponents) passes 5 in 100 with probability 0.95.
+    """
+    rng = np.random.default_rng(11)
+    answers = {b: [cf.scaling(made(rng, b=b, scatter=0.02), **QUICK).answers for _ in range(100)] for b in (1.0, 0.5)}
+    holds = [one["b_batch_size"] for one in answers[1.0]]
+    assert holds.count(Answer.YES) > 80
+    assert holds.count(Answer.NO) <= 5
+    broken = [one["b_batch_size"] for one in answers[0.5]]
+    assert broken.count(Answer.NO) > 80
+    assert broken.count(Answer.YES) == 0
+
+
+def at(widths: list[float], settings: list[tuple[float, float]], seed: int = 0, runs: int = 60) -> list[cf.Spectra]:
+    """Single levels at 4."""
+    rng = np.random.default_rng(seed)
+    return [
+        cf.Spectra(4 + width * rng.standard_normal((runs, 1)), *setting, name=f"set {k}")
+        for k, (width, setting) in enumerate(zip(widths, settings, strict=True))
+    ]
+
+
+def test_a6_three_settings_cannot_tell() -> None:
+    """Widths 0.94, 1.04, 1.08 where the rule says a factor of 2, and an interval that holds 1 and much else."""
+    rates = [(0.1, 16), (0.2, 16), (0.4, 16)]
+    found = cf.scaling(at([0.094, 0.104, 0.108], rates), **QUICK)
+    assert found.answer is Answer.CANNOT_TELL
+    assert found.verdict.startswith(
+        "the data cannot tell whether widths follow √(α/|B|): exponent of the learning rate "
+    )
+    wide = cf.scaling(at([0.1, 0.141, 0.2], rates, runs=12), **QUICK)
+    assert wide.table.loc["b_learning_rate", "lower"] < 1 < wide.table.loc["b_learning_rate", "upper"]
+    assert wide.answer is Answer.CANNOT_TELL
+    assert cf.scaling(at([0.1, 0.141, 0.2], rates, runs=12), margin=5.0, **QUICK).answer is Answer.YES
+
+
+FOUR = [(0.1, 4), (0.1, 16), (0.2, 16), (0.4, 16)]
+WIDTHS = [0.05 * np.sqrt(rate / batch) for rate, batch in FOUR]
+
+
+def test_a4_the_same_data_count_once_and_never_under_two_settings() -> None:
+    spectra = at(WIDTHS, FOUR)
+    with pytest.warns(UserWarning, match="spectra: 'set 1' and 'set 1' hold the same data, which count once"):
+        found = cf.scaling([*spectra, spectra[1]], factors=[1.0] * 5, **QUICK)
+    assert "hold the same data, which count once" in found.verdict
+    assert found.table.equals(cf.scaling(spectra, **QUICK).table)
+    again = cf.Spectra(spectra[1].eigenvalues, 0.3, 16, name="again")
+    with pytest.raises(cf.DataError, match="expected data of its own in every setting, got the same in 'set 1' and"):
+        cf.scaling([*spectra, again], **QUICK)
+    with pytest.raises(cf.DataError, match="expected data of its own in every setting"):
+        cf.displacement([*spectra, again])
+
+
+def test_a7_settings_that_still_drift_cannot_tell() -> None:
+    spectra = at(WIDTHS, FOUR, runs=2000)
+    drifting = replace(spectra[2], provenance={"stationarity": {"answer": "no"}})
+    with pytest.warns(UserWarning, match="spectra: runs of set 2 still drift"):
+        found = cf.scaling([*spectra[:2], drifting, spectra[3]], **QUICK)
+    assert found.answer is Answer.CANNOT_TELL
+    assert "(runs of set 2 still drift)" in found.verdict
+
+
+def test_a13_settings_of_one_seed_cannot_tell() -> None:
+    """The same noise at every setting confirms the rule whatever is true."""
+    noise = np.random.default_rng(0).standard_normal((300, 1))
+    spectra = [cf.Spectra(4 + width * noise, *setting) for width, setting in zip(WIDTHS[:3], FOUR[:3], strict=True)]
+    found = cf.scaling(spectra, **QUICK)
+    assert found.answer is Answer.CANNOT_TELL
+    assert "fluctuate together, with a correlation of 1.00" in found.verdict
+    assert cf.scaling(at(WIDTHS, FOUR, runs=300), **QUICK).doubt == ""
+
+
+@pytest.mark.slow
+def test_a8_finite_steps_are_no_refutation() -> None:
+    """αΩ up to 1.6 with an exponent of 1: yes once steps are finite; given Ω = 0, no."""
+    rates = [(0.1, 16), (0.2, 16), (0.4, 16), (0.8, 16), (1.2, 16), (1.6, 16)]
+    widths = [0.05 * np.sqrt(rate / (1 - rate / 2)) for rate, _ in rates]
+    found = cf.scaling(at(widths, rates, runs=4000), **QUICK)
+    assert found.table.loc["b_learning_rate", "lower"] > 1
+    assert found.steps is not None
+    low, high = found.steps.curvature.loc[0, ["lower", "upper"]]
+    assert low < 1.0 < high
+    assert found.answer is Answer.YES
+    assert "the exponent is 1 once steps are finite, α/(1 − αΩ/2) with Ω = " in found.verdict
+    assert cf.scaling(at(widths, rates, runs=4000), curvature=0.0, **QUICK).steps is None
+    # over a short range nothing tells them apart
+    steep = [(0.05, 16), (0.1, 16), (0.2, 16), (0.4, 16)]
+    either = cf.scaling(at([0.05 * rate**0.75 for rate, _ in steep], steep, runs=4000), **QUICK)
+    assert either.table.loc["b_learning_rate", "lower"] > 1
+    assert either.answer is Answer.CANNOT_TELL
+    assert "would explain it with an exponent of 1 as well" in either.verdict
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tolerance": float("nan")}, "tolerance: expected a finite number above 0, got nan"),
+        ({"tolerance": -0.1}, "tolerance: expected a finite number above 0"),
+        ({"margin": float("inf")}, "margin: expected a finite number above 0, got inf"),
+        ({"curvature": float("nan")}, "curvature: expected finite numbers, got 1 NaN"),
+        ({"curvature": -1.0}, "curvature: expected αΩ from 0 to below 2"),
+        ({"curvature": [1.0, 2.0]}, r"curvature: expected one number or 1, one a level, got shape \(2,\)"),
+        ({"factors": [1.0, float("nan"), 1.0, 1.0]}, "factors: expected finite numbers"),
+        ({"factors": [1.0, -1.0, 1.0, 1.0]}, r"factors: expected positive numbers, shape \(4,\)"),
+        ({"sampler": "gibbs"}, "sampler: expected one of 'nuts', 'laplace', got 'gibbs'"),
+        ({"seed": -1}, "seed: expected a whole number"),
+    ],
+)
+def test_a17_numbers_that_make_no_sense_are_refused(options, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        cf.scaling(at(WIDTHS, FOUR), progress=False, **options)
+
+
+@pytest.mark.parametrize("spectra", ["ab", None, [np.ones((5, 2))] * 2, cf.Spectra(np.eye(2) + 1.0)])
+@pytest.mark.usefixtures("unchecked")
+def test_a17_what_are_no_spectra_is_refused(spectra) -> None:
+    with pytest.raises(ValueError, match="spectra"):
+        cf.scaling(spectra)
 
 
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
         (lambda s: s[:1], ValueError, "spectra: expected two settings or more, got 1"),
-        (lambda s: [s[0], s[0]], ValueError, "spectra: expected settings that differ in learning_rate or batch_size"),
+        (
+            lambda s: [s[0], replace(s[1], learning_rate=s[0].learning_rate, batch_size=s[0].batch_size)],
+            ValueError,
+            "spectra: expected settings that differ in learning_rate or batch_size",
+        ),
         (lambda s: [s[0], cf.Spectra(s[1].eigenvalues, 0.1)], cf.DataError, "expected a batch_size of every setting"),
         (
             lambda s: [s[0], cf.Spectra(s[1].eigenvalues[:, :2], 0.1, 8, targets=[4.0, 4.0])],

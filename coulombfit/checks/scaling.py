@@ -7,7 +7,7 @@ degenerate level of each setting, with the eigenvalues themselves as data. The r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from numbers import Real
 
 import jax
 import jax.numpy as jnp
@@ -16,73 +16,25 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from coulombfit.checks.finite_steps import MOST_LEVELS, infer_steps
 from coulombfit.checks.scaling_model import EXPONENTS, Rule, Widths, log_posterior, parameters_of, start_of, widths_of
+from coulombfit.checks.scaling_result import Scaling
 from coulombfit.checks.settings import Settings, settings_of
 from coulombfit.cores import Call, side_by_side
-from coulombfit.diagnostics import Diagnosis, diagnose
+from coulombfit.diagnostics import diagnose
+from coulombfit.errors import ArgumentError
 from coulombfit.importance import Integral, integrate
 from coulombfit.precision import double_precision
 from coulombfit.progress import working
-from coulombfit.result import INTERVAL, Text
-from coulombfit.sampler import Sampling, chain_for
+from coulombfit.result import INTERVAL
+from coulombfit.sampler import SAMPLERS, Sampling, chain_for
 from coulombfit.seeds import check_seed, key_for
 from coulombfit.spectra import Spectra, real_array
 
-__all__ = ["Scaling", "scaling"]
+__all__ = ["scaling"]
 
 SETTINGS = Sampling()
-DECISIVE = 3.0
-"""Log Bayes factor from which a preference is stated, 20 to 1."""
-
-
-@dataclass(frozen=True, eq=False)
-class Scaling:
-    """Posterior of the scaling rule.
-
-    ``table`` has a row a parameter: the exponents ``b_learning_rate`` and ``b_batch_size``, as far as the settings
-    differ in them; the ``scatter`` τ; the ``amplitude`` of each level, σ/(f √(α/\\|B\\|)) amid the settings.
-    ``rule`` has a row an exponent: ``within``, the posterior probability that \\|b − 1\\| < tolerance, and
-    ``log_bayes_factor``, of b = 1 over b free. ``levels`` has a row a setting and level: σ from its own data, and as
-    the rule has it. ``finite_step`` is the log Bayes factor of α/(1 − αΩ/2) over α, where Ω was given.
-    ``tree`` has the draws, ``diagnosis`` says whether the sampler converged, ``tolerance`` is that of ``within``.
-    """
-
-    tree: xr.DataTree
-    table: pd.DataFrame
-    rule: pd.DataFrame
-    levels: pd.DataFrame
-    diagnosis: Diagnosis
-    tolerance: float
-    finite_step: float | None
-
-    @property
-    def verdict(self) -> str:
-        """One sentence."""
-        parts = []
-        for name, row in self.rule.iterrows():
-            b = self.table.loc[name]
-            parts.append(
-                f"{name} = {b['mean']:.3f} ± {b['sd']:.3f}, "
-                f"{'in agreement' if b['lower'] <= 1.0 <= b['upper'] else 'NOT in agreement'} with 1 (probability "
-                f"{row['within']:.2g} to be within {self.tolerance:g} of it, log Bayes factor of b = 1 "
-                f"{row['log_bayes_factor']:.1f})"
-            )
-        if "scatter" in self.table.index:
-            parts.append(f"settings scatter by {self.table.loc['scatter', 'mean']:.1%} beyond sampling")
-        if self.finite_step is not None:
-            form = "finite" if self.finite_step > 0 else "small"
-            better = f"the form for {form} steps is the better one"
-            close = "the forms for small and finite steps are not told apart"
-            told = better if abs(self.finite_step) > DECISIVE else close
-            parts.append(f"{told}, log Bayes factor {abs(self.finite_step):.1f}")
-        if not self.diagnosis.passed:
-            parts.append(self.diagnosis.verdict.rstrip("."))
-        return "; ".join(parts) + "."
-
-    def summary(self) -> Text:
-        """The tables, the verdict and the gate as text."""
-        tables = [one.to_string(float_format="{:.4g}".format) for one in (self.levels, self.table, self.rule)]
-        return Text("\n".join([*tables, self.verdict, str(self.diagnosis)]))
+MARGIN = 0.25
 
 
 def scaling(
@@ -92,6 +44,8 @@ def scaling(
     curvature: ArrayLike | None = None,
     scatter: bool = True,
     tolerance: float = 0.1,
+    margin: float = MARGIN,
+    sampler: str = "nuts",
     seed: int = 0,
     sampling: Sampling = SETTINGS,
     progress: bool | None = None,
@@ -101,39 +55,51 @@ def scaling(
     :param spectra: two or more, with learning_rate and batch_size, and levels that form the same clusters.
     :param factors: f, what σ is known to be proportional to besides; shape (setting,) or (setting, level). By default
         the ``factor`` of each spectra's provenance, or 1.
-    :param curvature: Ω, one number or shape (level,): use the finite-step form, and compare the two.
+    :param curvature: Ω, one number or shape (level,): use the form for finite steps, and compare the two; 0 insists on
+        that for small steps. Where it is not given and the exponent of the learning rate comes out above 1, Ω is
+        inferred, as finite steps look like that: see :class:`FiniteSteps`.
     :param scatter: whether settings may scatter beyond sampling. Without, intervals are right only if none do.
     :param tolerance: δ of the posterior probability that \\|b − 1\\| < δ.
+    :param margin: how far from 1 the 90 % interval of an exponent may reach for the answer to be yes.
+    :param sampler: "nuts", or "laplace", importance sampling, which turns to "nuts" where its Pareto k̂ is above 0.7.
     :param seed: the same seed gives the same draws.
     :param sampling: chain lengths and the like.
     :param progress: show what is being done; by default where stderr is a terminal.
-    :raises ValueError: for fewer than two spectra, settings that do not differ, or αΩ ≥ 2.
-    :raises DataError: for spectra without a setting, or whose levels form unlike clusters.
+    :raises ArgumentError: for fewer than two spectra, settings that do not differ, αΩ ≥ 2, or numbers that make no
+        sense.
+    :raises DataError: for spectra without a setting, or whose levels form unlike clusters; for the same data under
+        different settings.
+    :warns UserWarning: of data given twice, which count once, and of spectra that still drift.
     """
     check_seed(seed)
+    for name, value in (("tolerance", tolerance), ("margin", margin)):
+        if not isinstance(value, Real) or not np.isfinite(value) or value <= 0:
+            raise ArgumentError(f"{name}: expected a finite number above 0, got {value!r}")
+    if sampler not in SAMPLERS:
+        raise ArgumentError(f"sampler: expected one of {', '.join(map(repr, SAMPLERS))}, got {sampler!r}")
     settings = settings_of(spectra, factors)
     count = len(settings.sizes)
-    varying = (np.ptp(settings.learning_rate) > 0, np.ptp(settings.batch_size) > 0)
+    omega = None if curvature is None else _curvature(curvature, count)
+    varying = (bool(np.ptp(settings.learning_rate) > 0), bool(np.ptp(settings.batch_size) > 0))
     exponents = tuple(name for name, varies in zip(EXPONENTS, varying, strict=True) if varies)
     if not exponents:
-        raise ValueError("spectra: expected settings that differ in learning_rate or batch_size, got all the same")
+        raise ArgumentError("spectra: expected settings that differ in learning_rate or batch_size, got all the same")
     rule = Rule(exponents, count, scatter)
     small, typical = widths_of(rule, settings, np.zeros(count))
     data = small
-    if curvature is not None:
-        data, typical = widths_of(rule, settings, np.broadcast_to(real_array(curvature, "curvature"), (count,)))
-    with working(f"inferring the scaling of {len(spectra)} settings", show=progress), double_precision():
+    if omega is not None:
+        data, typical = widths_of(rule, settings, omega)
+    with working(f"inferring the scaling of {len(settings.names)} settings", show=progress), double_precision():
         free = _integral(rule, data, seed)
-        walk, arguments = chain_for(log_posterior(rule), free, free.peak, sampling)
-        keys = [key_for(seed, "chain", chain, free.label) for chain in range(sampling.chains)]
-        chains = side_by_side(Call(walk, (key, *arguments, data)) for key in keys)
-        points, stats = jax.tree.map(lambda *each: np.stack(each), *chains)
+        points, stats = _draws(rule, data, free, sampler, sampling, seed)
         posterior = {name: np.asarray(values) for name, values in parameters_of(rule)(points, data).items()}
         fixed = {name: _integral(rule, data.with_exponent_1(k), seed) for k, name in enumerate(exponents)}
-        linear = None if curvature is None else _integral(rule, small, seed)
+        linear = None if omega is None else _integral(rule, small, seed)
+        steps = None
+        if omega is None and _above_one(posterior) and count <= MOST_LEVELS:
+            steps = infer_steps(rule, data, float(settings.learning_rate.max()), free, fixed[EXPONENTS[0]], 0, seed)
     posterior["amplitude"] = typical * np.exp(posterior.pop("log_amplitude"))
     tree = _tree(posterior, stats)
-    table = _table(tree)
     rule_table = pd.DataFrame.from_dict(
         {
             name: {
@@ -146,14 +112,44 @@ def scaling(
         orient="index",
     )
     return Scaling(
-        tree,
-        table,
-        rule_table,
-        _levels(settings, data, posterior, typical),
-        diagnose(tree),
-        tolerance,
-        None if linear is None else free.log_value - linear.log_value,
+        tree=tree,
+        table=_table(tree),
+        rule=rule_table,
+        levels=_levels(settings, data, posterior, typical),
+        diagnosis=diagnose(tree),
+        tolerance=tolerance,
+        finite_step=None if linear is None else free.log_value - linear.log_value,
+        margin=margin,
+        steps=steps,
+        notes=settings.notes,
+        doubt=settings.doubt,
     )
+
+
+def _curvature(curvature: ArrayLike, count: int) -> np.ndarray:
+    given = real_array(curvature, "curvature")
+    if given.shape not in ((), (count,)):
+        raise ArgumentError(f"curvature: expected one number or {count}, one a level, got shape {given.shape}")
+    return np.broadcast_to(given, (count,))
+
+
+def _above_one(posterior: dict[str, np.ndarray]) -> bool:
+    """Whether the interval of the learning rate's exponent lies above 1."""
+    draws = posterior.get(EXPONENTS[0])
+    return draws is not None and bool(np.quantile(draws, (1 - INTERVAL) / 2) > 1.0)
+
+
+def _draws(
+    rule: Rule, data: Widths, free: Integral, sampler: str, sampling: Sampling, seed: int
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Points, shape (chain, draw, coordinate), and statistics of the sampler."""
+    if sampler == "laplace" and free.reliable:
+        points = free.resample(sampling.chains * sampling.draws, seed).reshape(sampling.chains, sampling.draws, -1)
+        return points, {"pareto_k": np.array(free.k_hat), "effective": np.array(free.effective)}
+    walk, arguments = chain_for(log_posterior(rule), free, free.peak, sampling)
+    keys = [key_for(seed, "chain", chain, free.label) for chain in range(sampling.chains)]
+    chains = side_by_side(Call(walk, (key, *arguments, data)) for key in keys)
+    return jax.tree.map(lambda *each: np.stack(each), *chains)
 
 
 def _integral(rule: Rule, data: Widths, seed: int) -> Integral:

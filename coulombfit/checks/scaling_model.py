@@ -10,7 +10,8 @@ through Q = Σ(x − x̄)² over runs and levels alone, the centre being integra
 
     L(σ) ∝ σ^(−ν) exp(−Q/2σ²),        ν = n m(m + 1)/2 − 1,
 
-and ε_s is integrated over by quadrature. At finite steps α stands for α/(1 − αΩ/2), where the curvature Ω is known.
+and ε_s is integrated over by quadrature. At finite steps α stands for α/(1 − αΩ/2). The curvature Ω of a level is
+known, or inferred: αΩ/2 at the greatest α is then uniform on (0, 1), beyond which training is not stable.
 """
 
 from __future__ import annotations
@@ -45,34 +46,43 @@ NEWTON_STEPS = 40
 
 
 class Rule(NamedTuple):
-    """Which exponents are free, the others being 1; how many levels; whether settings scatter."""
+    """Which exponents are free, the others being 1; how many levels; whether settings scatter; and whether the
+    curvature of each level is inferred."""
 
     exponents: tuple[str, ...]
     levels: int
     scatter: bool
+    curved: bool = False
 
     @property
     def priors(self) -> dict[str, dist.Distribution]:
-        """Of what is sampled: τ, and exponents and ln amplitudes in units of their spread at given τ."""
+        """Of τ, of αΩ/2 at the greatest α, and of exponents and ln amplitudes in units of their spread at given τ."""
         size = len(self.exponents) + self.levels
         scatter = {"scatter": dist.HalfNormal(SCATTER_SD)} if self.scatter else {}
-        return scatter | {"z": dist.Normal(0.0, 1.0).expand((size,)).to_event(1)}
+        curved = {"steps": dist.Uniform(0.0, 1.0).expand((self.levels,)).to_event(1)} if self.curved else {}
+        return scatter | curved | {"z": dist.Normal(0.0, 1.0).expand((size,)).to_event(1)}
 
 
 class Widths(NamedTuple):
     """ν and Q of every setting and level; ln σ where all exponents are 1 and amplitudes typical, ``expected``; and what
     multiplies b − 1, about its mean. ``prior_sd`` is that of b − 1 of each free exponent, and of ln amplitude of each
-    level beside the typical one; an argument of the compiled code."""
+    level beside the typical one; an argument of the compiled code. ``rate`` is α over the greatest."""
 
-    nu: Float[Array, "setting level"]
-    q: Float[Array, "setting level"]
-    expected: Float[Array, "setting level"]
-    regressors: dict[str, Float[Array, "setting level"]]
-    prior_sd: Float[Array, " coefficient"]
+    nu: Float[Array | np.ndarray, "setting level"]
+    q: Float[Array | np.ndarray, "setting level"]
+    expected: Float[Array | np.ndarray, "setting level"]
+    regressors: dict[str, Float[Array | np.ndarray, "setting level"]]
+    prior_sd: Float[Array | np.ndarray, " coefficient"]
+    rate: Float[Array | np.ndarray, " setting"]
 
     def with_exponent_1(self, k: int) -> Widths:
         """The same with the k-th free exponent fixed at 1."""
-        return Widths._make((*self[:-1], np.where(np.arange(len(self.prior_sd)) == k, FIXED_SD, self.prior_sd)))
+        return self._replace(prior_sd=np.where(np.arange(len(self.prior_sd)) == k, FIXED_SD, self.prior_sd))
+
+    def at_steps(self, steps: Float[Array, " level"]) -> Widths:
+        """The same for steps of αΩ/2 at the greatest α, about the mean over settings."""
+        longer = -0.5 * jnp.log1p(-self.rate[:, None] * steps)
+        return self._replace(expected=self.expected + longer - longer.mean(axis=0))
 
 
 def widths_of(
@@ -92,7 +102,8 @@ def widths_of(
     regressors = {"b_learning_rate": 0.5 * log_rate, "b_batch_size": -0.5 * log_batch}
     centred = {name: values - values.mean() for name, values in regressors.items()}
     prior_sd = np.array([EXPONENT_SD] * len(rule.exponents) + [LOG_AMPLITUDE_SD] * rule.levels)
-    return Widths._make((settings.nu, settings.q, plain + log_typical, centred, prior_sd)), np.exp(log_typical)
+    rate = settings.learning_rate / settings.learning_rate.max()
+    return Widths(settings.nu, settings.q, plain + log_typical, centred, prior_sd, rate), np.exp(log_typical)
 
 
 def _design(rule: Rule, data: Widths) -> Float[Array, "setting level coefficient"]:
@@ -123,7 +134,7 @@ def _coefficients(
 
 
 def _log_likelihood(
-    log_sigma: Float[Array, "setting level"], data: Widths, scatter: Float[Array, ""] | None
+    log_sigma: Float[Array | np.ndarray, "setting level"], data: Widths, scatter: Float[Array, ""] | None
 ) -> Float[Array, ""]:
     """Ln of the product over settings, each integrated over its ε."""
     half_q = 0.5 * (data.q * jnp.exp(-2.0 * log_sigma)).sum(axis=1)
@@ -172,6 +183,8 @@ def log_posterior(rule: Rule) -> LogDensity:
 
     def density(point: Array, data: Widths) -> Array:
         sites, log_prior = sites_at(rule.priors, point)
+        if rule.curved:
+            data = data.at_steps(sites["steps"])
         log_density = _law(rule, data, sites["z"], sites.get("scatter"))[1]
         return log_prior - rule.priors["z"].log_prob(sites["z"]) + log_density
 
@@ -179,19 +192,22 @@ def log_posterior(rule: Rule) -> LogDensity:
 
 
 def start_of(rule: Rule) -> Float[np.ndarray, " coordinate"]:
-    """Where to begin a search: little scatter, and coefficients as their data have them."""
-    return np.array([-3.0 if name == "scatter" else 0.0 for name in coordinate_names(rule.priors)])
+    """Where to begin a search: little scatter, short steps, and coefficients as their data have them."""
+    return np.array([{"scatter": -3.0, "steps": -2.0}.get(name, 0.0) for name in coordinate_names(rule.priors)])
 
 
 @lru_cache(maxsize=32)
-def parameters_of(rule: Rule) -> Callable[[Array, Widths], dict[str, Array]]:
+def parameters_of(rule: Rule) -> Callable[[Array | np.ndarray, Widths], dict[str, Array]]:
     """Compiled: scatter, exponents and log_amplitude of points, shape (chain, draw, coordinate)."""
 
     def one(point: Array, data: Widths) -> dict[str, Array]:
         sites, _ = sites_at(rule.priors, point)
+        if rule.curved:
+            data = data.at_steps(sites["steps"])
         theta, _ = _coefficients(rule, data, sites["z"], sites.get("scatter", 0.0))
         exponents = {name: 1.0 + theta[k] for k, name in enumerate(rule.exponents)}
         scatter = {"scatter": sites["scatter"]} if rule.scatter else {}
-        return exponents | scatter | {"log_amplitude": theta[len(rule.exponents) :]}
+        curved = {"steps": sites["steps"]} if rule.curved else {}
+        return exponents | scatter | curved | {"log_amplitude": theta[len(rule.exponents) :]}
 
     return jax.jit(jax.vmap(jax.vmap(one, in_axes=(0, None)), in_axes=(0, None)))

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
+from scipy import stats
 
-from coulombfit.errors import DataError
+from coulombfit.answers import Answer
+from coulombfit.errors import ArgumentError, DataError
 from coulombfit.spectra import Spectra, real_array
 
 __all__ = ["Settings", "settings_of"]
+
+FEWEST = 9
+"""Runs from which on correlations between settings are looked at."""
+TOGETHER, CLOSELY = 1e-4, 0.3
+"""p-value below, and correlation from which settings are said to fluctuate together: a weaker one leaves estimates of
+widths, whose correlation is its square, as good as independent."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +32,8 @@ class Settings:
     ``names`` (S,); ``learning_rate`` and ``batch_size`` (S,); ``sizes`` (L,), how many levels are degenerate; ``runs``
     (S,). Of each setting and level the likelihood of the width is σ^(−ν) exp(−Q/2σ²), with ``nu`` and ``q`` (S, L);
     ``centre`` (S, L) is the mean, and ``covariance`` (S, L, L) that of the means over runs. ``factor`` (S, L), what
-    widths are known to be proportional to.
+    widths are known to be proportional to. ``notes`` say what was left out; ``doubt`` says what makes any answer from
+    these data worthless, though they can be computed with: runs that still drift, or that fluctuate together.
     """
 
     names: tuple[str, ...]
@@ -35,6 +46,8 @@ class Settings:
     centre: Float[np.ndarray, "setting level"]
     covariance: Float[np.ndarray, "setting level level"]
     factor: Float[np.ndarray, "setting level"]
+    notes: tuple[str, ...] = ()
+    doubt: str = ""
 
     @property
     def strength(self) -> Float[np.ndarray, " setting"]:
@@ -46,11 +59,20 @@ def settings_of(spectra: Sequence[Spectra], factors: ArrayLike | None = None) ->
     """Statistics of two or more settings whose levels form the same clusters.
 
     :param factors: shape (setting,) or (setting, level); by default ``factor`` of each spectra's provenance, or 1.
-    :raises ValueError: for fewer than two spectra, or factors of another shape.
-    :raises DataError: for spectra without a setting, of unlike clusters, or of too few runs for their levels.
+    :raises ArgumentError: for fewer than two spectra, or factors of another shape.
+    :raises DataError: for spectra without a setting, of unlike clusters, or of too few runs for their levels; for the
+        same data under different settings.
+    :warns UserWarning: of the same data under the same setting, which count once, and of spectra that still drift.
     """
+    _require_spectra(spectra)
+    given = len(spectra)
+    spectra, kept, notes = _once(spectra)
+    drifting = [one.name or str(k) for k, one in zip(kept, spectra, strict=True) if _drifts(one)]
+    doubts = [f"runs of {', '.join(drifting)} still drift"] if drifting else []
+    for note in (*notes, *doubts):
+        warnings.warn(f"spectra: {note}", stacklevel=3)
     if len(spectra) < 2:
-        raise ValueError(f"spectra: expected two settings or more, got {len(spectra)}")
+        raise ArgumentError(f"spectra: expected two settings or more, got {len(spectra)}")
     clusters = [one.clusters for one in spectra]
     sizes = tuple(len(cluster) for cluster in clusters[0])
     for one, found in zip(spectra, clusters, strict=True):
@@ -70,25 +92,95 @@ def settings_of(spectra: Sequence[Spectra], factors: ArrayLike | None = None) ->
         raise DataError("spectra: expected levels that fluctuate over runs, got constant ones")
     if factors is None:
         factors = [float(one.provenance.get("factor") or 1.0) for one in spectra]
-    factor = real_array(factors, "factors")
-    factor = factor[:, None] if factor.ndim == 1 else factor
-    if factor.ndim != 2 or len(factor) != len(spectra) or factor.shape[1] not in (1, len(sizes)) or (factor <= 0).any():
-        raise ValueError(
-            f"factors: expected positive numbers, shape ({len(spectra)},) or ({len(spectra)}, {len(sizes)}), got "
-            f"{np.shape(factors)}"
-        )
+    else:
+        factors = _of_each(real_array(factors, "factors"), given, len(sizes))[kept]
+    factor = _of_each(real_array(factors, "factors"), len(spectra), len(sizes))
     return Settings(
-        tuple(one.name or f"setting {k}" for k, one in enumerate(spectra)),
-        np.array([one.learning_rate for one in spectra], dtype=float),
-        np.array([one.batch_size for one in spectra], dtype=float),
-        sizes,
-        np.array([one.runs for one in spectra], dtype=float),
-        nu,
-        q,
-        centre,
-        covariance,
-        np.broadcast_to(factor, nu.shape),
+        notes=tuple(notes),
+        doubt="; ".join(filter(None, [*doubts, _together(spectra, clusters)])),
+        names=tuple(one.name or f"setting {k}" for k, one in enumerate(spectra)),
+        learning_rate=np.array([one.learning_rate for one in spectra], dtype=float),
+        batch_size=np.array([one.batch_size for one in spectra], dtype=float),
+        sizes=sizes,
+        runs=np.array([one.runs for one in spectra], dtype=float),
+        nu=nu,
+        q=q,
+        centre=centre,
+        covariance=covariance,
+        factor=np.broadcast_to(factor, nu.shape),
     )
+
+
+def _require_spectra(spectra: Sequence[Spectra]) -> None:
+    if isinstance(spectra, Spectra) or not isinstance(spectra, Sequence):
+        raise ArgumentError(f"spectra: expected a list of spectra, got {type(spectra).__name__}")
+    for k, one in enumerate(spectra):
+        if not isinstance(one, Spectra):
+            raise ArgumentError(f"spectra[{k}]: expected coulombfit.Spectra, got {type(one).__name__}")
+
+
+def _of_each(factor: Float[np.ndarray, "*shape"], settings: int, levels: int) -> Float[np.ndarray, "setting level"]:
+    """Factors of every setting, and of every level or one for all."""
+    found = factor[:, None] if factor.ndim == 1 else factor
+    if found.ndim != 2 or len(found) != settings or found.shape[1] not in (1, levels) or (found <= 0).any():
+        raise ArgumentError(
+            f"factors: expected positive numbers, shape ({settings},) or ({settings}, {levels}), got {factor.shape}"
+        )
+    return found
+
+
+def _once(spectra: Sequence[Spectra]) -> tuple[list[Spectra], list[int], list[str]]:
+    """Spectra without repetitions, their places, and what was left out.
+
+    :raises DataError: where the same data are given under different settings, which cannot both be true.
+    """
+    first: dict[str, int] = {}
+    kept, notes = [], []
+    for k, one in enumerate(spectra):
+        if (other := first.setdefault(one.fingerprint, k)) == k:
+            kept.append(k)
+            continue
+        before = spectra[other]
+        names = f"{before.name or other!r} and {one.name or k!r}"
+        if (before.learning_rate, before.batch_size) != (one.learning_rate, one.batch_size):
+            raise DataError(
+                f"spectra: expected data of its own in every setting, got the same in {names}, under learning_rate "
+                f"{before.learning_rate} and {one.learning_rate}, batch_size {before.batch_size} and {one.batch_size}"
+            )
+        notes.append(f"{names} hold the same data, which count once")
+    return [spectra[k] for k in kept], kept, notes
+
+
+def _drifts(spectra: Spectra) -> bool:
+    """Whether reading has found the ensemble still on its way."""
+    return (spectra.provenance.get("stationarity") or {}).get("answer") == Answer.NO
+
+
+def _together(spectra: Sequence[Spectra], clusters: Sequence[list[list[int]]]) -> str:
+    """Which two settings fluctuate together most, run by run, where that is no chance; empty where none do.
+
+    Runs of equal number that began from the same seed, or saw the same noise, are no independent observations. Means
+    of every group of levels are correlated over runs, and the greatest correlation has a p-value of Fisher's, times
+    their number.
+    """
+    means = [
+        np.stack([one.eigenvalues[:, cluster].mean(axis=1) for cluster in found], axis=1)
+        for one, found in zip(spectra, clusters, strict=True)
+    ]
+    pairs = [(i, j) for i, j in combinations(range(len(means)), 2) if len(means[i]) == len(means[j]) > FEWEST]
+    found = []
+    for i, j in pairs:
+        one, other = ((x - x.mean(axis=0)) / x.std(axis=0) for x in (means[i], means[j]))
+        r = (one * other).mean(axis=0)
+        k = int(np.abs(r).argmax())
+        z = np.arctanh(np.clip(r[k], -1.0 + 1e-12, 1.0 - 1e-12)) * np.sqrt(len(one) - 3)
+        found.append((len(pairs) * r.size * 2.0 * float(stats.norm.sf(abs(z))), float(r[k]), i, j))
+    close = [each for each in found if each[0] < TOGETHER and abs(each[1]) >= CLOSELY]
+    if not close:
+        return ""
+    _, r, i, j = max(close, key=lambda each: abs(each[1]))
+    names = f"{spectra[i].name or i!r} and {spectra[j].name or j!r}"
+    return f"runs of {names} fluctuate together, with a correlation of {r:.2f}: as of one seed, or of shared noise"
 
 
 def _of_setting(x: Float[np.ndarray, "run level"], clusters: list[list[int]]) -> tuple[np.ndarray, ...]:

@@ -11,7 +11,7 @@ from matplotlib.axis import Axis
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator
 
 from coulombfit.checks.displacement import Displacement
-from coulombfit.checks.scaling import Scaling
+from coulombfit.checks.scaling_result import Scaling
 from coulombfit.plots.canvas import Panels, grid, legend_on_top, one
 from coulombfit.plots.palette import LINES, grey, level_style
 from coulombfit.plots.symbols import ALPHA_OVER_B

@@ -17,7 +17,7 @@ from coulombfit.checks.comparison import Comparison
 from coulombfit.checks.consistency import Consistency
 from coulombfit.checks.moments import Moments
 from coulombfit.checks.predictive import PredictiveCheck
-from coulombfit.checks.scaling import Scaling
+from coulombfit.checks.scaling_result import Scaling
 from coulombfit.report import pictures
 from coulombfit.report.words import Verdict, symbol, verdicts
 from coulombfit.result import INTERVAL, Fit

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from coulombfit import plots
 from coulombfit.checks.predictive import PredictiveCheck
-from coulombfit.checks.scaling import Scaling
+from coulombfit.checks.scaling_result import Scaling
 from coulombfit.plots.saving import figure_of
 from coulombfit.result import INTERVAL, Fit
 

@@ -9,7 +9,7 @@ from coulombfit.checks.comparison import Comparison
 from coulombfit.checks.consistency import Consistency
 from coulombfit.checks.moments import Moments
 from coulombfit.checks.predictive import PredictiveCheck
-from coulombfit.checks.scaling import Scaling
+from coulombfit.checks.scaling_result import Scaling
 from coulombfit.files import write_text
 from coulombfit.report.part import Part, environment, part_of_data, part_of_scaling
 from coulombfit.result import Fit

@@ -1,0 +1,152 @@
+"""What is said of the linear scaling rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from coulombfit.answers import Answer, about_a_value, all_of, plus_minus, probability
+from coulombfit.checks.finite_steps import FiniteSteps
+from coulombfit.diagnostics import Diagnosis
+from coulombfit.result import Text
+
+__all__ = ["DECISIVE", "Scaling"]
+
+DECISIVE = 3.0
+"""Log Bayes factor from which a preference is stated, 20 to 1."""
+REJECTED = 0.01
+"""Posterior probability of the rarer side of 1, both sides counted, below which an exponent is not 1."""
+OF = {"b_learning_rate": "learning rate", "b_batch_size": "batch size"}
+RULE = "√(α/|B|)"
+
+
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """Posterior of the scaling rule.
+
+    ``table`` has a row a parameter: the exponents ``b_learning_rate`` and ``b_batch_size``, as far as the settings
+    differ in them; the ``scatter`` τ; the ``amplitude`` of each level, σ/(f √(α/\\|B\\|)) amid the settings.
+    ``rule`` has a row an exponent: ``within``, the posterior probability that \\|b − 1\\| < tolerance, and
+    ``log_bayes_factor``, of b = 1 over b free. ``levels`` has a row a setting and level: σ from its own data, and as
+    the rule has it. ``finite_step`` is the log Bayes factor of α/(1 − αΩ/2) over α, where Ω was given; ``steps`` is
+    the rule with finite steps and Ω inferred, where that was to be asked. ``tree`` has the draws, ``diagnosis`` says
+    whether the sampler converged, ``tolerance`` is that of ``within``, ``margin`` that of ``answers``. ``notes`` say
+    what was left out of the data, ``doubt`` what forbids an answer: runs that still drift, or of different settings
+    that fluctuate together.
+    """
+
+    tree: xr.DataTree
+    table: pd.DataFrame
+    rule: pd.DataFrame
+    levels: pd.DataFrame
+    diagnosis: Diagnosis
+    tolerance: float
+    finite_step: float | None
+    margin: float
+    steps: FiniteSteps | None = None
+    notes: tuple[str, ...] = ()
+    doubt: str = ""
+
+    @property
+    def answers(self) -> dict[str, Answer]:
+        """Whether each exponent is 1: no where its 99 % interval does not hold 1, yes where the one of 90 % does and
+        reaches no further than the margin from it.
+
+        An exponent of the learning rate above 1 is no no by itself where the curvature was not given: with finite steps
+        the rule looks like that. Then the rule with finite steps against the exponent is decided by the log Bayes
+        factor: yes above 3, no below −3, between them the data cannot tell.
+        """
+        found = {}
+        for name in self.rule.index:
+            row, below = self.table.loc[name], float((self.tree["posterior"][name] < 1.0).mean())
+            answer = about_a_value(row["lower"], row["upper"], 1.0, self.margin)
+            rejected = min(below, 1.0 - below) < REJECTED / 2
+            found[str(name)] = answer if rejected or answer is not Answer.NO else Answer.CANNOT_TELL
+        if self.steps is not None:
+            factor = self.steps.log_bayes_factor if self.steps.reliable else 0.0
+            decided = Answer.YES if factor > 0 else Answer.NO
+            found["b_learning_rate"] = decided if abs(factor) > DECISIVE else Answer.CANNOT_TELL
+        return found
+
+    @property
+    def answer(self) -> Answer:
+        """Whether widths follow the rule: :attr:`answers` of all exponents.
+
+        What has not converged cannot tell, nor can settings whose runs fluctuate together or still drift.
+        """
+        if not self.diagnosis.passed or self.doubt:
+            return Answer.CANNOT_TELL
+        return all_of(self.answers.values())
+
+    @property
+    def verdict(self) -> str:
+        """One sentence, the answer first."""
+        leads = {
+            Answer.YES: f"the widths follow {RULE}",
+            Answer.NO: f"the widths do NOT follow {RULE}",
+            Answer.CANNOT_TELL: f"the data cannot tell whether widths follow {RULE}",
+        }
+        reason = self.doubt if self.diagnosis.passed else self.diagnosis.verdict.rstrip(".")
+        lead = f"{leads[self.answer]} ({reason})" if reason else leads[self.answer]
+        parts = [f"{lead}: {', '.join(self._exponents())}, where the rule says 1"]
+        if self.steps is not None:
+            parts.append(self._about_steps(self.steps))
+        if "scatter" in self.table.index:
+            parts.append(self._about_scatter())
+        if self.finite_step is not None:
+            form = "finite" if self.finite_step > 0 else "small"
+            better = f"the form for {form} steps is the better one"
+            close = "the forms for small and finite steps are not told apart"
+            told = better if abs(self.finite_step) > DECISIVE else close
+            parts.append(f"{told}, log Bayes factor {abs(self.finite_step):.1f}")
+        return "; ".join([*parts, *self.notes]) + "."
+
+    def _exponents(self) -> list[str]:
+        """Each with its error, and the evidence for 1."""
+        small = " in the form for small steps" if self.steps is not None else ""
+        found = []
+        for name, row in self.rule.iterrows():
+            b = self.table.loc[name]
+            form = small if name == "b_learning_rate" else ""
+            found.append(
+                f"exponent of the {OF[str(name)]}{form} {plus_minus(b['mean'], b['sd'])} (within {self.tolerance:g} of "
+                f"1 with probability {probability(row['within'])}, log Bayes factor of 1 {row['log_bayes_factor']:.1f})"
+            )
+        return found
+
+    def _about_steps(self, steps: FiniteSteps) -> str:
+        omega = ", ".join(plus_minus(row["mean"], row["sd"]) for _, row in steps.curvature.iterrows())
+        factor = f"log Bayes factor {steps.log_bayes_factor:.1f}"
+        if not steps.reliable:
+            return "whether finite steps explain it could not be computed; give the curvature"
+        if abs(steps.log_bayes_factor) <= DECISIVE:
+            return (
+                f"finite steps of curvature Ω = {omega} would explain it with an exponent of 1 as well ({factor}); the "
+                "curvature, where it is known, or smaller learning rates tell"
+            )
+        if steps.log_bayes_factor > 0:
+            return f"the exponent is 1 once steps are finite, α/(1 − αΩ/2) with Ω = {omega} ({factor} over another one)"
+        return f"finite steps do not explain it ({factor})"
+
+    def _about_scatter(self) -> str:
+        """The scatter, and what it means for single settings."""
+        tau = self.table.loc["scatter"]
+        sampling = float(np.median(self.levels["sd"] / self.levels["sigma"]))
+        text = f"settings scatter by {tau['mean']:.1%} beyond sampling"
+        if tau["lower"] > sampling:
+            text += (
+                f", as where the runs of a setting share their inputs: the error of {sampling:.1%} that a single "
+                "setting claims for its width leaves that out"
+            )
+        return text
+
+    def summary(self) -> Text:
+        """The tables, the verdict and the gate as text."""
+        tables = [one.to_string(float_format="{:.4g}".format) for one in (self.levels, self.table, self.rule)]
+        if self.steps is not None:
+            curvature = self.steps.curvature.to_string(float_format="{:.4g}".format)
+            tables.append(f"curvature of each level if the exponent of the learning rate is 1\n{curvature}")
+        return Text("\n".join([*tables, self.verdict, str(self.diagnosis)]))
