@@ -15,10 +15,11 @@ from coulombfit.diagnostics import diagnose
 from coulombfit.draws import Drawn, draw
 from coulombfit.errors import DataError
 from coulombfit.inference import posterior_of, spectra_of
+from coulombfit.intervals import Edge, intervals_of
 from coulombfit.models import find_model
 from coulombfit.precision import double_precision
 from coulombfit.progress import working
-from coulombfit.result import INTERVAL, Text
+from coulombfit.result import Text
 from coulombfit.sampler import SAMPLERS, Sampling
 from coulombfit.seeds import check_seed
 from coulombfit.spectra import Spectra
@@ -123,7 +124,7 @@ def fit_many(
         for name, one, each in zip(names, drawn, prepared, strict=True)
     }
     tree = xr.DataTree.from_dict({"posterior": posterior})
-    return ManyFits(tree, _table(stacked, names), pd.DataFrame.from_dict(rows, orient="index"))
+    return ManyFits(tree, _table(stacked, names, fitted.edge), pd.DataFrame.from_dict(rows, orient="index"))
 
 
 def _converged(one: Drawn, posterior: xr.Dataset) -> bool:
@@ -132,15 +133,18 @@ def _converged(one: Drawn, posterior: xr.Dataset) -> bool:
     return diagnose(xr.DataTree.from_dict(tree)).passed
 
 
-def _table(stacked: dict[str, np.ndarray], names: Sequence[str]) -> pd.DataFrame:
+def _table(stacked: dict[str, np.ndarray], names: Sequence[str], edge: Edge | None) -> pd.DataFrame:
     """Mean, sd and interval of every number."""
-    parts = {}
+    numbers = {}
     for name, values in stacked.items():
         several = values.ndim > 3
         for k in range(values.shape[3] if several else 1):
             draws = (values[..., k] if several else values).reshape(len(names), -1)
-            lower, upper = np.quantile(draws, [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2], axis=1)
-            columns = {"mean": draws.mean(axis=1), "sd": draws.std(axis=1, ddof=1), "lower": lower, "upper": upper}
-            parts[f"{name}[{k}]" if several else name] = pd.DataFrame(columns, index=names)
+            numbers[f"{name}[{k}]" if several else name] = draws
+    parts = {}
+    for name, (lower, upper) in intervals_of(numbers, edge).items():
+        draws = numbers[name]
+        columns = {"mean": draws.mean(axis=1), "sd": draws.std(axis=1, ddof=1), "lower": lower, "upper": upper}
+        parts[name] = pd.DataFrame(columns, index=list(names))
     table = pd.concat(parts, names=["parameter", "spectrum"])
     return table.swaplevel().loc[list(names)]

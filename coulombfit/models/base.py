@@ -16,6 +16,7 @@ import numpyro
 import numpyro.distributions as dist
 from jaxtyping import Array, Float
 
+from coulombfit.intervals import Edge
 from coulombfit.models.standardisation import Standardisation
 from coulombfit.spectra import Spectra
 
@@ -61,6 +62,8 @@ class Model(ABC):
     description: ClassVar[str]
     likelihoods: ClassVar[tuple[str, ...]]
     """What a run may be observed by; the first is the default."""
+    edge: ClassVar[Edge | None] = None
+    """Where a parameter has a least value that it may well have."""
     start_radius: ClassVar[float] = 2.0
     """Chains start uniformly within this of zero in the unconstrained coordinates of the sites."""
 

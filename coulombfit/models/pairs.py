@@ -11,6 +11,7 @@ import numpyro.distributions as dist
 from jaxtyping import Array, Float
 
 from coulombfit.errors import DataError
+from coulombfit.intervals import Edge
 from coulombfit.laws import (
     AnisotropicDensity,
     AnisotropicPair,
@@ -172,6 +173,7 @@ class TwoWidthModel(PairModel):
 
     width = "sigma_m"
     likelihoods = ("pair", "density", "density-raw")
+    edge = Edge("r", 0.0, {"sigma_1": "sigma_m", "sigma_2": "sigma_m"}, "σ₁ = σ₂")
     joint: ClassVar[type[dist.Distribution]]
     marginal: ClassVar[type[dist.Distribution]]
 
