@@ -28,6 +28,9 @@ BINS, REACH = 512, 8.0
 """Of the histogram behind a density at the edge, and how far it goes in sd."""
 
 
+Ends = tuple[Float[np.ndarray, "*set"], Float[np.ndarray, "*set"]]
+
+
 @dataclass(frozen=True)
 class Edge:
     """A least value that a parameter may well have, where others meet.
@@ -53,7 +56,7 @@ class Edge:
 
 def intervals_of(
     draws: Mapping[str, Float[np.ndarray, "*set draw"]], edge: Edge | None = None, content: float = INTERVAL
-) -> dict[str, tuple[Float[np.ndarray, "*set"], Float[np.ndarray, "*set"]]]:
+) -> dict[str, Ends]:
     """Lower and upper ends for every number, whatever its units.
 
     :param draws: of each number, draws along the last axis.
@@ -61,9 +64,7 @@ def intervals_of(
     :param content: nominal probability content, between 0 and 1.
     """
     tail = (1.0 - content) / 2.0
-    found = {
-        name: tuple(np.quantile(values, [tail, 1.0 - tail], axis=-1)) for name, values in draws.items()
-    }
+    found = {name: _equal_tailed(values, tail) for name, values in draws.items()}
     if edge is None or edge.parameter not in draws:
         return found
     reaches = _reaches(draws[edge.parameter] - edge.at, float(np.exp(-0.5 * norm.ppf(1.0 - tail) ** 2)))
@@ -77,6 +78,11 @@ def intervals_of(
             np.maximum(upper, _between(upper, found[other][1], reaches)),
         )
     return ends
+
+
+def _equal_tailed(draws: Float[np.ndarray, "*set draw"], tail: float) -> Ends:
+    lower, upper = np.quantile(draws, [tail, 1.0 - tail], axis=-1)
+    return np.asarray(lower), np.asarray(upper)
 
 
 def _between(one: np.ndarray, other: np.ndarray | float, share: np.ndarray) -> np.ndarray:

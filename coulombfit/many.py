@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from coulombfit.diagnostics import diagnose
+from coulombfit.diagnostics import diagnose, enough_runs
 from coulombfit.draws import Drawn, draw
 from coulombfit.errors import DataError
 from coulombfit.inference import posterior_of, spectra_of
@@ -33,20 +33,23 @@ class ManyFits:
 
     ``tree`` has the draws, dims (spectrum, chain, draw), in the group "posterior". ``table`` has a row a spectrum and
     parameter, with mean, sd and interval. ``fits`` has a row a spectrum: ``log_evidence`` in units of the data (NaN
-    of a composite likelihood), Pareto ``pareto_k``, the ``sampler`` that was used, and whether it ``converged``.
+    of a composite likelihood), Pareto ``pareto_k``, the ``sampler`` that was used, whether it ``converged``, and
+    ``enough_runs``, whether runs are enough for intervals to be nominal; ``few`` says what is wrong where they are not.
     """
 
     tree: xr.DataTree
     table: pd.DataFrame
     fits: pd.DataFrame
+    few: str = ""
 
     @property
     def verdict(self) -> str:
-        """One sentence."""
-        bad = [str(name) for name in self.fits.index[~self.fits["converged"]]]
-        if not bad:
-            return f"all {len(self.fits)} fits have converged."
-        return f"{len(bad)} of {len(self.fits)} fits have NOT CONVERGED, do not use: {', '.join(bad)}."
+        """One sentence on convergence, and one on the number of runs where they are too few."""
+        bad, few = (_where_not(self.fits[column]) for column in ("converged", "enough_runs"))
+        converged = f"all {len(self.fits)} fits have converged"
+        if bad:
+            converged = f"{len(bad)} of {len(self.fits)} fits have NOT CONVERGED, do not use: {', '.join(bad)}"
+        return f"{converged}; {self.few} ({', '.join(few)})." if few else f"{converged}."
 
     def summary(self) -> Text:
         """The tables and the verdict as text."""
@@ -120,11 +123,17 @@ def fit_many(
             "pareto_k": one.integral.k_hat,
             "sampler": one.sampler,
             "converged": _converged(one, posterior.sel(spectrum=name)),
+            "enough_runs": not enough_runs(fitted, likelihood, len(each[0])),
         }
         for name, one, each in zip(names, drawn, prepared, strict=True)
     }
     tree = xr.DataTree.from_dict({"posterior": posterior})
-    return ManyFits(tree, _table(stacked, names, fitted.edge), pd.DataFrame.from_dict(rows, orient="index"))
+    few = enough_runs(fitted, likelihood, min(len(observations) for observations, _ in prepared))
+    return ManyFits(tree, _table(stacked, names, fitted.edge), pd.DataFrame.from_dict(rows, orient="index"), few)
+
+
+def _where_not(column: pd.Series) -> list[str]:
+    return [str(name) for name in column.index[~column]]
 
 
 def _converged(one: Drawn, posterior: xr.Dataset) -> bool:

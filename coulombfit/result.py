@@ -15,7 +15,7 @@ import xarray as xr
 from jaxtyping import Float
 
 from coulombfit.answers import rounder
-from coulombfit.diagnostics import Diagnosis, diagnose
+from coulombfit.diagnostics import RECORD, Diagnosis, diagnose
 from coulombfit.errors import DataError
 from coulombfit.files import write_netcdf
 from coulombfit.importance import Integral
@@ -23,8 +23,6 @@ from coulombfit.intervals import INTERVAL, intervals_of
 from coulombfit.models import MODELS, OBSERVED, Model, Standardisation
 
 __all__ = ["INTERVAL", "Fit", "Text"]
-
-RECORD = "coulombfit"
 
 
 class Text(str):
@@ -90,7 +88,7 @@ class Fit:
 
     @cached_property
     def diagnosis(self) -> Diagnosis:
-        """Whether the sampler converged."""
+        """Whether the sampler converged, and whether runs are enough for intervals to be nominal."""
         return diagnose(self.tree)
 
     def table(self, interval: float = INTERVAL) -> pd.DataFrame:
@@ -143,12 +141,13 @@ class Fit:
             f"data: {described}",
             f"likelihood: {self.likelihood}; sampler: {self._sampler}; seed {self.record['seed']}",
         ]
-        table = self.formatted().to_string()
+        table = [self.formatted().to_string()]
         priors = [f"  {name} ~ {text}" for name, text in self.model.priors(self.unit, self.likelihood).items()]
         interval = f"posterior (lower, upper: equal-tailed {INTERVAL:.0%} interval)"
         edge = self.model.edge
-        remark = edge.remark(self.table().loc[edge.parameter, "lower"]) if edge else None
-        return Text("\n".join([*header, interval, table, *([remark] if remark else []), "priors", *priors, str(self.diagnosis)]))
+        if edge and (remark := edge.remark(self.table().loc[edge.parameter, "lower"])):
+            table.append(remark)
+        return Text("\n".join([*header, interval, *table, "priors", *priors, str(self.diagnosis)]))
 
     @property
     def _sampler(self) -> str:
