@@ -14,6 +14,7 @@ import argparse
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from rich.console import Console
@@ -48,8 +49,8 @@ def data_sets(model: str, runs: int, sets: int, truth: dict[str, float] | None =
         clusters.setdefault(name.partition("[")[0], []).append(value)
     # parameters of a gas have one value a cluster
     levelled = isinstance(chosen, Gas)
-    parameters = {n: np.array(v if levelled and n != "beta" else v[0]) for n, v in clusters.items()}
     with double_precision():
+        parameters = {n: jnp.array(v if levelled and n != "beta" else v[0]) for n, v in clusters.items()}
         law = chosen.simulate(chosen.likelihoods[0], parameters)
         return np.asarray(law.sample(jax.random.key(seed), (sets, runs)))
 

@@ -126,6 +126,7 @@ class Gaussian(PairModel):
     """Two independent Gaussian levels: no repulsion, the null hypothesis."""
 
     name = "gaussian"
+    nominal_from = {"pair": 3, "density": 3, "density-raw": 3, "spacing": 3}
     description = "independent Gaussian levels, no repulsion"
     smooth_in = ("moments", "moments")
     repulsive = False
@@ -147,6 +148,7 @@ class OneSpecies(PairModel):
     """Coulomb gas of one species, Eqs. 7, 11 and 31 with σ_m = σ."""
 
     name = "one-species"
+    nominal_from = {"pair": 3, "density": 3, "density-raw": None, "spacing": 3}
     description = "Coulomb gas of one species (Eqs. 7, 11)"
 
     def parameters(self, sites: Parameters, unit: Standardisation) -> Parameters:
@@ -207,6 +209,7 @@ class TwoSpecies(TwoWidthModel):
     """Labelled Coulomb gas of two species, Eqs. 29 to 32."""
 
     name = "two-species"
+    nominal_from = {"pair": 30, "density": 30, "density-raw": None}
     description = "Coulomb gas of two species (Eqs. 29-32)"
     joint, marginal = TwoSpeciesPair, TwoSpeciesDensity
     smooth_in = ("sum and spacing", "levels")
@@ -216,6 +219,7 @@ class Anisotropic(TwoWidthModel):
     """Spectrum of a 2×2 matrix with anisotropic noise: what linear training with a hidden layer leaves."""
 
     name = "anisotropic"
+    nominal_from = {"pair": 100, "density": 300, "density-raw": None}
     description = "2×2 matrix with noise of two widths, eigenvectors free"
     joint, marginal = AnisotropicPair, AnisotropicDensity
     smooth_in = ("both levels", "levels")
