@@ -142,9 +142,10 @@ def _too_few(runs: str, least: float) -> str:
 def _of_runs(record: dict[str, Any]) -> tuple[tuple[Check, ...], str]:
     """The check of the number of runs, where one applies, and the caveat."""
     model, likelihood = MODELS.get(record.get("model", "")), record.get("likelihood", "")
-    if model is None or likelihood not in model.nominal_from:
+    data = record.get("data", {})
+    if model is None or likelihood not in model.nominal_from or "runs" not in data:
         return (), ""
-    runs = record["data"]["runs"] // (2 if record["data"].get("pooled") else 1)
+    runs = data["runs"] // (2 if data.get("pooled") else 1)
     least = model.nominal_from[likelihood]
     if least is None:
         return (), enough_runs(model, likelihood, runs)

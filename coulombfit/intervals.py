@@ -47,10 +47,10 @@ class Edge:
     meeting: Mapping[str, str] = field(default_factory=dict, hash=False)
     meaning: str = ""
 
-    def remark(self, lower: float) -> str | None:
-        """What to say of an interval that begins at ``lower``; None where it leaves the edge out."""
+    def remark(self, lower: float) -> str:
+        """What to say of an interval that begins at ``lower``; empty where it leaves the edge out."""
         if lower > self.at:
-            return None
+            return ""
         return f"{self.parameter} from {self.at:g}: the data do not exclude {self.meaning}"
 
 

@@ -144,10 +144,15 @@ class Fit:
         table = [self.formatted().to_string()]
         priors = [f"  {name} ~ {text}" for name, text in self.model.priors(self.unit, self.likelihood).items()]
         interval = f"posterior (lower, upper: equal-tailed {INTERVAL:.0%} interval)"
-        edge = self.model.edge
-        if edge and (remark := edge.remark(self.table().loc[edge.parameter, "lower"])):
-            table.append(remark)
+        if self.at_edge:
+            table.append(self.at_edge)
         return Text("\n".join([*header, interval, *table, "priors", *priors, str(self.diagnosis)]))
+
+    @property
+    def at_edge(self) -> str:
+        """What to say of an interval that reaches the edge of the model, as σ₁ = σ₂; empty where none does."""
+        edge = self.model.edge
+        return edge.remark(self.table().loc[edge.parameter, "lower"]) if edge else ""
 
     @property
     def _sampler(self) -> str:

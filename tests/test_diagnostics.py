@@ -10,6 +10,7 @@ import xarray as xr
 import coulombfit as cf
 from coulombfit import diagnose
 from coulombfit.models import MODELS
+from coulombfit.report.words import Verdict, _gate
 from simulators import ensembles
 
 CHAINS, DRAWS = 4, 500
@@ -153,6 +154,9 @@ def test_few_runs_are_said_by_fit_by_fit_many_and_after_loading(tmp_path: Path) 
     said = "too few runs for this likelihood: 10, where simulated intervals are nominal from 30 on"
     assert said in fit.diagnosis.verdict
     assert said in fit.summary()
+    assert _gate({"few": fit}) == Verdict(
+        f"Trust it? Every check of the sampler passed, for few. few: {fit.diagnosis.few}.", None
+    )
     fit.save(tmp_path / "few.nc")
     assert said in cf.Fit.load(tmp_path / "few.nc").summary()
     many = cf.fit_many([few, enough], "two-species")

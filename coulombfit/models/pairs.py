@@ -219,7 +219,7 @@ class Anisotropic(TwoWidthModel):
     """Spectrum of a 2×2 matrix with anisotropic noise: what linear training with a hidden layer leaves."""
 
     name = "anisotropic"
-    nominal_from = {"pair": 100, "density": 300, "density-raw": None}
+    nominal_from = {"pair": 300, "density": 300, "density-raw": None}
     description = "2×2 matrix with noise of two widths, eigenvectors free"
     joint, marginal = AnisotropicPair, AnisotropicDensity
     smooth_in = ("both levels", "levels")
