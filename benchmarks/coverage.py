@@ -67,7 +67,9 @@ def fits(
 def covered(table: pd.DataFrame, truth: dict[str, float]) -> pd.DataFrame:
     """Whether intervals hold the truth, a row a data set and a column a parameter, of :attr:`ManyFits.table`."""
     columns = {}
-    for name, value in truth.items():
+    # spacings know no centre
+    known = set(table.index.get_level_values("parameter"))
+    for name, value in ((name, value) for name, value in truth.items() if name in known):
         rows = table.xs(name, level="parameter")
         columns[name] = (rows["lower"] <= value) & (value <= rows["upper"])
     return pd.DataFrame(columns)
@@ -101,7 +103,7 @@ def main() -> None:
                     share = covered(many.table, TRUTHS[model]).mean()
                 shown = ", ".join(f"{name} {100 * value:.1f}" for name, value in share.items())
                 chains = int((many.fits["sampler"] == "nuts").sum())
-                diagnosis = many.few.partition(":")[0]
+                diagnosis = many.few.partition(":")[0].partition(",")[0]
                 record = {"model": model, "likelihood": likelihood, "runs": runs, "coverage": share.to_dict()}
                 sheet.add(
                     (model, likelihood, str(runs), shown, str(chains), diagnosis),
