@@ -81,13 +81,14 @@ def test_coordinates_are_inverted(model: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["gaussian", "one-species"])
-def test_a12_three_runs_are_covered_by_the_density(model: str) -> None:
+@pytest.mark.parametrize(("model", "runs"), [("one-species", 3), ("gaussian", 10)])
+def test_a12_few_runs_are_covered_by_the_density(model: str, runs: int) -> None:
     """1000 data sets. At a true 90 %, 86 to 94 % have a false-alarm rate below 1e-4 a number; at 80 % a power of 1."""
-    many = fits(model, "density", 3, 1000)
+    many = fits(model, "density", runs, 1000)
     shares = covered(many.table, TRUTHS[model]).mean()
     assert shares.between(0.86, 0.94).all(), shares
     assert many.fits["enough_runs"].all()
+    assert "too few runs for this likelihood: 3" in fits("gaussian", "density", 3, 2).verdict
 
 
 def test_a12_few_runs_do_not_say_how_levels_depend_on_each_other() -> None:

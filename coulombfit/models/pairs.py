@@ -126,7 +126,7 @@ class Gaussian(PairModel):
     """Two independent Gaussian levels: no repulsion, the null hypothesis."""
 
     name = "gaussian"
-    nominal_from = {"pair": 3, "density": 3, "density-raw": 3, "spacing": 3}
+    nominal_from = {"pair": 10, "density": 10, "density-raw": 10, "spacing": 10}
     description = "independent Gaussian levels, no repulsion"
     smooth_in = ("moments", "moments")
     repulsive = False
@@ -148,7 +148,7 @@ class OneSpecies(PairModel):
     """Coulomb gas of one species, Eqs. 7, 11 and 31 with σ_m = σ."""
 
     name = "one-species"
-    nominal_from = {"pair": 3, "density": 3, "density-raw": None, "spacing": 3}
+    nominal_from = {"pair": 3, "density": 3, "density-raw": None, "spacing": 10}
     description = "Coulomb gas of one species (Eqs. 7, 11)"
 
     def parameters(self, sites: Parameters, unit: Standardisation) -> Parameters:
