@@ -1,16 +1,17 @@
 """How often intervals hold the truth, against the number of runs: what the least numbers of runs rest on.
 
     python -m benchmarks.coverage [--sets 500] [--runs 3 10 30] [--models NAME …] [--likelihoods NAME …]
-                                  [--markdown FILE] [--json FILE]
+                                  [--r 0 0.3 0.9] [--markdown FILE] [--json FILE]
 
 Data sets are drawn at one truth from every model's own law and fitted by `cf.fit_many`; coverage of a parameter is the
-share of data sets whose 90 % interval holds its truth. Two widths are as 2 to 1, r = 0.6; the gas has a cluster of two
-levels and one of one, and that with β free a pair.
+share of data sets whose 90 % interval holds its truth. Two widths are as 2 to 1, r = 0.6, where --r does not say
+otherwise: r = 0 are equal widths. The gas has a cluster of two levels and one of one, and that with β free a pair.
 """
 
 from __future__ import annotations
 
 import argparse
+from itertools import product
 from pathlib import Path
 
 import jax
@@ -21,19 +22,26 @@ from rich.console import Console
 
 import coulombfit as cf
 from benchmarks.output import Sheet, machine, use_cores
-from coulombfit.models import MODELS, Gas, Model
+from coulombfit.models import MODELS, OBSERVED, Gas, Model
 from coulombfit.precision import double_precision
 
 CENTRE, SIGMA = 4.0, 0.04
 ONE = {"centre": CENTRE, "sigma": SIGMA}
-SIGMA_1, SIGMA_2 = 0.04, 0.02
-SIGMA_M = float(np.sqrt((SIGMA_1**2 + SIGMA_2**2) / 2))
-TWO = {"centre": CENTRE, "sigma_1": SIGMA_1, "sigma_2": SIGMA_2, "sigma_m": SIGMA_M, "r": 0.6}
+R = 0.6
+
+
+def two_widths(r: float) -> dict[str, float]:
+    """Truth of a model of two widths; of 0.04 and 0.02 where r = 0.6."""
+    sigma_m = float(np.sqrt(0.001))
+    widths = {"sigma_1": sigma_m * np.sqrt(1 + r), "sigma_2": sigma_m * np.sqrt(1 - r), "sigma_m": sigma_m}
+    return {"centre": CENTRE, **widths, "r": r}
+
+
 TRUTHS: dict[str, dict[str, float]] = {
     "gaussian": ONE,
     "one-species": ONE,
-    "two-species": TWO,
-    "anisotropic": TWO,
+    "two-species": two_widths(R),
+    "anisotropic": two_widths(R),
     "gas": {"centre[0]": CENTRE, "centre[1]": 2.0, "sigma[0]": SIGMA, "sigma[1]": 0.03},
     "gas-beta": {"centre[0]": CENTRE, "sigma[0]": SIGMA, "beta": 1.0},
 }
@@ -81,6 +89,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, nargs="+", default=RUNS)
     parser.add_argument("--models", nargs="+", default=list(TRUTHS))
     parser.add_argument("--likelihoods", nargs="+")
+    parser.add_argument("--r", type=float, nargs="+", default=[R], help="of models of two widths")
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--markdown", type=Path)
     parser.add_argument("--json", type=Path)
@@ -89,27 +98,29 @@ def main() -> None:
     error = 100 * np.sqrt(0.09 / arguments.sets)
     sheet = Sheet(
         f"Coverage of 90 % intervals in per cent, ± {error:.1f}, {arguments.sets} data sets each",
-        ("model", "likelihood", "runs", "coverage", "chains", "diagnosis"),
+        ("model", "likelihood", "r", "runs", "coverage", "chains", "diagnosis"),
         [machine(cores)],
     )
     console = Console(stderr=True)
-    for model in arguments.models:
-        for likelihood in MODELS[model].likelihoods:
-            if arguments.likelihoods and likelihood not in arguments.likelihoods:
-                continue
-            for runs in arguments.runs:
-                with console.status(f"{model} {likelihood}: {runs} runs"):
-                    many = fits(model, likelihood, runs, arguments.sets)
-                    share = covered(many.table, TRUTHS[model]).mean()
-                shown = ", ".join(f"{name} {100 * value:.1f}" for name, value in share.items())
-                chains = int((many.fits["sampler"] == "nuts").sum())
-                diagnosis = many.few.partition(":")[0].partition(",")[0]
-                record = {"model": model, "likelihood": likelihood, "runs": runs, "coverage": share.to_dict()}
-                sheet.add(
-                    (model, likelihood, str(runs), shown, str(chains), diagnosis),
-                    record | {"chains": chains, "converged": float(many.fits["converged"].mean()), "few": many.few},
-                )
-                console.print(*sheet.rows[-1])
+    for model, likelihood, runs, r in product(arguments.models, OBSERVED, arguments.runs, arguments.r):
+        if likelihood not in MODELS[model].likelihoods or likelihood not in (arguments.likelihoods or OBSERVED):
+            continue
+        several = "r" in TRUTHS[model]
+        if not several and r != arguments.r[0]:
+            continue
+        truth = two_widths(r) if several else TRUTHS[model]
+        with console.status(f"{model} {likelihood}: {runs} runs"):
+            many = fits(model, likelihood, runs, arguments.sets, truth)
+            share = covered(many.table, truth).mean()
+        shown = ", ".join(f"{name} {100 * value:.1f}" for name, value in share.items())
+        chains = int((many.fits["sampler"] == "nuts").sum())
+        diagnosis = many.few.partition(":")[0].partition(",")[0]
+        sheet.add(
+            (model, likelihood, f"{r:g}" if several else "", str(runs), shown, str(chains), diagnosis),
+            {"model": model, "likelihood": likelihood, "r": r if several else None, "runs": runs}
+            | {"coverage": share.to_dict(), "chains": chains, "few": many.few},
+        )
+        console.print(*sheet.rows[-1])
     sheet.show()
     sheet.write(arguments.markdown, arguments.json)
 

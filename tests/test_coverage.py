@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import coulombfit as cf
-from benchmarks.coverage import NOMINAL, RUNS, TRUTHS, covered, data_sets, fits
+from benchmarks.coverage import NOMINAL, RUNS, TRUTHS, covered, data_sets, fits, two_widths
 from coulombfit.models import MODELS
 from coulombfit.sampler import SAMPLERS
 
@@ -83,16 +83,6 @@ def test_intervals_are_nominal_or_runs_are_said_to_be_too_few(model: str, likeli
             assert shares.between(NOMINAL[0] - 2 * error, NOMINAL[1] + 2 * error).all(), (runs, shares)
 
 
-def equal_widths(r: float) -> dict[str, float]:
-    return {
-        "centre": 4.0,
-        "sigma_1": 0.03 * np.sqrt(1 + r),
-        "sigma_2": 0.03 * np.sqrt(1 - r),
-        "sigma_m": 0.03,
-        "r": r,
-    }
-
-
 @pytest.mark.parametrize(
     ("model", "likelihood", "runs"),
     [
@@ -103,12 +93,12 @@ def equal_widths(r: float) -> dict[str, float]:
         pytest.param("two-species", "density", 300, marks=pytest.mark.long),
     ],
 )
-def test_intervals_hold_equal_widths(model: str, likelihood: str, runs: int) -> None:
+def test_intervals_hold_two_widths(model: str, likelihood: str, runs: int) -> None:
     """σ₁ = σ₂ in 400 data sets: equal-tailed intervals of r never hold it, those of the widths in 50 to 73 %.
 
     At a true 90 %, fewer than 85.5 % have a probability below 2e-3 a number; at a true 80 % a power of 0.997.
     """
-    truth = equal_widths(0.0)
+    truth = two_widths(0.0)
     table = fits(model, likelihood, runs, 400, truth).table
     shares = covered(table, truth).mean()
     assert (shares > 0.855).all(), shares
@@ -125,7 +115,7 @@ def test_intervals_hold_equal_widths(model: str, likelihood: str, runs: int) -> 
 @pytest.mark.parametrize("r", [0.3, 0.6, 0.9])
 def test_intervals_beyond_the_edge_are_nominal(model: str, r: float) -> None:
     """500 data sets of 300 runs; where 0 is excluded in some data sets and not in others, r is covered more often."""
-    truth = equal_widths(r)
+    truth = two_widths(r)
     table = fits(model, "pair", 300, 500, truth).table
     shares = covered(table, truth).mean()
     undecided = 0.02 < (table.xs("r", level="parameter")["lower"] == 0).mean() < 0.98
