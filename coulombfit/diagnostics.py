@@ -1,16 +1,28 @@
-"""The gate: has the sampler converged? Every criterion with its value and threshold; what was not checked says so."""
+"""The gate: has the sampler converged, and are the runs enough for what it sampled.
+
+Every criterion with its value and threshold; what was not checked says so. Few runs are another matter than
+convergence: chains may have converged to a posterior whose intervals do not hold the truth as often as they say, since
+there priors speak. From how many runs on they do was found by simulation, for every model and likelihood
+(:attr:`coulombfit.models.Model.nominal_from`).
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import arviz_stats as azs
 import numpy as np
 import xarray as xr
 
-__all__ = ["Check", "Diagnosis", "diagnose"]
+from coulombfit.models import MODELS, Model
+
+__all__ = ["RECORD", "Check", "Diagnosis", "diagnose", "enough_runs"]
+
+RECORD = "coulombfit"
+"""Attribute of a fit's tree with the record of how it came about."""
 
 Status = Literal["passed", "failed", "not run"]
 
@@ -18,6 +30,12 @@ MAX_RHAT = 1.01
 MIN_ESS = 400.0
 MIN_BFMI = 0.3
 MAX_PARETO_K = 0.7
+
+RUNS = "runs for this likelihood"
+UNCORRECTED = (
+    "takes the two levels of a run for independent, which they are not: at no number of runs do its intervals hold the "
+    "truth as often as they say; 'density' corrects them"
+)
 
 
 @dataclass(frozen=True)
@@ -48,26 +66,45 @@ class Check:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """All criteria of one fit: ``checks``, each with its value, threshold and status."""
+    """All criteria of one fit: ``checks``, each with its value, threshold and status.
+
+    ``caveat`` is what holds of the likelihood whatever the number of runs.
+    """
 
     checks: tuple[Check, ...]
+    caveat: str = ""
 
     def _named(self, status: Status) -> str:
-        return ", ".join(check.name for check in self.checks if check.status == status)
+        return ", ".join(check.name for check in self._of_convergence if check.status == status)
+
+    @property
+    def _of_convergence(self) -> list[Check]:
+        return [check for check in self.checks if check.name != RUNS]
 
     @property
     def passed(self) -> bool:
-        """True where every check ran and passed."""
-        return all(check.status == "passed" for check in self.checks)
+        """True where every check of convergence ran and passed; of the number of runs see :attr:`few`."""
+        return all(check.status == "passed" for check in self._of_convergence)
+
+    @property
+    def few(self) -> str:
+        """What is wrong with the number of runs, or with intervals at any number; empty where nothing is known to be.
+
+        "too few runs for this likelihood: …" below the least number from which simulated intervals are nominal.
+        """
+        few = [check for check in self.checks if check.name == RUNS and check.status == "failed"]
+        return _too_few(few[0].shown, few[0].threshold) if few else self.caveat
 
     @property
     def verdict(self) -> str:
-        """One sentence."""
+        """One sentence on convergence, and one on the number of runs where they are too few."""
         if self._named("failed"):
-            return f"NOT CONVERGED, do not use: {self._named('failed')} failed."
-        if self._named("not run"):
-            return f"Convergence not established: {self._named('not run')} not run."
-        return "Converged: every check passed."
+            converged = f"NOT CONVERGED, do not use: {self._named('failed')} failed"
+        elif self._named("not run"):
+            converged = f"Convergence not established: {self._named('not run')} not run"
+        else:
+            converged = "Converged" if self.few else "Converged: every check passed"
+        return f"{converged}; {self.few}." if self.few else f"{converged}."
 
     def __str__(self) -> str:
         return "\n".join([self.verdict, *(f"  {check}" for check in self.checks)])
@@ -78,17 +115,49 @@ def diagnose(tree: xr.DataTree) -> Diagnosis:
 
     Thresholds: R̂ ≤ 1.01, bulk and tail ESS ≥ 400 in every reported parameter; no divergence, no trajectory stopped by
     the treedepth limit; E-BFMI ≥ 0.3 in every chain. Of importance sampling: Pareto k̂ of the weights ≤ 0.7, and weights
-    worth 400 draws.
+    worth 400 draws. Runs at least as many as the model's intervals need to be nominal; a tree without the record of a
+    fit by a known model leaves that check out.
 
     :param tree: as :attr:`coulombfit.Fit.tree`; a group that is absent leaves its checks "not run".
     """
+    check, caveat = _of_runs(json.loads(tree.attrs.get(RECORD, "{}")))
+    return Diagnosis(_of_convergence(tree) + check, caveat)
+
+
+def enough_runs(model: Model, likelihood: str, runs: int) -> str:
+    """What is wrong with so many runs, as :attr:`Diagnosis.few`; empty where nothing is known to be."""
+    least = model.nominal_from.get(likelihood, 0)
+    if least is None:
+        return f"{likelihood!r} {UNCORRECTED}"
+    return _too_few(f"{runs}", least) if runs < least else ""
+
+
+def _too_few(runs: str, least: float) -> str:
+    return (
+        f"too few runs for this likelihood: {runs}, where simulated intervals are nominal from {least:g} on "
+        "and priors speak below"
+    )
+
+
+def _of_runs(record: dict[str, Any]) -> tuple[tuple[Check, ...], str]:
+    """The check of the number of runs, where one applies, and the caveat."""
+    model, likelihood = MODELS.get(record.get("model", "")), record.get("likelihood", "")
+    data = record.get("data", {})
+    if model is None or likelihood not in model.nominal_from or "runs" not in data:
+        return (), ""
+    runs = data["runs"] // (2 if data.get("pooled") else 1)
+    least = model.nominal_from[likelihood]
+    if least is None:
+        return (), enough_runs(model, likelihood, runs)
+    return (Check(RUNS, runs, least, "at least"),), ""
+
+
+def _of_convergence(tree: xr.DataTree) -> tuple[Check, ...]:
     posterior, stats = _group(tree, "posterior"), _group(tree, "sample_stats")
     if "pareto_k" in stats:
-        return Diagnosis(
-            (
-                Check("Pareto k-hat", float(stats["pareto_k"]), MAX_PARETO_K, "at most"),
-                Check("effective draws", float(stats["effective"]), MIN_ESS, "at least"),
-            )
+        return (
+            Check("Pareto k-hat", float(stats["pareto_k"]), MAX_PARETO_K, "at most"),
+            Check("effective draws", float(stats["effective"]), MIN_ESS, "at least"),
         )
     several = posterior.sizes.get("chain", 0) > 1
 
@@ -100,15 +169,13 @@ def diagnose(tree: xr.DataTree) -> Diagnosis:
         return float(stats[name].to_numpy().sum()) if name in stats else None
 
     # np.max and np.min hand NaN on (draws that never move), and NaN meets no threshold
-    return Diagnosis(
-        (
-            Check("R-hat", _extreme(np.max, every(azs.rhat) if several else []), MAX_RHAT, "at most"),
-            Check("bulk ESS", _extreme(np.min, every(azs.ess, method="bulk")), MIN_ESS, "at least"),
-            Check("tail ESS", _extreme(np.min, every(azs.ess, method="tail")), MIN_ESS, "at least"),
-            Check("divergences", total("diverging"), 0.0, "at most"),
-            Check("E-BFMI", _extreme(np.min, _bfmi(stats)), MIN_BFMI, "at least"),
-            Check("saturated treedepth", total("reached_max_treedepth"), 0.0, "at most"),
-        )
+    return (
+        Check("R-hat", _extreme(np.max, every(azs.rhat) if several else []), MAX_RHAT, "at most"),
+        Check("bulk ESS", _extreme(np.min, every(azs.ess, method="bulk")), MIN_ESS, "at least"),
+        Check("tail ESS", _extreme(np.min, every(azs.ess, method="tail")), MIN_ESS, "at least"),
+        Check("divergences", total("diverging"), 0.0, "at most"),
+        Check("E-BFMI", _extreme(np.min, _bfmi(stats)), MIN_BFMI, "at least"),
+        Check("saturated treedepth", total("reached_max_treedepth"), 0.0, "at most"),
     )
 
 

@@ -11,21 +11,22 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from coulombfit.diagnostics import diagnose
+from coulombfit.diagnostics import diagnose, enough_runs
 from coulombfit.draws import Drawn, draw
 from coulombfit.errors import ArgumentError, DataError
 from coulombfit.inference import log_evidence, posterior_of
+from coulombfit.intervals import Edge, intervals_of
 from coulombfit.precision import double_precision
 from coulombfit.preparation import Prepared, Question, ask, prepare, spectra_of
 from coulombfit.progress import working
-from coulombfit.result import INTERVAL, Text
+from coulombfit.result import Text
 from coulombfit.sampler import Sampling
 from coulombfit.spectra import Spectra
 
 __all__ = ["ManyFits", "fit_many"]
 
 
-COLUMNS = ["log_evidence", "se", "pareto_k", "sampler", "converged", "refused"]
+COLUMNS = ["log_evidence", "se", "pareto_k", "sampler", "converged", "enough_runs", "refused"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,13 +35,15 @@ class ManyFits:
 
     ``tree`` has the draws, dims (spectrum, chain, draw), in the group "posterior". ``table`` has a row a spectrum and
     parameter, with mean, sd and interval. ``fits`` has a row a spectrum: ``log_evidence`` in units of the data (NaN
-    of a composite likelihood), Pareto ``pareto_k``, the ``sampler`` that was used, whether it ``converged``, and why it
-    was ``refused``, empty where it was not; ``tree`` and ``table`` are without those refused.
+    of a composite likelihood), Pareto ``pareto_k``, the ``sampler`` that was used, whether it ``converged``,
+    ``enough_runs``, whether runs are enough for intervals to be nominal, and why it was ``refused``, empty where it was
+    not; ``tree`` and ``table`` are without those refused. ``few`` says what is wrong where runs are too few.
     """
 
     tree: xr.DataTree
     table: pd.DataFrame
     fits: pd.DataFrame
+    few: str = ""
 
     @property
     def verdict(self) -> str:
@@ -50,6 +53,9 @@ class ManyFits:
         parts = [f"all {int((~refused).sum())} fits have converged"]
         if bad:
             parts = [f"{len(bad)} of {len(self.fits)} fits have NOT CONVERGED, do not use: {', '.join(bad)}"]
+        if self.few:
+            names = [str(name) for name in self.fits.index[~self.fits["enough_runs"] & ~refused]]
+            parts.append(f"{self.few} ({', '.join(names)})")
         if refused.any():
             reasons = "; ".join(f"{name}: {why}" for name, why in self.fits["refused"][refused].items())
             parts.append(f"{int(refused.sum())} of {len(self.fits)} spectra were REFUSED: {reasons}")
@@ -112,12 +118,14 @@ def fit_many(
     rows = {
         name: _row(question, prepared[name], drawn[name], posterior.sel(spectrum=name))
         if name in drawn
-        else {"converged": False, "refused": refused[name]}
+        else {"converged": False, "enough_runs": False, "refused": refused[name]}
         for name in names
     }
     fits = pd.DataFrame.from_dict(rows, orient="index", columns=COLUMNS)
     tree = xr.DataTree.from_dict({"posterior": posterior})
-    return ManyFits(tree, _table(stacked, list(drawn)), fits)
+    fewest = min(prepared.values(), key=lambda one: len(one.observations))
+    few = enough_runs(fewest.model, question.likelihood, len(fewest.observations))
+    return ManyFits(tree, _table(stacked, list(drawn), fewest.model.edge), fits, few)
 
 
 def _prepare_all(
@@ -151,6 +159,7 @@ def _row(question: Question, prepared: Prepared, one: Drawn, posterior: xr.Datas
         "pareto_k": one.integral.k_hat,
         "sampler": one.sampler,
         "converged": _converged(one, posterior),
+        "enough_runs": not enough_runs(prepared.model, question.likelihood, len(prepared.observations)),
         "refused": "",
     }
 
@@ -161,15 +170,18 @@ def _converged(one: Drawn, posterior: xr.Dataset) -> bool:
     return diagnose(xr.DataTree.from_dict(tree)).passed
 
 
-def _table(stacked: dict[str, np.ndarray], names: Sequence[str]) -> pd.DataFrame:
+def _table(stacked: dict[str, np.ndarray], names: Sequence[str], edge: Edge | None) -> pd.DataFrame:
     """Mean, sd and interval of every number."""
-    parts = {}
+    numbers = {}
     for name, values in stacked.items():
         several = values.ndim > 3
         for k in range(values.shape[3] if several else 1):
             draws = (values[..., k] if several else values).reshape(len(names), -1)
-            lower, upper = np.quantile(draws, [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2], axis=1)
-            columns = {"mean": draws.mean(axis=1), "sd": draws.std(axis=1, ddof=1), "lower": lower, "upper": upper}
-            parts[f"{name}[{k}]" if several else name] = pd.DataFrame(columns, index=names)
+            numbers[f"{name}[{k}]" if several else name] = draws
+    parts = {}
+    for name, (lower, upper) in intervals_of(numbers, edge).items():
+        draws = numbers[name]
+        columns = {"mean": draws.mean(axis=1), "sd": draws.std(axis=1, ddof=1), "lower": lower, "upper": upper}
+        parts[name] = pd.DataFrame(columns, index=list(names))
     table = pd.concat(parts, names=["parameter", "spectrum"])
     return table.swaplevel().loc[list(names)]

@@ -15,18 +15,14 @@ import xarray as xr
 from jaxtyping import Float
 
 from coulombfit.answers import rounder
-from coulombfit.diagnostics import Diagnosis, diagnose
+from coulombfit.diagnostics import RECORD, Diagnosis, diagnose
 from coulombfit.errors import DataError
 from coulombfit.files import write_netcdf
 from coulombfit.importance import Integral
+from coulombfit.intervals import INTERVAL, intervals_of
 from coulombfit.models import MODELS, OBSERVED, Model, Standardisation
 
 __all__ = ["INTERVAL", "Fit", "Text"]
-
-INTERVAL = 0.9
-"""Probability content of every quoted interval, equal-tailed."""
-
-RECORD = "coulombfit"
 
 
 class Text(str):
@@ -92,11 +88,11 @@ class Fit:
 
     @cached_property
     def diagnosis(self) -> Diagnosis:
-        """Whether the sampler converged."""
+        """Whether the sampler converged, and whether runs are enough for intervals to be nominal."""
         return diagnose(self.tree)
 
     def table(self, interval: float = INTERVAL) -> pd.DataFrame:
-        """Parameters (rows): mean, sd, equal-tailed interval [lower, upper], bulk and tail ESS, R̂.
+        """Parameters (rows): mean, sd, interval [lower, upper] (:mod:`coulombfit.intervals`), bulk and tail ESS, R̂.
 
         :param interval: probability content of the interval, between 0 and 1.
         :return: a row a parameter, units of x but for r and β.
@@ -109,9 +105,10 @@ class Fit:
         else:
             bulk, tail = azs.ess(posterior, method="bulk"), azs.ess(posterior, method="tail")
             rhat = azs.rhat(posterior) if posterior.sizes["chain"] > 1 else None
+        ends = intervals_of({str(n): d.to_numpy().ravel() for n, d in posterior.items()}, self.model.edge, interval)
         rows = {}
         for name, draws in posterior.items():
-            lower, upper = np.quantile(draws, [(1 - interval) / 2, (1 + interval) / 2])
+            lower, upper = ends[str(name)]
             rows[name] = {
                 "mean": float(draws.mean()),
                 "sd": float(draws.std(ddof=1)),
@@ -144,10 +141,18 @@ class Fit:
             f"data: {described}",
             f"likelihood: {self.likelihood}; sampler: {self._sampler}; seed {self.record['seed']}",
         ]
-        table = self.formatted().to_string()
+        table = [self.formatted().to_string()]
         priors = [f"  {name} ~ {text}" for name, text in self.model.priors(self.unit, self.likelihood).items()]
         interval = f"posterior (lower, upper: equal-tailed {INTERVAL:.0%} interval)"
-        return Text("\n".join([*header, interval, table, "priors", *priors, str(self.diagnosis)]))
+        if self.at_edge:
+            table.append(self.at_edge)
+        return Text("\n".join([*header, interval, *table, "priors", *priors, str(self.diagnosis)]))
+
+    @property
+    def at_edge(self) -> str:
+        """What to say of an interval that reaches the edge of the model, as σ₁ = σ₂; empty where none does."""
+        edge = self.model.edge
+        return edge.remark(self.table().loc[edge.parameter, "lower"]) if edge else ""
 
     @property
     def _sampler(self) -> str:

@@ -14,6 +14,7 @@ COULOMBFIT = [
     "errors",
     "seeds",
     "answers",
+    "intervals",
     "files",
     "precision",
     "progress",

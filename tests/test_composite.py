@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import coulombfit as cf
-from coulombfit.composite import _information, _stretch
+from benchmarks.coverage import TRUTHS, covered, fits
+from coulombfit.composite import _information, _stretch, corrected
 from coulombfit.models import MODELS, Standardisation
 from simulators import ensembles
 
@@ -37,8 +38,8 @@ def test_godambe_information_predicts_the_scatter_of_estimates() -> None:
     """1500 data sets of 100 pairs; a standard deviation over them is known to 1.8 %, 3 standard errors are asked."""
     model, runs, datasets = MODELS["one-species"], 100, 1500
     estimates = estimates_of(runs, datasets)
-    pairs = jnp.asarray(ensembles.one_species(centre=0.0, sigma=1.0, runs=100_000, seed=5))
-    h, j = (np.asarray(matrix) * runs / len(pairs) for matrix in _information(model, jnp.zeros(2), pairs))
+    pairs = ensembles.one_species(centre=0.0, sigma=1.0, runs=100_000, seed=5)
+    h, j = (matrix * runs for matrix in _information(model, np.zeros(2), pairs))
     sandwich = np.linalg.inv(h) @ j @ np.linalg.inv(h)
     np.testing.assert_allclose(estimates.std(axis=0), np.sqrt(np.diag(sandwich)), rtol=0.055)
     naive = np.sqrt(np.diag(np.linalg.inv(h)))
@@ -47,12 +48,10 @@ def test_godambe_information_predicts_the_scatter_of_estimates() -> None:
 
 def test_the_stretch_turns_one_covariance_into_the_other() -> None:
     rng = np.random.default_rng(0)
-    with jax.enable_x64(True):
-        h, j = (a @ a.T + np.eye(3) for a in rng.normal(size=(2, 3, 3)))
-        omega = np.asarray(_stretch(jnp.asarray(h), jnp.asarray(j)))
+    h, j = (a @ a.T + np.eye(3) for a in rng.normal(size=(2, 3, 3)))
+    omega = _stretch(h, j)
     np.testing.assert_allclose(omega @ np.linalg.inv(h) @ omega.T, np.linalg.inv(h) @ j @ np.linalg.inv(h), rtol=1e-10)
-    with jax.enable_x64(True):
-        np.testing.assert_allclose(_stretch(jnp.asarray(h), jnp.asarray(h)), np.eye(3), atol=1e-12)
+    np.testing.assert_allclose(_stretch(h, h), np.eye(3), atol=1e-12)
 
 
 @pytest.mark.slow
@@ -79,6 +78,32 @@ def test_coordinates_are_inverted(model: str) -> None:
     for name in ("centre", "sigma_m"):
         np.testing.assert_allclose(back[name], sites[name], rtol=1e-12)
     np.testing.assert_allclose(back["q"], np.abs(sites["q"]), rtol=1e-12)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("model", "runs"), [("one-species", 3), ("gaussian", 10)])
+def test_a12_few_runs_are_covered_by_the_density(model: str, runs: int) -> None:
+    """1000 data sets. At a true 90 %, 86 to 94 % have a false-alarm rate below 1e-4 a number; at 80 % a power of 1."""
+    many = fits(model, "density", runs, 1000)
+    shares = covered(many.table, TRUTHS[model]).mean()
+    assert shares.between(0.86, 0.94).all(), shares
+    assert many.fits["enough_runs"].all()
+    assert "too few runs for this likelihood: 3" in fits("gaussian", "density", 3, 2).verdict
+
+
+def test_a12_few_runs_do_not_say_how_levels_depend_on_each_other() -> None:
+    """Three runs whose scores nearly cancel, as they do at an estimate: the spread is that of simulated pairs."""
+    model = MODELS["one-species"]
+    rng = np.random.default_rng(0)
+    with jax.enable_x64(True):
+        sites = {"centre": jnp.asarray(0.1 * rng.normal(size=2000)), "sigma": jnp.exp(0.1 * rng.normal(size=2000))}
+        # every run is centred: none of them says that sums of levels vary
+        levels = jnp.asarray([[1.0, -1.0], [1.4, -1.4], [0.5, -0.5]])
+        found = corrected(model, sites, levels, jax.random.key(0), pooled=False)
+        alone = corrected(model, sites, levels, jax.random.key(0), pooled=True)
+        before, narrower, expected = (float(each["centre"].std()) for each in (sites, found, alone))
+    assert narrower / before == pytest.approx(1 / 1.1325, rel=0.05)
+    assert narrower == pytest.approx(expected, rel=0.03)
 
 
 @pytest.mark.slow

@@ -1,10 +1,17 @@
 """The gate fails what has not converged, and never passes what it did not see."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import xarray as xr
 
+import coulombfit as cf
 from coulombfit import diagnose
+from coulombfit.models import MODELS
+from coulombfit.report.words import Verdict, _gate
+from simulators import ensembles
 
 CHAINS, DRAWS = 4, 500
 
@@ -92,3 +99,80 @@ def test_one_chain_has_no_r_hat_and_an_empty_tree_nothing() -> None:
     short = xr.DataTree.from_dict({name: node.to_dataset().isel(chain=[0]) for name, node in tree().children.items()})
     assert status(diagnose(short), "R-hat") == "not run"
     assert {check.status for check in diagnose(xr.DataTree()).checks} == {"not run"}
+
+
+def fitted(model: str, likelihood: str, runs: int, *, pooled: bool = False) -> xr.DataTree:
+    """A converged fit with the record of what was fitted."""
+    found = tree()
+    data = {"runs": runs, "pooled": pooled}
+    found.attrs["coulombfit"] = json.dumps({"model": model, "likelihood": likelihood, "data": data})
+    return found
+
+
+def test_too_few_runs_are_said_and_are_not_a_matter_of_convergence() -> None:
+    diagnosis = diagnose(fitted("two-species", "pair", 29))
+    assert status(diagnosis, "runs for this likelihood") == "failed"
+    assert diagnosis.passed
+    assert diagnosis.verdict.startswith("Converged; too few runs for this likelihood: 29, where")
+    assert "nominal from 30 on" in diagnosis.verdict
+    assert "every check passed" not in str(diagnosis)
+    enough = diagnose(fitted("two-species", "pair", 30))
+    assert status(enough, "runs for this likelihood") == "passed"
+    assert enough.verdict == "Converged: every check passed."
+    assert enough.few == ""
+
+
+def test_levels_of_unknown_pairing_count_as_half_as_many_runs() -> None:
+    assert "too few" in diagnose(fitted("two-species", "density", 58, pooled=True)).verdict
+    assert "too few" not in diagnose(fitted("two-species", "density", 60, pooled=True)).verdict
+
+
+def test_an_uncorrected_density_says_what_it_is() -> None:
+    diagnosis = diagnose(fitted("one-species", "density-raw", 10_000))
+    assert diagnosis.passed
+    assert "'density-raw' takes the two levels of a run for independent" in diagnosis.verdict
+    assert "every check passed" not in str(diagnosis)
+    # levels without repulsion are independent
+    assert diagnose(fitted("gaussian", "density-raw", 10)).verdict == "Converged: every check passed."
+
+
+def test_without_a_record_of_a_known_model_runs_are_not_judged() -> None:
+    names = [{check.name for check in diagnose(one).checks} for one in (tree(), fitted("mine", "pair", 2))]
+    assert all("runs for this likelihood" not in each for each in names)
+
+
+def test_every_model_says_from_how_many_runs_it_is_nominal() -> None:
+    for model in MODELS.values():
+        assert set(model.nominal_from) == set(model.likelihoods), model.name
+
+
+@pytest.mark.slow
+def test_few_runs_are_said_by_fit_by_fit_many_and_after_loading(tmp_path: Path) -> None:
+    pairs = ensembles.two_species(centre=4.0, sigma_1=0.04, sigma_2=0.02, runs=40, seed=0)
+    few, enough = cf.Spectra(pairs[:10], name="few"), cf.Spectra(pairs, name="enough")
+    fit = cf.fit(few, "two-species", sampler="laplace", seed=0)
+    said = "too few runs for this likelihood: 10, where simulated intervals are nominal from 30 on"
+    assert said in fit.diagnosis.verdict
+    assert said in fit.summary()
+    assert _gate({"few": fit}) == Verdict(
+        f"Trust it? Every check of the sampler passed, for few. few: {fit.diagnosis.few}.", None
+    )
+    fit.save(tmp_path / "few.nc")
+    assert said in cf.Fit.load(tmp_path / "few.nc").summary()
+    many = cf.fit_many([few, enough], "two-species")
+    assert f"all 2 fits have converged; {said}" in many.verdict
+    assert many.verdict.endswith("(few).")
+    assert list(many.fits["enough_runs"]) == [False, True]
+
+
+def test_a_summary_says_that_equal_widths_are_not_excluded() -> None:
+    """In the table as numbers and as text, of one fit and of many, and after loading."""
+    pairs = ensembles.one_species(centre=4.0, sigma=0.04, runs=60, seed=3)
+    fit = cf.fit(pairs, "two-species", sampler="laplace", seed=0)
+    assert fit.table().loc["r", "lower"] == 0.0
+    assert float(fit.formatted().loc["r", "lower"]) == 0.0
+    assert "r from 0: the data do not exclude σ₁ = σ₂" in fit.summary()
+    assert fit.table().loc["sigma_1", "lower"] <= fit.table().loc["sigma_m", "lower"]
+    assert cf.fit_many([pairs], "two-species").table.loc[("spectrum 0", "r"), "lower"] == 0.0
+    apart = ensembles.two_species(centre=4.0, sigma_1=0.04, sigma_2=0.01, runs=300, seed=3)
+    assert "do not exclude" not in cf.fit(apart, "two-species", sampler="laplace", seed=0).summary()

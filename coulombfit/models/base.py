@@ -7,7 +7,7 @@ unit of observation is the run.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ import numpyro
 import numpyro.distributions as dist
 from jaxtyping import Array, Float
 
+from coulombfit.intervals import Edge
 from coulombfit.models.standardisation import Standardisation
 from coulombfit.spectra import Spectra
 
@@ -61,6 +62,10 @@ class Model(ABC):
     description: ClassVar[str]
     likelihoods: ClassVar[tuple[str, ...]]
     """What a run may be observed by; the first is the default."""
+    nominal_from: ClassVar[Mapping[str, int | None]] = {}
+    """By likelihood, the number of runs from which 90 % intervals cover 87 to 93 % in simulations; None for none."""
+    edge: ClassVar[Edge | None] = None
+    """Where a parameter has a least value that it may well have."""
     start_radius: ClassVar[float] = 2.0
     """Chains start uniformly within this of zero in the unconstrained coordinates of the sites."""
 

@@ -40,6 +40,7 @@ class Gas(Model):
     name = "gas"
     description = "Coulomb gas of all levels, bare centres (Eq. 7)"
     likelihoods = ("levels",)
+    nominal_from = {"levels": 10}
     # a start within the prior's bulk may put clusters on top of each other
     start_radius = 0.1
 
@@ -124,6 +125,7 @@ class FreeGas(Gas):
     """Coulomb gas of one cluster of degenerate levels with its repulsion β unknown; β = 1 for real weights."""
 
     name = "gas-beta"
+    nominal_from = {"levels": 30}
     description = "Coulomb gas of one cluster, repulsion β free (Eq. 7)"
 
     def fitted_to(self, spectra: Spectra) -> Model:

@@ -11,6 +11,7 @@ import numpyro.distributions as dist
 from jaxtyping import Array, Float
 
 from coulombfit.errors import DataError
+from coulombfit.intervals import Edge
 from coulombfit.laws import (
     AnisotropicDensity,
     AnisotropicPair,
@@ -125,6 +126,7 @@ class Gaussian(PairModel):
     """Two independent Gaussian levels: no repulsion, the null hypothesis."""
 
     name = "gaussian"
+    nominal_from = {"pair": 10, "density": 10, "density-raw": 10, "spacing": 10}
     description = "independent Gaussian levels, no repulsion"
     smooth_in = ("moments", "moments")
     repulsive = False
@@ -146,6 +148,7 @@ class OneSpecies(PairModel):
     """Coulomb gas of one species, Eqs. 7, 11 and 31 with σ_m = σ."""
 
     name = "one-species"
+    nominal_from = {"pair": 3, "density": 3, "density-raw": None, "spacing": 10}
     description = "Coulomb gas of one species (Eqs. 7, 11)"
 
     def parameters(self, sites: Parameters, unit: Standardisation) -> Parameters:
@@ -172,6 +175,7 @@ class TwoWidthModel(PairModel):
 
     width = "sigma_m"
     likelihoods = ("pair", "density", "density-raw")
+    edge = Edge("r", 0.0, {"sigma_1": "sigma_m", "sigma_2": "sigma_m"}, "σ₁ = σ₂")
     joint: ClassVar[type[dist.Distribution]]
     marginal: ClassVar[type[dist.Distribution]]
 
@@ -205,6 +209,7 @@ class TwoSpecies(TwoWidthModel):
     """Labelled Coulomb gas of two species, Eqs. 29 to 32."""
 
     name = "two-species"
+    nominal_from = {"pair": 30, "density": 30, "density-raw": None}
     description = "Coulomb gas of two species (Eqs. 29-32)"
     joint, marginal = TwoSpeciesPair, TwoSpeciesDensity
     smooth_in = ("sum and spacing", "levels")
@@ -214,6 +219,7 @@ class Anisotropic(TwoWidthModel):
     """Spectrum of a 2×2 matrix with anisotropic noise: what linear training with a hidden layer leaves."""
 
     name = "anisotropic"
+    nominal_from = {"pair": 300, "density": 300, "density-raw": None}
     description = "2×2 matrix with noise of two widths, eigenvectors free"
     joint, marginal = AnisotropicPair, AnisotropicDensity
     smooth_in = ("both levels", "levels")

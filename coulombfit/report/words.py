@@ -103,4 +103,6 @@ def _gate(fits: Mapping[str, Fit]) -> Verdict:
     bad = {name: fit.diagnosis.verdict for name, fit in fits.items() if not fit.diagnosis.passed}
     if bad:
         return Verdict("Trust it? " + " ".join(f"{name}: {verdict}" for name, verdict in bad.items()), False)
-    return Verdict(f"Trust it? Every check of the sampler passed, for {', '.join(fits)}.", True)
+    text = f"Trust it? Every check of the sampler passed, for {', '.join(fits)}."
+    few = [f" {name}: {fit.diagnosis.few}." for name, fit in fits.items() if fit.diagnosis.few]
+    return Verdict(text + "".join(few), None if few else True)
