@@ -10,6 +10,8 @@ from pathlib import Path
 
 import xarray as xr
 
+from coulombfit.seals import sealed
+
 __all__ = ["replacing", "require_writable", "write_netcdf", "write_text"]
 
 
@@ -42,14 +44,14 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def write_netcdf(tree: xr.Dataset | xr.DataTree, path: str | Path) -> None:
-    """Write a dataset or a tree as netCDF-4.
+    """Write a dataset or a tree as netCDF-4, with a seal behind it.
 
     Its bytes are made in memory and written by Python: HDF5 itself cannot go on, and may end the process, where a disk
     is full.
 
     :raises OSError: where ``path`` cannot be written; whatever was there is left as it was.
     """
-    content = tree.to_netcdf(engine="h5netcdf")
+    content = sealed(tree.to_netcdf(engine="h5netcdf"))
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 

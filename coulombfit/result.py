@@ -20,6 +20,7 @@ from coulombfit.errors import DataError
 from coulombfit.files import write_netcdf
 from coulombfit.importance import Integral
 from coulombfit.models import MODELS, OBSERVED, Model, Standardisation
+from coulombfit.netcdf import read_tree
 
 __all__ = ["INTERVAL", "Fit", "Text"]
 
@@ -27,6 +28,8 @@ INTERVAL = 0.9
 """Probability content of every quoted interval, equal-tailed."""
 
 RECORD = "coulombfit"
+IN_RECORD = ("model", "likelihood", "sampler", "sampler_asked_for", "seed", "standardisation", "integral", "data")
+GROUPS = ("posterior", "sample_stats", "observed_data")
 
 
 class Text(str):
@@ -176,12 +179,25 @@ class Fit:
 
         :param path: the file.
         :raises FileNotFoundError: where there is no such file.
-        :raises DataError: where the file is not a fit.
+        :raises DataError: where the file is not a fit, or is damaged.
         """
-        if not Path(path).is_file():
-            raise FileNotFoundError(f"path: no such file: {path}")
         try:
-            with xr.open_datatree(path, engine="h5netcdf") as tree:
-                return cls(tree.load())
-        except (OSError, ValueError) as error:
-            raise DataError(f"path: cannot read a fit from {path}: {error}") from None
+            tree = read_tree(Path(path))
+        except DataError as error:
+            reason = str(error).removeprefix(f"path: cannot read {path}: ")
+            raise DataError(f"path: cannot read a fit from {path}: {reason}") from None
+        fit = cls(tree)
+        _require_complete(tree, path)
+        return fit
+
+
+def _require_complete(tree: xr.DataTree, path: str | Path) -> None:
+    """Refuse a file that has lost groups or parts of its record."""
+    try:
+        record = json.loads(tree.attrs[RECORD])
+        missing = [name for name in IN_RECORD if name not in record]
+    except (TypeError, ValueError, RecursionError):
+        missing = ["its record, which is no JSON"]
+    missing += [group for group in GROUPS if group not in tree.children or not tree.children[group].data_vars]
+    if missing:
+        raise DataError(f"path: cannot read a fit from {path}: it lacks {', '.join(missing)}")
