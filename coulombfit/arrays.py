@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Sequence
-from typing import Any, SupportsFloat
+from typing import Any, SupportsFloat, SupportsIndex
 
 import numpy as np
 from jaxtyping import Float
 
 from coulombfit.dimensions import by_name
-from coulombfit.errors import DataError
+from coulombfit.errors import ArgumentError, DataError
 
-__all__ = ["as_numbers", "positive", "precision_of", "real_array"]
+__all__ = ["as_numbers", "from_zero", "positive", "precision_of", "real_array", "whole_number"]
 
 
 def as_numbers(values: Any) -> np.ndarray:
@@ -71,6 +73,40 @@ def positive(value: SupportsFloat | None, argument: str) -> float | None:
         got = f"{number.item():g}" if number.size == 1 else f"shape {number.shape}"
         raise DataError(f"{argument}: expected one positive number, got {got}")
     return float(number.item())
+
+
+def whole_number(value: SupportsIndex | float, argument: str) -> int:
+    """``value`` as an integer.
+
+    :raises ArgumentError: for anything else, naming the argument.
+    """
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise ArgumentError(f"{argument}: expected a whole number, got {value!r}") from None
+
+
+def from_zero(
+    value: SupportsFloat | None, argument: str, default: float = math.nan, *, infinite: bool = False
+) -> float:
+    """``value`` as a number from 0, finite unless said; ``default`` where None.
+
+    :raises ArgumentError: for anything else, naming the argument.
+    """
+    if value is None:
+        return default
+    kind = "number" if infinite else "finite number"
+    try:
+        if isinstance(value, str | bytes | bool):
+            raise TypeError
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ArgumentError(f"{argument}: expected a {kind} from 0, got {value!r}") from None
+    if not 0 <= number <= math.inf or (number == math.inf and not infinite):
+        raise ArgumentError(f"{argument}: expected a {kind} from 0, got {number}")
+    return number
 
 
 def _array_of(values: Any) -> np.ndarray:

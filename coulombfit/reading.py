@@ -12,7 +12,7 @@ from typing import Any, SupportsFloat
 import numpy as np
 from numpy.typing import ArrayLike
 
-from coulombfit.arrays import positive, real_array
+from coulombfit.arrays import positive, real_array, whole_number
 from coulombfit.choosing import DESCRIBED, Others, Part, Wanted, layers_in, runs_in
 from coulombfit.drift import judge_drift
 from coulombfit.errors import ArgumentError, DataError
@@ -81,8 +81,8 @@ def read(
     """
     if weights and eigenvalues is not None:
         raise ArgumentError("weights, eigenvalues: give the name of one of them, got both")
-    _check_whole(snapshot, "snapshot")
-    _check_whole(burn_in, "burn_in")
+    snapshot = None if snapshot is None else whole_number(snapshot, "snapshot")
+    burn_in = None if burn_in is None else whole_number(burn_in, "burn_in")
     check_limit(limit)
     paths, alone = _paths(path)
     wanted = Wanted(weights, eigenvalues, snapshot, limit)
@@ -154,7 +154,7 @@ def read_layers(
     :raises ArgumentError: as :func:`read`, and for targets of a layer that is not there.
     :raises DataError: as :func:`read`, and where no layer matches, or files have different layers.
     """
-    _check_whole(snapshot, "snapshot")
+    snapshot = None if snapshot is None else whole_number(snapshot, "snapshot")
     check_limit(limit)
     paths, alone = _paths(path)
     _require_some(paths)
@@ -187,11 +187,6 @@ def _paths(path: str | Path | Iterable[str | Path]) -> tuple[list[Path], bool]:
         return [Path(each) for each in path], False
     except TypeError:
         raise ArgumentError(f"path: expected a path or several, got {path!r}") from None
-
-
-def _check_whole(value: object, argument: str) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | np.integer)):
-        raise ArgumentError(f"{argument}: expected a whole number, got {value!r}")
 
 
 def _is_recording(path: Path) -> bool:
