@@ -17,7 +17,9 @@ from coulombfit.errors import DataError
 __all__ = ["FEWEST_COUNTED", "SNAPSHOTS", "axes_of", "by_name", "means", "refuse_labels", "refuse_numbering"]
 
 FEWEST_COUNTED = 3
-"""Rows from which on a column that counts them is no coincidence."""
+"""Rows from which on a column that counts them is no coincidence, beside fractions."""
+FEWEST_WHOLE = 6
+"""The same beside other whole numbers."""
 SNAPSHOTS = ("run", "snapshot", "level")
 AXES: dict[str, tuple[str, ...]] = {
     "run": ("run", "runs", "seed", "seeds", "replica", "replicas"),
@@ -95,7 +97,9 @@ def refuse_numbering(x: np.ndarray, argument: str) -> None:
 
     :raises DataError: naming the column.
     """
-    if len(x) < FEWEST_COUNTED or x.ndim != 2:
+    # a few small whole numbers may well follow each other
+    fewest = FEWEST_WHOLE if (x == np.round(x)).all() else FEWEST_COUNTED
+    if x.ndim != 2 or len(x) < fewest:
         return
     ascending = np.sort(x, axis=0)
     counts = (np.diff(ascending, axis=0) == 1.0).all(axis=0) & (ascending[0] == np.round(ascending[0]))

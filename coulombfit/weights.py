@@ -17,8 +17,8 @@ def levels_of(weights: Float[np.ndarray, "*runs M N"]) -> Float[np.ndarray, "*ru
     """Squared singular values x of W, the eigenvalues of X = WᵀW, descending; NaN where a matrix is not finite.
 
     Each matrix goes through LAPACK by itself and with its longer side first: its levels are the same, to all bits,
-    whatever it is stored with, and whether as W or as Wᵀ. Of large matrices they are found from WᵀW, which is several
-    times faster and leaves an error of some 1e-15 of the largest level.
+    whatever it is stored with, and, unless it is square, whether as W or as Wᵀ. Of large matrices they are found from
+    WᵀW, which is several times faster and leaves an error of some 1e-15 of the largest level.
 
     :param weights: float64.
     """
