@@ -64,7 +64,7 @@ def precision_of(values: object) -> float:
     return float(np.finfo(np.result_type(kind, np.float16)).eps)
 
 
-def positive(value: SupportsFloat | None, argument: str) -> float | None:
+def positive(value: object, argument: str) -> float | None:
     """``value`` as one number above zero, None where it is None, or one error that names ``argument``."""
     if value is None:
         return None

@@ -18,7 +18,7 @@ from coulombfit.dimensions import means
 from coulombfit.errors import DataError
 from coulombfit.netcdf import Group, open_netcdf
 from coulombfit.numpy_files import open_npy, open_npz
-from coulombfit.opening import LIMIT, opened, refusing_damage, require_within
+from coulombfit.opening import LIMIT, exists, opened, refusing_damage, require_within
 
 __all__ = ["ONLY_ARRAY", "Contents", "contents_of"]
 
@@ -53,7 +53,7 @@ def contents_of(path: Path, limit: int = LIMIT) -> Iterator[Contents]:
     :raises FileNotFoundError: where there is no such file.
     :raises DataError: for another kind of file, or one that cannot be read, here or when an array is loaded.
     """
-    if not path.exists():
+    if not exists(path):
         raise FileNotFoundError(f"path: no such file: {path}")
     kind = path.suffix.lower()
     if kind in _PICKLES:

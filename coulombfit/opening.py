@@ -18,7 +18,7 @@ import numpy as np
 
 from coulombfit.errors import ArgumentError, DataError
 
-__all__ = ["LIMIT", "check_limit", "opened", "refusing_damage", "require_within"]
+__all__ = ["LIMIT", "check_limit", "exists", "opened", "refusing_damage", "require_within"]
 
 LIMIT = 4 * 2**30
 """Bytes that one array, or one file of text, may take in memory, unless a reader is told otherwise: 4 GiB."""
@@ -39,6 +39,19 @@ def check_limit(limit: object) -> None:
     """
     if isinstance(limit, bool) or not isinstance(limit, int | np.integer) or limit < 1:
         raise ArgumentError(f"limit: expected a positive whole number of bytes, got {limit!r}")
+
+
+def exists(path: Path) -> bool:
+    """Whether there is anything at ``path``.
+
+    :raises DataError: for what can be no path.
+    """
+    try:
+        return path.exists()
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"path: cannot read {str(path)[:100]!r}: {error.strerror if isinstance(error, OSError) else error}"
+        ) from None
 
 
 @contextmanager
@@ -71,9 +84,9 @@ def refusing_damage(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except DataError:
-        raise
     except Exception as error:
+        if isinstance(error, DataError) and str(path) in str(error):
+            raise
         raise DataError(f"path: cannot read {path}: {_said(error)}") from None
 
 

@@ -16,7 +16,7 @@ from coulombfit.arrays import positive, real_array, whole_number
 from coulombfit.choosing import DESCRIBED, Others, Part, Wanted, layers_in, runs_in
 from coulombfit.drift import judge_drift
 from coulombfit.errors import ArgumentError, DataError
-from coulombfit.opening import LIMIT, check_limit
+from coulombfit.opening import LIMIT, check_limit, exists
 from coulombfit.recorded import one_snapshot, settle, trajectory_of
 from coulombfit.recordings import HEADER, Header, listed, matching
 from coulombfit.spectra import Spectra
@@ -87,7 +87,7 @@ def read(
     paths, alone = _paths(path)
     wanted = Wanted(weights, eigenvalues, snapshot, limit)
     given = {"learning_rate": learning_rate, "batch_size": batch_size, "targets": targets, "factor": factor}
-    if missing := [each for each in paths if not each.exists()]:
+    if missing := [each for each in paths if not exists(each)]:
         raise FileNotFoundError(f"path: no such file: {missing[0]}")
     if burn_in is not None and not (alone and _is_recording(paths[0])):
         what = paths[0] if alone else f"{len(paths)} paths"
@@ -105,6 +105,7 @@ def read(
         found = runs_in(paths[0], wanted, given) if alone else _together(paths, wanted, given)
     described = found.described
     described["name"] = name or described.get("name") or paths[0].stem
+    described |= {each: positive(described.get(each), each) for each in ("learning_rate", "batch_size")}
     if (proportional := positive(described.pop("factor", None), "factor")) is not None:
         described["provenance"]["factor"] = proportional
     spectra = Spectra.from_weights(found.values, **described) if found.matrices else Spectra(found.values, **described)

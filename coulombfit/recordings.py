@@ -23,7 +23,7 @@ from coulombfit.arrays import real_array
 from coulombfit.errors import ArgumentError, DataError
 from coulombfit.files import write_text
 from coulombfit.netcdf import open_netcdf
-from coulombfit.opening import LIMIT, check_limit, opened, refusing_damage, require_within
+from coulombfit.opening import LIMIT, check_limit, exists, opened, refusing_damage, require_within
 
 __all__ = ["HEADER", "Header", "listed", "matching", "recording", "segments", "targets_by_layer"]
 
@@ -68,25 +68,8 @@ class Header:
         if kind != (FORMAT, VERSION):
             raise DataError(f"path: expected {FORMAT!r} of version {VERSION} in {folder / HEADER}, got {kind}")
         with refusing_damage(folder / HEADER):
-            header = cls(**found)
-            header.check()
-        return header
-
-    def check(self) -> None:
-        """Refuse what no recorder writes.
-
-        :raises ValueError: naming the part.
-        """
-        if not isinstance(self.layers, dict) or not self.layers:
-            raise ValueError(f"layers: expected shapes by name, got {self.layers!r}")
-        for layer, shape in self.layers.items():
-            if not isinstance(shape, list) or len(shape) != 2 or not all(_counts(length) for length in shape):
-                raise ValueError(f"layers: expected [M, N] for {layer!r}, got {shape!r}")
-        if self.runs is not None and not _counts(self.runs):
-            raise ValueError(f"runs: expected a number of runs or null, got {self.runs!r}")
-        if not isinstance(self.name, str) or not isinstance(self.targets, dict):
-            raise ValueError(f"name, targets: expected text and values by layer, got {self.name!r}, {self.targets!r}")
-        targets_by_layer(self.targets, self.layers)
+            _check_header(**found)
+            return cls(**found)
 
     def layer(self, pattern: str | None, argument: str = "layer") -> str:
         """The one layer of that name, or that matches a pattern; the only one where None.
@@ -137,7 +120,7 @@ def recording(path: str | Path, layer: str | None = None, limit: int = LIMIT) ->
     """
     check_limit(limit)
     path = Path(path)
-    if not path.exists():
+    if not exists(path):
         raise FileNotFoundError(f"path: no such folder: {path}")
     header = Header.read(path)
     layer = header.layer(layer)
@@ -173,6 +156,25 @@ def _load(file: Path, place: int, expected: tuple[int, ...], limit: int) -> xr.D
         dims = ("snapshot", *("run",) * (len(expected) - 1), "level")
         variables: dict[str, Any] = {name: ("snapshot", values) for name, values in along.items()}
         return xr.Dataset(variables | {"eigenvalues": (dims, x)})
+
+
+def _check_header(layers: Any, runs: Any, targets: Any, name: Any) -> None:
+    """Refuse what no recorder writes.
+
+    :raises ValueError: naming the part.
+    """
+    if not isinstance(layers, dict) or not layers:
+        raise ValueError(f"layers: expected shapes by name, got {layers!r}")
+    for layer, shape in layers.items():
+        if not isinstance(shape, list) or len(shape) != 2 or not all(_counts(length) for length in shape):
+            raise ValueError(f"layers: expected [M, N] for {layer!r}, got {shape!r}")
+    if runs is not None and not _counts(runs):
+        raise ValueError(f"runs: expected a number of runs or null, got {runs!r}")
+    if not isinstance(name, str):
+        raise ValueError(f"name: expected text, got {name!r}")
+    if not isinstance(targets, dict):
+        raise ValueError(f"targets: expected values by layer, got {targets!r}")
+    targets_by_layer(targets, layers)
 
 
 def _counts(value: object) -> bool:
