@@ -188,6 +188,11 @@ class Fit:
             raise DataError(f"path: cannot read a fit from {path}: {reason}") from None
         fit = cls(tree)
         _require_complete(tree, path)
+        try:
+            _ = fit.model, fit.unit, fit.observations, fit.log_evidence, fit.summary()
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise DataError(f"path: cannot read a fit from {path}: its record is damaged ({reason})") from None
         return fit
 
 
