@@ -217,8 +217,8 @@ def _runs(values: np.ndarray, wanted: Wanted, path: Path, *, alone: bool, named:
 
 def _others(series: np.ndarray, index: int, steps: list[float] | None, wanted: Wanted) -> Others | None:
     """Those snapshots that say whether the one chosen is of a stationary ensemble."""
-    places = compared_with(index, series.shape[1])
-    if not places or series.dtype.kind not in "iuf" or 0 in series.shape:
+    places = compared_with(index, series.shape[1], steps)
+    if series.shape[1] < 2 or series.dtype.kind not in "iuf" or 0 in series.shape:
         return None
     chosen = series[:, places].astype(np.float64)
     levels = levels_of(chosen) if wanted.weights else np.sort(chosen, axis=-1)[..., ::-1]

@@ -6,7 +6,8 @@ of its standard error. Quantities are the mean of each group of unresolved level
 (Bonferroni).
 
 Unasked, a snapshot that is to be fitted is compared with the one before it and with the beginning of the last quarter,
-or with the last one where an earlier one was chosen; on a stationary ensemble that warns once in a thousand.
+or with the last one where an earlier one was chosen; on a stationary ensemble that warns once in a thousand. The state
+that training began with says nothing about where it arrived.
 """
 
 from __future__ import annotations
@@ -65,13 +66,16 @@ def change(
     return Change(names[worst], float(difference[:, worst].mean() / units[worst]), float(z[worst]), p)
 
 
-def compared_with(chosen: int, snapshots: int) -> list[int]:
-    """Snapshots to compare a chosen one with, both counted from 0."""
-    if snapshots < 2:
-        return []
+def compared_with(chosen: int, snapshots: int, steps: Sequence[float] | None = None) -> list[int]:
+    """Snapshots to compare a chosen one with, both counted from 0.
+
+    :param steps: of all snapshots; where they are not known, the first is taken for the state that training began with.
+    """
     if chosen < snapshots - 1:
         return [snapshots - 1]
-    return sorted({min(round(0.75 * (snapshots - 1)), snapshots - 2), snapshots - 2})
+    began = int(steps is None or steps[0] == 0)
+    places = {min(round(0.75 * (snapshots - 1)), snapshots - 2), snapshots - 2}
+    return sorted(place for place in places if place >= began)
 
 
 def judge_drift(
@@ -91,6 +95,8 @@ def judge_drift(
     :warns UserWarning: where it differs, p < 0.001, and where the others are copies of it.
     """
     record: dict[str, Any] = {"steps": [*map(float, steps), float(step)]}
+    if not steps:
+        return record | _answer(Answer.NOT_RUN, "no other snapshot but the first, from which training began")
     if len(x) < FEWEST_RUNS:
         return record | _answer(Answer.NOT_RUN, f"fewer than {FEWEST_RUNS} runs to judge stationarity by")
     if not np.isfinite(others).all():

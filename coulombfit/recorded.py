@@ -58,10 +58,11 @@ def one_snapshot(path: Path, layer: str | None, snapshot: int | None, limit: int
     _require_finite(x, chosen, path)
     steps = [float(step) for step in data["step"].to_numpy()]
     described = _described(chosen, path, {"snapshot": index, "step": int(steps[index])})
-    places = compared_with(index, count)
+    places = compared_with(index, count, steps)
     others = None
-    if places:
-        levels = data["eigenvalues"].to_numpy()[places].reshape(len(places), -1, x.shape[-1]).swapaxes(0, 1)
+    if count > 1:
+        levels = data["eigenvalues"].to_numpy()[places]
+        levels = levels.reshape(len(places), x.size // x.shape[-1], x.shape[-1]).swapaxes(0, 1)
         others = Others(levels, steps[index], [steps[place] for place in places])
     return Part(x.reshape(-1, x.shape[-1]), False, described, others)
 
