@@ -11,6 +11,7 @@ import xarray as xr
 
 import coulombfit as cf
 from coulombfit.files import write_netcdf, write_text
+from simulators.replacing import replacing
 
 
 def test_c11_what_is_flushed_to_disk_is_open_for_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,10 +25,24 @@ def test_c11_what_is_flushed_to_disk_is_open_for_writing(tmp_path: Path, monkeyp
     monkeypatch.setattr(os, "fsync", watched)
     write_text("x", tmp_path / "x.txt")
     write_netcdf(xr.Dataset({"x": ("run", np.ones(3))}), tmp_path / "x.nc")
-    assert len(flags) == 2
+    with replacing(tmp_path / "y.txt") as temporary:
+        temporary.write_text("x")
+    assert len(flags) == 3
     assert os.O_RDONLY not in flags
 
 
+SAVE_TRAJECTORY = """
+import resource, signal
+import numpy as np
+from simulators.trajectory import Trajectory
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+try:
+    Trajectory(np.random.default_rng(0).uniform(1, 2, (1000, 5, 3)), np.arange(5), {}, 0, None).save("y.nc")
+except OSError as error:
+    print("refused", error)
+"""
 SAVE = """
 import resource, signal
 import numpy as np, coulombfit as cf
@@ -43,10 +58,11 @@ except OSError as error:
 """
 
 
-def test_b4_no_room_for_a_file_is_an_error_and_leaves_what_was_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("script", ["SAVE", "SAVE_TRAJECTORY"])
+def test_b4_no_room_for_a_file_is_an_error_and_leaves_what_was_there(tmp_path: Path, script: str) -> None:
     few = cf.Spectra(np.random.default_rng(0).uniform(1, 2, (5, 3)))
     few.save(tmp_path / "x.nc")
-    command = [sys.executable, "-c", SAVE]
+    command = [sys.executable, "-c", globals()[script]]
     done = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("refused [Errno 27] File too large")

@@ -140,7 +140,14 @@ def test_intervals_of_the_exponents_hold_the_truth() -> None:
             cf.DataError,
             r"expected the same degenerate levels in every setting, got clusters of \(2, 1\) levels",
         ),
-        (lambda s: [s[0], cf.Spectra(np.ones((9, 3)) * [[k, 2, 1] for k in range(3, 30, 3)], 0.1, 8, targets=[4.0, 4.0, 1.0])], cf.DataError, "fluctuate"),
+        (
+            lambda s: [
+                s[0],
+                cf.Spectra(np.ones((9, 3)) * [[k, 2, 1] for k in range(3, 30, 3)], 0.1, 8, targets=[4.0, 4.0, 1.0]),
+            ],
+            cf.DataError,
+            "fluctuate",
+        ),
     ],
 )
 def test_spectra_that_cannot_be_scaled(change, error, message) -> None:
