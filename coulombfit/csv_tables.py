@@ -2,14 +2,17 @@
 
 What is no level is refused rather than guessed. A first row without any number is a header of names. A first row of
 column numbers, as table libraries write them, would pass for a run: it is refused where its numbers are 0, 1, 2 … or
-1, 2, 3 …, or whole numbers above a table of fractions. An index is refused by its name, where it counts the rows, and
-where it is whole numbers beside fractions; a setting where it is the same in every row.
+1, 2, 3 …, or whole numbers above a table of fractions, or have far fewer digits than all below. An index is refused by
+its name, where it counts the rows, and where it is whole numbers beside fractions; a setting where it is the same in
+every row.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import math
+import re
 from array import array
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -23,6 +26,8 @@ from coulombfit.opening import opened, refusing_damage, require_within
 
 __all__ = ["read_csv"]
 
+FEWER = 6
+"""Digits by which a first row of numbers is too short for a run: one in a million is by chance, in double precision."""
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -84,19 +89,24 @@ class _Table:
         self.values = array("d")
         self.first: list[str] | None = None
         self.width = self.rows = 0
+        self.named = False
         self.whole: list[bool] = []  # by column: every number so far is without a point
         self.whole_rows = 0
+        self.digits = math.inf  # fewest of a row but the first
 
     def add(self, line: int, cells: list[str]) -> None:
         if not self.width:
             self.width = len(cells)
-            if _is_header(cells):
+            self.named = _is_header(cells)
+            if self.named:
                 return
         if len(cells) != self.width:
             raise ValueError(f"line {line} has {len(cells)} cell(s), where the first has {self.width}")
         whole = [cell.lstrip("+-").isdigit() for cell in cells]
         if self.first is None:
             self.first, self.whole = cells, whole
+        else:
+            self.digits = min(self.digits, _digits(cells))
         self.whole = [one and other for one, other in zip(self.whole, whole, strict=True)]
         self.whole_rows += all(whole)
         self.rows += 1
@@ -106,7 +116,8 @@ class _Table:
         if self.first is None:
             raise ValueError("it is empty" if not self.width else "it has no row below the names of its columns")
         table = np.array(self.values).reshape(self.rows, self.width)
-        self._refuse_labels_above(table[0])
+        if not self.named:
+            self._refuse_labels_above(table[0])
         self._refuse_columns(table)
         refuse_numbering(table, "eigenvalues")
         return table
@@ -121,10 +132,15 @@ class _Table:
                 f"{told} looks like the numbers of its columns; remove it or, if it is a run, write a row of names "
                 "above it"
             )
+        if self.rows >= FEWEST_COUNTED and self.digits - _digits(self.first) >= FEWER:
+            raise ValueError(
+                f"{told} has at least {FEWER} digits fewer than any other, as labels of columns have; remove it or, if "
+                "it is a run, write a row of names above it"
+            )
         if self.rows > 1 and self.whole_rows == 1 and all(cell.lstrip("+-").isdigit() for cell in self.first):
             raise ValueError(
                 f"{told} is of whole numbers above a table of fractions, as labels of columns are; remove it or, if it "
-                "is a run, write it with decimal points"
+                "is a run, write a row of names above it"
             )
 
     def _refuse_columns(self, table: Float[np.ndarray, "run level"]) -> None:
@@ -141,6 +157,11 @@ class _Table:
                 raise DataError(
                     f"eigenvalues: column {place} is {column[0]:g} in every row, as a setting is; leave it out"
                 )
+
+
+def _digits(cells: list[str]) -> int:
+    """Of the longest number of a row, without its exponent."""
+    return max(sum(map(str.isdigit, re.split("[eE]", cell)[0])) for cell in cells)
 
 
 def _is_header(first: list[str]) -> bool:

@@ -95,12 +95,8 @@ def judge_drift(
     :warns UserWarning: where it differs, p < 0.001, and where the others are copies of it.
     """
     record: dict[str, Any] = {"steps": [*map(float, steps), float(step)]}
-    if not steps:
-        return record | _answer(Answer.NOT_RUN, "no other snapshot but the first, from which training began")
-    if len(x) < FEWEST_RUNS:
-        return record | _answer(Answer.NOT_RUN, f"fewer than {FEWEST_RUNS} runs to judge stationarity by")
-    if not np.isfinite(others).all():
-        return record | _answer(Answer.NOT_RUN, "other snapshots are not finite, so stationarity is not known")
+    if (reason := _not_judged(x, others)) is not None:
+        return record | _answer(Answer.NOT_RUN, reason)
     copies = [np.array_equal(x, others[:, k]) for k in range(others.shape[1])]
     if all(copies):
         at = ", ".join(f"{each:g}" for each in steps)
@@ -118,12 +114,20 @@ def judge_drift(
     p = min(1.0, len(found) * worst.p)
     between = f"between steps {min(other, step):g} and {max(other, step):g} (z = {worst.z:.1f}, p {probability(p)})"
     record |= {"quantity": worst.quantity, "z": worst.z, "p_value": p}
-    if p >= ALARM:
-        return record | _answer(Answer.YES, f"Stationary as far as is seen: {worst.quantity} changes most {between}.")
-    verdict = f"NOT stationary: {worst.quantity} still changes {between}."
-    advice = "widths are those of no stationary ensemble; train longer, or see cf.stationarity for all snapshots"
-    warnings.warn(f"snapshot: {what}{verdict[:-1]}; {advice}", UserWarning, stacklevel=4)
-    return record | _answer(Answer.NO, verdict)
+    if p < ALARM:
+        verdict = f"NOT stationary: {worst.quantity} still changes {between}."
+        advice = "widths are those of no stationary ensemble; train longer, or see cf.stationarity for all snapshots"
+        warnings.warn(f"snapshot: {what}{verdict[:-1]}; {advice}", UserWarning, stacklevel=4)
+        return record | _answer(Answer.NO, verdict)
+    return record | _answer(Answer.YES, f"Stationary as far as is seen: {worst.quantity} changes most {between}.")
+
+
+def _not_judged(x: Float[np.ndarray, "run level"], others: Float[np.ndarray, "run snapshot level"]) -> str | None:
+    if not others.shape[1]:
+        return "no other snapshot but the first, from which training began"
+    if len(x) < FEWEST_RUNS:
+        return f"fewer than {FEWEST_RUNS} runs to judge stationarity by"
+    return None if np.isfinite(others).all() else "other snapshots are not finite, so stationarity is not known"
 
 
 def _answer(answer: Answer, verdict: str) -> dict[str, str]:
