@@ -9,6 +9,7 @@ earlier step, as after a restart from a checkpoint, supersedes what earlier ones
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
@@ -32,6 +33,7 @@ FORMAT = "coulombfit recording"
 VERSION = 1
 SETTINGS = ("learning_rate", "batch_size")
 LONGEST_HEADER = 2**24
+SEGMENT_NAME = re.compile(r"[0-9]{4,}-[0-9]{6,}\.nc")
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def listed(names: Iterable[str], most: int = 20) -> str:
 def segments(folder: Path) -> dict[int, list[Path]]:
     """Files of every session, both in order."""
     found: dict[int, list[Path]] = {}
-    for path in sorted(folder.glob("[0-9]*-[0-9]*.nc")):
+    for path in sorted(each for each in folder.glob("*.nc") if SEGMENT_NAME.fullmatch(each.name)):
         found.setdefault(int(path.name.partition("-")[0]), []).append(path)
     return found
 

@@ -586,6 +586,21 @@ def test_weights_that_are_no_numbers_are_refused_by_name(tmp_path: Path, weights
         recorder.log(0, weights)
 
 
+def test_c10_half_precision_is_fitted(tmp_path: Path) -> None:
+    import ml_dtypes
+
+    x = np.random.default_rng(0).normal(4.0, 0.3, size=60).astype(ml_dtypes.bfloat16)
+    with pytest.warns(UserWarning, match="may happen by chance with levels rounded to .*bfloat16"):
+        fit = cf.fit(x, "gaussian", likelihood="density", sampler="laplace", seed=0)
+    assert fit.record["data"]["runs"] == 60
+
+
+def test_files_beside_segments_are_left_alone(tmp_path: Path) -> None:
+    x = record(tmp_path / "run", range(3))
+    (tmp_path / "run" / "0000x-1.nc").write_text("mine")
+    np.testing.assert_array_equal(cf.recording(tmp_path / "run")["eigenvalues"], x)
+
+
 def test_threads_share_a_recorder(tmp_path: Path) -> None:
     with cf.Recorder(tmp_path / "run", seconds=0.0) as recorder:
         threads = [threading.Thread(target=recorder.flush) for _ in range(8)]
