@@ -111,8 +111,8 @@ def fit(
 
 def spectra_of(data: ArrayLike) -> Spectra:
     """Spectra of a plain array, of one level where it has one dimension."""
-    array = real_array(data, "eigenvalues")
-    return Spectra(array[:, None] if array.ndim == 1 else data)
+    one_dimensional = real_array(data, "eigenvalues").ndim == 1
+    return Spectra(np.asarray(data)[:, None] if one_dimensional else data)
 
 
 def posterior_of(
