@@ -132,6 +132,7 @@ def _apart(path: Path, deep: bool) -> Iterator[Answers]:
         )
     paths = os.pathsep.join(each for each in sys.path if each)
     settings = {"PYTHONPATH": paths, "HDF5_USE_FILE_LOCKING": "FALSE", "OPENBLAS_NUM_THREADS": "1"}
+    settings["HDF5_PLUGIN_PRELOAD"] = "::"  # no filter is loaded because a file asks for it
     command = [sys.executable, "-P", "-W", "ignore", hdf5_reader.__file__, str(path), "deep" if deep else "top"]
     with refusing_damage(path):
         child = subprocess.Popen(

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, SupportsFloat
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from coulombfit.arrays import positive, real_array, whole_number
-from coulombfit.choosing import DESCRIBED, Others, Part, Wanted, layers_in, runs_in
+from coulombfit.arrays import positive, whole_number
+from coulombfit.choosing import Others, Wanted, layers_in, runs_in
 from coulombfit.drift import judge_drift
 from coulombfit.errors import ArgumentError, DataError
+from coulombfit.joining import is_recording, joined, numbers_of, require_some
 from coulombfit.opening import LIMIT, check_limit, exists
 from coulombfit.recorded import one_snapshot, settle, trajectory_of
-from coulombfit.recordings import HEADER, Header, listed, matching
+from coulombfit.recordings import Header, listed, matching
 from coulombfit.spectra import Spectra
-from coulombfit.weights import levels_of
 
 __all__ = ["read", "read_layers"]
-
-MOST_NAMES = 20
 
 
 def read(
@@ -89,12 +84,12 @@ def read(
     given = {"learning_rate": learning_rate, "batch_size": batch_size, "targets": targets, "factor": factor}
     if missing := [each for each in paths if not exists(each)]:
         raise FileNotFoundError(f"path: no such file: {missing[0]}")
-    if burn_in is not None and not (alone and _is_recording(paths[0])):
+    if burn_in is not None and not (alone and is_recording(paths[0])):
         what = paths[0] if alone else f"{len(paths)} paths"
         raise ArgumentError(f"burn_in: it is of a single recording, the folder of a Recorder, got {what}")
     found = None
-    if alone and _is_recording(paths[0]):
-        setting: dict[str, Any] = {**_numbers(given, paths[0]), "name": name}
+    if alone and is_recording(paths[0]):
+        setting: dict[str, Any] = {**numbers_of(given, paths[0]), "name": name}
         if (known := positive(setting.pop("factor"), "factor")) is not None:
             setting["provenance"] = {"factor": known}
         if (spectra := trajectory_of(paths[0], wanted.layer, snapshot, burn_in, setting, limit)) is not None:
@@ -102,7 +97,7 @@ def read(
         found = one_snapshot(paths[0], wanted.layer, snapshot, limit)
         found = found._replace(described=settle(found.described, setting))
     else:
-        found = runs_in(paths[0], wanted, given) if alone else _together(paths, wanted, given)
+        found = runs_in(paths[0], wanted, given) if alone else joined(paths, wanted, given)
     described = found.described
     described["name"] = name or described.get("name") or paths[0].stem
     described |= {each: positive(described.get(each), each) for each in ("learning_rate", "batch_size")}
@@ -158,7 +153,7 @@ def read_layers(
     snapshot = None if snapshot is None else whole_number(snapshot, "snapshot")
     check_limit(limit)
     paths, alone = _paths(path)
-    _require_some(paths)
+    require_some(paths)
     extra = ("run",) * alone + ("snapshot",) * (snapshot is not None)
     layers = _layers(paths[0], pattern, extra, limit)
     for other in paths[1:]:
@@ -190,85 +185,7 @@ def _paths(path: str | Path | Iterable[str | Path]) -> tuple[list[Path], bool]:
         raise ArgumentError(f"path: expected a path or several, got {path!r}") from None
 
 
-def _is_recording(path: Path) -> bool:
-    return (path / HEADER).is_file()
-
-
 def _layers(path: Path, pattern: str, extra: tuple[str, ...], limit: int) -> list[str]:
-    if _is_recording(path):
+    if is_recording(path):
         return sorted(matching(pattern, Header.read(path).layers))
     return layers_in(path, pattern, extra, limit)
-
-
-def _require_some(paths: Sequence[Path]) -> None:
-    if not paths:
-        raise DataError("path: expected at least one file, got none")
-
-
-def _numbers(given: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    for argument, value in given.items():
-        if isinstance(value, str):
-            raise DataError(
-                f"{argument}: a recording knows its own; give a number or nothing for {path}, got {value!r}"
-            )
-    return dict(given)
-
-
-def _together(paths: Sequence[Path], wanted: Wanted, given: Mapping[str, Any]) -> Part:
-    """Runs of several files of one setting, as levels: weights of all of them may not fit into memory."""
-    _require_some(paths)
-    resolved = [path.resolve() for path in paths]
-    if len(set(resolved)) < len(paths):
-        again = next(path for path in resolved if resolved.count(path) > 1)
-        raise DataError(f"path: expected different files, got {again} twice")
-    levels: list[np.ndarray] = []
-    others: list[Others | None] = []
-    owners: dict[bytes, Path] = {}
-    first: Part | None = None
-    for path in paths:
-        if _is_recording(path):
-            part = one_snapshot(path, wanted.layer, wanted.snapshot, wanted.limit)
-            numbers = {name: value for name, value in _numbers(given, path).items() if value is not None}
-            part = part._replace(described=dict.fromkeys(given) | part.described | numbers)
-        else:
-            part = runs_in(path, wanted, given, alone=False)
-        first = first or part
-        _require_same(first, part, paths[0], path)
-        values = real_array(part.values, f"{wanted.argument} of {path}")
-        x = levels_of(values) if part.matrices else values
-        for row in x:
-            # a checkpoint kept under two names would count as two observations
-            if (other := owners.setdefault(row.tobytes(), path)) != path:
-                raise DataError(f"path: {other} and {path} hold the same run")
-        levels.append(x)
-        others.append(part.others)
-    assert first is not None
-    folder = Path(os.path.commonpath([path.parent for path in resolved]))
-    names = [path.relative_to(folder).as_posix() for path in resolved]
-    provenance: dict[str, Any] = {"files": names, "count": len(names)}
-    if len(names) > MOST_NAMES:
-        digest = hashlib.sha256("\n".join(names).encode()).hexdigest()
-        provenance |= {"files": [names[0], names[-1]], "sha256_of_names": digest}
-    of_one = ("file", "recording", "stationarity")
-    kept = {key: value for key, value in first.described["provenance"].items() if key not in of_one}
-    described = first.described | {"provenance": {**kept, **provenance}, "name": folder.name}
-    return Part(np.concatenate(levels), False, described, _all_others(others))
-
-
-def _all_others(others: Sequence[Others | None]) -> Others | None:
-    """Other snapshots of all runs, where every file has them at the same steps."""
-    there = [each for each in others if each is not None]
-    if len(there) < len(others) or any((each.step, each.steps) != (there[0].step, there[0].steps) for each in there):
-        return None
-    return Others(np.concatenate([each.levels for each in there]), there[0].step, there[0].steps)
-
-
-def _require_same(first: Part, part: Part, path: Path, other: Path) -> None:
-    if first.values.shape[1:] != part.values.shape[1:]:
-        shapes = f"{path} has {first.values.shape[1:]}, {other} has {part.values.shape[1:]}"
-        raise DataError(f"path: expected files of one setting, with arrays of one shape: {shapes}")
-    for name in (*DESCRIBED, "factor"):
-        one: Any = first.described.get(name)
-        two: Any = part.described.get(name)
-        if (one is None) != (two is None) or not np.array_equal(one, two):
-            raise DataError(f"{name}: expected files of one setting, {path} has {one}, {other} has {two}")

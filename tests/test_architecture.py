@@ -36,6 +36,7 @@ COULOMBFIT = [
     "recorder",
     "choosing",
     "recorded",
+    "joining",
     "reading",
     "laws.parameters",
     "laws.pair",
