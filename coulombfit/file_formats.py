@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import zipfile
-import zlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,10 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
+from coulombfit.arrays import as_numbers
+from coulombfit.csv_tables import read_csv
+from coulombfit.dimensions import means
 from coulombfit.errors import DataError
-from coulombfit.weights import as_numbers
+from coulombfit.netcdf import Group, open_netcdf
+from coulombfit.numpy_files import open_npy, open_npz
+from coulombfit.opening import LIMIT, exists, opened, refusing_damage, require_within
 
 __all__ = ["ONLY_ARRAY", "Contents", "contents_of"]
 
@@ -28,26 +31,29 @@ _KERAS = (".h5", ".hdf5", ".keras")
 class Contents:
     """Arrays of an open file.
 
-    ``shapes`` by name, known without loading anything; ``load`` takes a name; ``settings`` the file itself names, for
-    :class:`coulombfit.Spectra`; ``scalars`` it has by name besides arrays; ``by_run`` are the arrays whose first axis
-    is known to be that of runs.
+    ``shapes`` by name, known without loading anything; ``load`` takes a name; ``dims`` are the names of dimensions of
+    those arrays that have any; ``settings`` the file itself names, for :class:`coulombfit.Spectra`, where one that
+    changes has shape (snapshot,); ``scalars`` it has by name besides arrays; ``steps`` are the training steps of
+    snapshots, by the number of snapshots.
     """
 
     shapes: Mapping[str, tuple[int, ...]]
     load: Callable[[str], Any]
+    dims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     scalars: Mapping[str, Any] = field(default_factory=dict)
-    by_run: frozenset[str] = frozenset()
+    steps: Mapping[int, list[float]] = field(default_factory=dict)
 
 
 @contextmanager
-def contents_of(path: Path) -> Iterator[Contents]:
+def contents_of(path: Path, limit: int = LIMIT) -> Iterator[Contents]:
     """Open a file; the kind is told by its ending.
 
+    :param limit: bytes of one array.
     :raises FileNotFoundError: where there is no such file.
-    :raises DataError: for another kind of file, or one that cannot be read, here or within the block.
+    :raises DataError: for another kind of file, or one that cannot be read, here or when an array is loaded.
     """
-    if not path.exists():
+    if not exists(path):
         raise FileNotFoundError(f"path: no such file: {path}")
     kind = path.suffix.lower()
     if kind in _PICKLES:
@@ -63,105 +69,92 @@ def contents_of(path: Path) -> Iterator[Contents]:
     if kind not in _READERS or path.is_dir():
         what = "a folder that is no recording" if path.is_dir() else path.name
         raise DataError(f"path: expected a file ending in {', '.join(_READERS)}, got {what}")
-    try:
-        with _READERS[kind](path) as contents:
-            yield contents
-    except DataError:
-        raise
-    except (OSError, ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"path: cannot read {path}: {error}") from None
+    with _READERS[kind](path, limit) as contents:
+        yield contents
 
 
 @contextmanager
-def _read_npz(path: Path) -> Iterator[Contents]:
+def _read_npz(path: Path, limit: int) -> Iterator[Contents]:
     # arrays are loaded when asked for, so one that cannot be does no harm to the others
-    archive = np.load(path, allow_pickle=False)
-    if not isinstance(archive, np.lib.npyio.NpzFile):
-        raise ValueError("it holds a single array, as an .npy file does")
-    with archive:
-        yield Contents({name: _shape_in(archive.zip, name) for name in archive.files}, lambda name: archive[name])
+    with open_npz(path, limit) as (shapes, load):
+        yield Contents(shapes, load)
 
 
-def _shape_in(archive: zipfile.ZipFile, name: str) -> tuple[int, ...]:
-    """Shape of an array of an .npz file, from its header."""
+@contextmanager
+def _read_npy(path: Path, limit: int) -> Iterator[Contents]:
+    with open_npy(path, limit) as (shape, load):
+        yield Contents({ONLY_ARRAY: shape}, lambda _: load())
+
+
+@contextmanager
+def _read_csv(path: Path, limit: int) -> Iterator[Contents]:
+    table = read_csv(path, limit)
+    yield Contents({ONLY_ARRAY: table.shape}, lambda _: table, {ONLY_ARRAY: ("run", "level")})
+
+
+@contextmanager
+def _read_netcdf(path: Path, limit: int) -> Iterator[Contents]:
+    with open_netcdf(path, limit) as groups:
+        group = groups["/"]
+        settings = dict(group.attributes)
+        settings["provenance"] = _provenance(settings.get("provenance", "{}"))
+        settings["name"] = str(settings["name"]) if settings.get("name") else None
+        for name in ("learning_rate", "batch_size", "targets"):
+            if name in group.shapes and (name == "targets" or name not in settings):
+                settings[name] = group.load(name)
+        yield Contents(group.shapes, group.load, group.dims, settings, group.attributes, _steps(group))
+
+
+def _provenance(stored: Any) -> dict[str, Any]:
+    """Provenance of spectra that were saved; a file of other making may have its own idea of it."""
     try:
-        with archive.open(f"{name}.npy") as file:
-            old = np.lib.format.read_magic(file) == (1, 0)
-            return (np.lib.format.read_array_header_1_0 if old else np.lib.format.read_array_header_2_0)(file)[0]
-    except (KeyError, ValueError):  # no array; whoever asks for it will be told
-        return ()
+        found = json.loads(stored)
+    except (TypeError, ValueError, RecursionError):
+        found = stored
+    return found if isinstance(found, dict) else {"provenance": found}
+
+
+def _steps(group: Group) -> dict[int, list[float]]:
+    """Training steps of snapshots, by their number, where a variable says them."""
+    found = {}
+    for name, dims in group.dims.items():
+        if len(dims) == 1 and means((name,), "snapshot") and means(dims, "snapshot"):
+            steps = group.load(name)
+            if steps.dtype.kind in "iuf" and np.isfinite(steps).all():
+                found[len(steps)] = [float(step) for step in steps]
+    return found
 
 
 @contextmanager
-def _read_npy(path: Path) -> Iterator[Contents]:
-    array = np.load(path, allow_pickle=False)
-    if not isinstance(array, np.ndarray):
-        raise ValueError("it is an archive of arrays, as an .npz file is")
-    yield Contents({ONLY_ARRAY: array.shape}, lambda _: array)
-
-
-@contextmanager
-def _read_csv(path: Path) -> Iterator[Contents]:
-    # spreadsheets write a byte-order mark
-    with path.open(encoding="utf-8-sig") as lines:
-        rows = lines.read().splitlines()
-    if not rows:
-        raise ValueError("it is empty")
-    first = rows[0].split(",")
-    header = not any(_number(cell) is not None for cell in first)
-    if header and not first[0].strip():
-        raise ValueError("its first column has no name and looks like an index; leave it out")
-    array = np.loadtxt(rows, delimiter=",", skiprows=int(header), ndmin=2)
-    yield Contents({ONLY_ARRAY: array.shape}, lambda _: array, by_run=frozenset([ONLY_ARRAY]))
-
-
-@contextmanager
-def _read_netcdf(path: Path) -> Iterator[Contents]:
-    with xr.open_dataset(path, engine="h5netcdf") as dataset:
-        stored: dict[str, Any] = dict(dataset.attrs)
-        try:
-            provenance = json.loads(stored.get("provenance", "{}"))
-        except json.JSONDecodeError:
-            provenance = stored["provenance"]
-        # a file of other making may have its own idea of provenance
-        stored["provenance"] = provenance if isinstance(provenance, dict) else {"provenance": provenance}
-        variables = {str(name): variable for name, variable in dataset.variables.items()}
-        stored["targets"] = variables["targets"].to_numpy() if "targets" in variables else None
-        yield Contents(
-            {name: variable.shape for name, variable in variables.items()},
-            lambda name: variables[name].to_numpy(),
-            stored,
-            dataset.attrs,
-            frozenset(name for name, variable in variables.items() if variable.dims[:1] == ("run",)),
-        )
-
-
-@contextmanager
-def _read_safetensors(path: Path) -> Iterator[Contents]:
+def _read_safetensors(path: Path, limit: int) -> Iterator[Contents]:
     import ml_dtypes  # noqa: F401  tells NumPy of bfloat16 and float8
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
-    try:
+    with opened(path) as file, refusing_damage(path):
+        size = file.seek(0, 2)
+        file.seek(0)
+        header = int.from_bytes(file.read(8), "little")
+        if header > size - 8:
+            raise ValueError(f"its header claims {header} bytes, and the file has {size}")
+    with refusing_damage(path):
         # maps the file: what is not asked for is not read
-        with safe_open(path, framework="numpy") as file:
-            scalars = {
-                key: text if (n := _number(text)) is None else n for key, text in (file.metadata() or {}).items()
-            }
-            yield Contents(
-                {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()},  # noqa: SIM118
-                lambda name: _tensor(file, name),
-                {key: scalars[key] for key in ("learning_rate", "batch_size") if key in scalars},
-                scalars,
-            )
-    except SafetensorError as error:
-        raise ValueError(str(error)) from None
+        tensors = safe_open(path, framework="numpy")
+        scalars = {key: text if (n := _number(text)) is None else n for key, text in (tensors.metadata() or {}).items()}
+        shapes = {name: tuple(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118
 
+    def load(name: str) -> np.ndarray:
+        with refusing_damage(path):
+            kind = tensors.get_slice(name).get_dtype()
+            bits = re.search(r"\d+", kind)
+            require_within(shapes[name], int(bits[0]) // 8 if bits else 1, limit, f"path: {name!r} in {path}")
+            try:
+                return as_numbers(tensors.get_tensor(name))
+            except AttributeError:  # it looks for NumPy's own float8
+                raise ValueError(f"{name!r} is of type {kind}; save it as float32") from None
 
-def _tensor(file: Any, name: str) -> np.ndarray:
-    try:
-        return as_numbers(file.get_tensor(name))
-    except AttributeError:  # it looks for NumPy's own float8
-        raise ValueError(f"{name!r} is of type {file.get_slice(name).get_dtype()}; save it as float32") from None
+    with tensors:
+        settings = {key: scalars[key] for key in ("learning_rate", "batch_size") if key in scalars}
+        yield Contents(shapes, load, settings=settings, scalars=scalars)
 
 
 _READERS = {".npz": _read_npz, ".npy": _read_npy, ".csv": _read_csv, ".nc": _read_netcdf}

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import xarray as xr
 
+from coulombfit.seals import sealed
+
 __all__ = ["replacing", "require_writable", "write_netcdf", "write_text"]
 
 
@@ -33,7 +35,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     try:
         yield temporary
-        with temporary.open("rb") as written:
+        # for writing: Windows flushes no other handle
+        with temporary.open("r+b") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
     finally:
@@ -41,9 +44,16 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def write_netcdf(tree: xr.Dataset | xr.DataTree, path: str | Path) -> None:
-    """Write a dataset or a tree as netCDF-4."""
+    """Write a dataset or a tree as netCDF-4, with a seal behind it.
+
+    Its bytes are made in memory and written by Python: HDF5 itself cannot go on, and may end the process, where a disk
+    is full.
+
+    :raises OSError: where ``path`` cannot be written; whatever was there is left as it was.
+    """
+    content = sealed(tree.to_netcdf(engine="h5netcdf"))
     with replacing(path) as temporary:
-        tree.to_netcdf(temporary, engine="h5netcdf")
+        temporary.write_bytes(content)
 
 
 def write_text(text: str, path: str | Path) -> None:

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, SupportsFloat
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from coulombfit.choosing import DESCRIBED, Part, Wanted, layers_in, runs_in
-from coulombfit.errors import DataError
-from coulombfit.recorded import one_snapshot, spectra_of
-from coulombfit.recordings import HEADER, Header, listed, matching
-from coulombfit.spectra import Spectra, positive, real_array
-from coulombfit.weights import levels_of
+from coulombfit.arrays import positive, whole_number
+from coulombfit.choosing import Others, Wanted, layers_in, runs_in
+from coulombfit.drift import judge_drift
+from coulombfit.errors import ArgumentError, DataError
+from coulombfit.joining import is_recording, joined, numbers_of, require_some
+from coulombfit.opening import LIMIT, check_limit, exists
+from coulombfit.recorded import one_snapshot, settle, trajectory_of
+from coulombfit.recordings import Header, listed, matching
+from coulombfit.spectra import Spectra
 
 __all__ = ["read", "read_layers"]
-
-MOST_NAMES = 20
 
 
 def read(
@@ -36,6 +34,7 @@ def read(
     targets: str | ArrayLike | None = None,
     factor: str | SupportsFloat | None = None,
     name: str | None = None,
+    limit: int = LIMIT,
 ) -> Spectra:
     """Read spectra of one training setting: from a file, whose kind is told by its ending, a recording, or many.
 
@@ -43,10 +42,14 @@ def read(
     eigenvalues (run, level) or (run, snapshot, level). A .csv file has one row a run, one column a level, and maybe a
     header. Each of several files may also hold one run, weights (M, N) or eigenvalues (level,), or with ``snapshot``
     the snapshots of one run in front. Either convention of a layer, (out, in) or (in, out), gives the same levels.
+    Where a file names the dimensions of an array (run, snapshot, level, M, N), as .nc files do, names decide.
 
     A recording is the folder of a :class:`coulombfit.Recorder`. Of many runs one snapshot is taken. The snapshots of
     one run are thinned by :meth:`coulombfit.Spectra.from_trajectory`, and so are those of many where ``burn_in`` is
     given. Of several recordings one snapshot each is taken. Settings are those recorded.
+
+    Where there are other snapshots of at least 10 runs, the one that is taken is compared with them. The outcome is in
+    ``provenance["stationarity"]``, beside the file, the array, the snapshot with its step, and the number of runs.
 
     :param path: ``.npz``, ``.npy``, ``.csv``, ``.nc``, ``.safetensors`` or a recording; or several, of one setting.
     :param weights: name of the array of weight matrices, or a pattern such as ``"*.3.weight"`` that matches one; or
@@ -61,32 +64,59 @@ def read(
     :param factor: what widths are known to be proportional to besides √(α/\\|B\\|), such as the noise of a teacher: a
         number, or the name of a scalar in the file. Kept in ``provenance["factor"]`` for :func:`coulombfit.scaling`.
     :param name: what to call the data; the file's stem if not given.
+    :param limit: bytes that one array, a table of text, or a recording may take; 4 GiB if not given. What exceeds it is
+        refused by the sizes in its header.
     :raises FileNotFoundError: where there is no such file.
-    :raises ValueError: for both ``weights`` and ``eigenvalues``, or ``burn_in`` without one recording.
-    :raises DataError: for an unreadable file, a wrong name, shape or value; for files that differ in shape or setting;
-        Python objects in a file are never loaded.
+    :raises ArgumentError: for both ``weights`` and ``eigenvalues``, or ``burn_in`` without one recording.
+    :raises DataError: for an unreadable or damaged file, or one that is no regular file or leads to others; for a wrong
+        name, shape or value; for copies of runs; for files that differ in shape or setting. Python objects in a file
+        are never loaded.
+    :warns UserWarning: where the snapshot taken is a copy of others, or differs from them (p < 0.001): the ensemble is
+        not stationary.
     """
     if weights and eigenvalues is not None:
-        raise ValueError("weights, eigenvalues: give the name of one of them, got both")
+        raise ArgumentError("weights, eigenvalues: give the name of one of them, got both")
+    snapshot = None if snapshot is None else whole_number(snapshot, "snapshot")
+    burn_in = None if burn_in is None else whole_number(burn_in, "burn_in")
+    check_limit(limit)
     paths, alone = _paths(path)
-    wanted = Wanted(weights, eigenvalues, snapshot)
+    wanted = Wanted(weights, eigenvalues, snapshot, limit)
     given = {"learning_rate": learning_rate, "batch_size": batch_size, "targets": targets, "factor": factor}
-    if missing := [each for each in paths if not each.exists()]:
+    if missing := [each for each in paths if not exists(each)]:
         raise FileNotFoundError(f"path: no such file: {missing[0]}")
-    if burn_in is not None and not (alone and _is_recording(paths[0])):
+    if burn_in is not None and not (alone and is_recording(paths[0])):
         what = paths[0] if alone else f"{len(paths)} paths"
-        raise ValueError(f"burn_in: it is of a single recording, the folder of a Recorder, got {what}")
-    if alone and _is_recording(paths[0]):
-        setting: dict[str, Any] = {**_numbers(given, paths[0]), "name": name}
+        raise ArgumentError(f"burn_in: it is of a single recording, the folder of a Recorder, got {what}")
+    found = None
+    if alone and is_recording(paths[0]):
+        setting: dict[str, Any] = {**numbers_of(given, paths[0]), "name": name}
         if (known := positive(setting.pop("factor"), "factor")) is not None:
             setting["provenance"] = {"factor": known}
-        return spectra_of(paths[0], wanted.layer, snapshot, burn_in, setting)
-    found = runs_in(paths[0], wanted, given) if alone else _together(paths, wanted, given)
+        if (spectra := trajectory_of(paths[0], wanted.layer, snapshot, burn_in, setting, limit)) is not None:
+            return _with(spectra, runs=spectra.runs)
+        found = one_snapshot(paths[0], wanted.layer, snapshot, limit)
+        found = found._replace(described=settle(found.described, setting))
+    else:
+        found = runs_in(paths[0], wanted, given) if alone else joined(paths, wanted, given)
     described = found.described
     described["name"] = name or described.get("name") or paths[0].stem
-    if (proportional := positive(described.pop("factor"), "factor")) is not None:
+    described |= {each: positive(described.get(each), each) for each in ("learning_rate", "batch_size")}
+    if (proportional := positive(described.pop("factor", None), "factor")) is not None:
         described["provenance"]["factor"] = proportional
-    return Spectra.from_weights(found.values, **described) if found.matrices else Spectra(found.values, **described)
+    spectra = Spectra.from_weights(found.values, **described) if found.matrices else Spectra(found.values, **described)
+    return _judged(_with(spectra, runs=spectra.runs), found.others)
+
+
+def _with(spectra: Spectra, **provenance: Any) -> Spectra:
+    return replace(spectra, provenance={**spectra.provenance, **provenance})
+
+
+def _judged(spectra: Spectra, others: Others | None) -> Spectra:
+    """Spectra that say whether their ensemble was stationary, where that can be seen."""
+    if others is None or others.levels.shape != (spectra.runs, len(others.steps), spectra.levels):
+        return spectra
+    record = judge_drift(spectra.eigenvalues, others.levels, others.step, others.steps, f"{spectra.name}: ")
+    return _with(spectra, stationarity=record)
 
 
 def read_layers(
@@ -100,6 +130,7 @@ def read_layers(
     targets: Mapping[str, ArrayLike] | None = None,
     factor: str | SupportsFloat | None = None,
     name: str | None = None,
+    limit: int = LIMIT,
 ) -> dict[str, Spectra]:
     """Spectra of every layer, by its name: from many files of one run each, one file of many runs, or a recording.
 
@@ -115,29 +146,31 @@ def read_layers(
     :param targets: shape (level,), by name of a layer.
     :param factor: as in :func:`read`.
     :param name: what to call the data, to which the name of the layer is added.
-    :raises ValueError: as :func:`read`, and for targets of a layer that is not there.
+    :param limit: as in :func:`read`.
+    :raises ArgumentError: as :func:`read`, and for targets of a layer that is not there.
     :raises DataError: as :func:`read`, and where no layer matches, or files have different layers.
     """
+    snapshot = None if snapshot is None else whole_number(snapshot, "snapshot")
+    check_limit(limit)
     paths, alone = _paths(path)
-    _require_some(paths)
-    dims = 2 + alone + (snapshot is not None)
-    layers = _layers(paths[0], pattern, dims)
+    require_some(paths)
+    extra = ("run",) * alone + ("snapshot",) * (snapshot is not None)
+    layers = _layers(paths[0], pattern, extra, limit)
     for other in paths[1:]:
-        if (theirs := _layers(other, pattern, dims)) != layers:
+        if (theirs := _layers(other, pattern, extra, limit)) != layers:
             apart = listed(sorted(set(layers) ^ set(theirs)))
             raise DataError(f"path: expected the same layers, {paths[0]} and {other} differ in {apart}")
     if not layers:
         what = "weights (M, N)" if not alone else "weights (run, M, N); of files of one run each, give several"
         raise DataError(f"pattern: expected {pattern!r} to match {what} in {paths[0].name}, got none")
     if unknown := set(targets or {}) - set(layers):
-        raise ValueError(f"targets: expected layers among {listed(layers)}, got {listed(unknown)}")
+        raise ArgumentError(f"targets: expected layers among {listed(layers)}, got {listed(unknown)}")
     setting: dict[str, Any] = {"learning_rate": learning_rate, "batch_size": batch_size, "factor": factor}
     found = {}
     for layer in layers:
         of_layer = setting | {"targets": (targets or {}).get(layer)}
-        one = read(
-            paths[0] if alone else paths, weights=layer, snapshot=snapshot, burn_in=burn_in, name=name, **of_layer
-        )
+        source = paths[0] if alone else paths
+        one = read(source, weights=layer, snapshot=snapshot, burn_in=burn_in, name=name, limit=limit, **of_layer)
         found[layer] = replace(one, name=f"{one.name}, {layer}")
     return found
 
@@ -146,78 +179,13 @@ def _paths(path: str | Path | Iterable[str | Path]) -> tuple[list[Path], bool]:
     """All of them, and whether it is a single one, which is not the same as one in a list."""
     if isinstance(path, str | Path):
         return [Path(path)], True
-    return [Path(each) for each in path], False
+    try:
+        return [Path(each) for each in path], False
+    except TypeError:
+        raise ArgumentError(f"path: expected a path or several, got {path!r}") from None
 
 
-def _is_recording(path: Path) -> bool:
-    return (path / HEADER).is_file()
-
-
-def _layers(path: Path, pattern: str, dims: int) -> list[str]:
-    return (
-        sorted(matching(pattern, Header.read(path).layers)) if _is_recording(path) else layers_in(path, pattern, dims)
-    )
-
-
-def _require_some(paths: Sequence[Path]) -> None:
-    if not paths:
-        raise DataError("path: expected at least one file, got none")
-
-
-def _numbers(given: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    for argument, value in given.items():
-        if isinstance(value, str):
-            raise DataError(
-                f"{argument}: a recording knows its own; give a number or nothing for {path}, got {value!r}"
-            )
-    return dict(given)
-
-
-def _together(paths: Sequence[Path], wanted: Wanted, given: Mapping[str, Any]) -> Part:
-    """Runs of several files of one setting, as levels: weights of all of them may not fit into memory."""
-    _require_some(paths)
-    resolved = [path.resolve() for path in paths]
-    if len(set(resolved)) < len(paths):
-        again = next(path for path in resolved if resolved.count(path) > 1)
-        raise DataError(f"path: expected different files, got {again} twice")
-    levels: list[np.ndarray] = []
-    owners: dict[bytes, Path] = {}
-    first: Part | None = None
-    for path in paths:
-        if _is_recording(path):
-            x, described = one_snapshot(path, wanted.layer, wanted.snapshot)
-            numbers = _numbers(given, path)
-            described = dict.fromkeys(given) | described | {k: v for k, v in numbers.items() if v is not None}
-            part = Part(x, False, described)
-        else:
-            part = runs_in(path, wanted, given, alone=False)
-        first = first or part
-        _require_same(first, part, paths[0], path)
-        values = real_array(part.values, f"{wanted.argument} of {path}")
-        x = levels_of(values) if part.matrices else values
-        for row in x:
-            # a checkpoint kept under two names would count as two observations
-            if (other := owners.setdefault(row.tobytes(), path)) != path:
-                raise DataError(f"path: {other} and {path} hold the same run")
-        levels.append(x)
-    assert first is not None
-    folder = Path(os.path.commonpath([path.parent for path in resolved]))
-    names = [path.relative_to(folder).as_posix() for path in resolved]
-    provenance: dict[str, Any] = {"files": names, "count": len(names)}
-    if len(names) > MOST_NAMES:
-        digest = hashlib.sha256("\n".join(names).encode()).hexdigest()
-        provenance |= {"files": [names[0], names[-1]], "sha256_of_names": digest}
-    kept = {key: value for key, value in first.described["provenance"].items() if key not in ("file", "recording")}
-    described = first.described | {"provenance": {**kept, **provenance}, "name": folder.name}
-    return Part(np.concatenate(levels), False, described)
-
-
-def _require_same(first: Part, part: Part, path: Path, other: Path) -> None:
-    if first.values.shape[1:] != part.values.shape[1:]:
-        shapes = f"{path} has {first.values.shape[1:]}, {other} has {part.values.shape[1:]}"
-        raise DataError(f"path: expected files of one setting, with arrays of one shape: {shapes}")
-    for name in (*DESCRIBED, "factor"):
-        one: Any = first.described.get(name)
-        two: Any = part.described.get(name)
-        if (one is None) != (two is None) or not np.array_equal(one, two):
-            raise DataError(f"{name}: expected files of one setting, {path} has {one}, {other} has {two}")
+def _layers(path: Path, pattern: str, extra: tuple[str, ...], limit: int) -> list[str]:
+    if is_recording(path):
+        return sorted(matching(pattern, Header.read(path).layers))
+    return layers_in(path, pattern, extra, limit)

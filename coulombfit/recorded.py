@@ -8,24 +8,26 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from coulombfit.choosing import Others, Part
+from coulombfit.drift import compared_with
 from coulombfit.errors import DataError
+from coulombfit.opening import LIMIT
 from coulombfit.recordings import recording
 from coulombfit.spectra import Spectra
 
-__all__ = ["one_snapshot", "spectra_of"]
+__all__ = ["one_snapshot", "settle", "trajectory_of"]
 
 
-def spectra_of(
-    path: Path, layer: str | None, snapshot: int | None, burn_in: int | None, given: dict[str, Any]
-) -> Spectra:
-    """Spectra of one recording; the rules are those of :func:`coulombfit.read`.
+def trajectory_of(
+    path: Path, layer: str | None, snapshot: int | None, burn_in: int | None, given: dict[str, Any], limit: int = LIMIT
+) -> Spectra | None:
+    """Spectra of the snapshots of one run, or with ``burn_in`` of a few; None of many, of which one snapshot counts.
 
     :param given: settings, which go before what was recorded.
     """
-    data = recording(path, layer)
+    data = recording(path, layer, limit)
     if "run" in data.dims and burn_in is None:
-        x, described = one_snapshot(path, layer, snapshot)
-        return Spectra(x, **_settled(described, given))
+        return None
     if snapshot is not None:
         what = "burn_in takes all snapshots after it" if burn_in is not None else "its snapshots are the observations"
         raise DataError(f"snapshot: {path} is one recording and {what}; got {snapshot}")
@@ -41,20 +43,28 @@ def spectra_of(
     described = _described(data, path, used)
     if "run" in data.dims:
         x = np.moveaxis(x, 1, 0)
-    return Spectra.from_trajectory(x, steps, **_settled(described, given))
+    return Spectra.from_trajectory(x, steps, **settle(described, given))
 
 
-def one_snapshot(path: Path, layer: str | None, snapshot: int | None) -> tuple[np.ndarray, dict[str, Any]]:
+def one_snapshot(path: Path, layer: str | None, snapshot: int | None, limit: int = LIMIT) -> Part:
     """Levels (run, level) of a snapshot, of one run if there is no run axis, and what is known of them."""
-    data = recording(path, layer)
+    data = recording(path, layer, limit)
     count, index = data.sizes["snapshot"], -1 if snapshot is None else snapshot
     if not -count <= index < count:
         raise DataError(f"snapshot: expected -{count} to {count - 1} for {path}, got {snapshot}")
-    data = data.isel(snapshot=[index])
-    x = data["eigenvalues"].to_numpy()
-    _require_finite(x, data, path)
-    step = int(data["step"][0])
-    return x.reshape(-1, x.shape[-1]), _described(data, path, {"snapshot": snapshot, "step": step})
+    index %= count
+    chosen = data.isel(snapshot=[index])
+    x = chosen["eigenvalues"].to_numpy()
+    _require_finite(x, chosen, path)
+    steps = [float(step) for step in data["step"].to_numpy()]
+    described = _described(chosen, path, {"snapshot": index, "step": int(steps[index])})
+    places = compared_with(index, count, steps)
+    others = None
+    if count > 1:
+        levels = data["eigenvalues"].to_numpy()[places]
+        levels = levels.reshape(len(places), x.size // x.shape[-1], x.shape[-1]).swapaxes(0, 1)
+        others = Others(levels, steps[index], [steps[place] for place in places])
+    return Part(x.reshape(-1, x.shape[-1]), False, described, others)
 
 
 def _described(data: xr.Dataset, path: Path, provenance: dict[str, Any]) -> dict[str, Any]:
@@ -69,7 +79,8 @@ def _described(data: xr.Dataset, path: Path, provenance: dict[str, Any]) -> dict
     }
 
 
-def _settled(described: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+def settle(described: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """What was recorded, and before it what is given."""
     settled = described | {name: value for name, value in given.items() if value is not None}
     settled["provenance"] = {**described["provenance"], **given.get("provenance", {})}
     return settled

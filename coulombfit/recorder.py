@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import atexit
 import math
-import operator
+import os
+import threading
 import time
 import warnings
 from collections.abc import Mapping
@@ -17,10 +18,11 @@ import xarray as xr
 from filelock import FileLock, Timeout
 from numpy.typing import ArrayLike
 
-from coulombfit.errors import DataError
+from coulombfit.arrays import as_numbers, from_zero, whole_number
+from coulombfit.errors import ArgumentError, DataError
 from coulombfit.files import write_netcdf
 from coulombfit.recordings import Header, segments, targets_by_layer
-from coulombfit.weights import as_numbers, levels_of
+from coulombfit.weights import levels_of
 
 __all__ = ["Recorder"]
 
@@ -49,8 +51,11 @@ class Recorder:
 
     A context manager; without ``with``, call :meth:`close`, or leave it to the end of the process. What is logged is on
     disk within ``seconds``: a process that is killed loses what it logged in its last ``seconds``, and nothing else is
-    harmed. An existing recording of the same layers is continued; where training has started again from an earlier
-    step, what is logged now replaces what was there from that step on.
+    harmed. It belongs to the process that opened it: in one that is forked from that, it writes and closes nothing.
+    Threads may share it.
+
+    An existing recording of the same layers is continued; where training has started again from an earlier step, what
+    is logged now replaces what was there from that step on.
 
     :param path: a folder, made if need be.
     :param learning_rate: α; a schedule gives it to :meth:`log`.
@@ -59,7 +64,7 @@ class Recorder:
     :param name: what to call the data in reports.
     :param every: record only those steps that are multiples of this; what is not recorded costs nothing.
     :param seconds: how often to write.
-    :raises ValueError: for a wrong argument.
+    :raises ArgumentError: for a wrong argument.
     :raises RuntimeError: where another recorder is writing to the same folder.
     :raises DataError: for a folder that holds something else, or a recording by another name.
     """
@@ -75,13 +80,13 @@ class Recorder:
         every: int = 1,
         seconds: float = 5.0,
     ) -> None:
-        if every < 1:
-            raise ValueError(f"every: expected a whole number from 1, got {every}")
-        if not seconds >= 0:
-            raise ValueError(f"seconds: expected a number from 0, got {seconds}")
-        self._learning_rate = _setting(learning_rate, "learning_rate")
-        self._batch_size = _setting(batch_size, "batch_size")
+        if whole_number(every, "every") < 1:
+            raise ArgumentError(f"every: expected a whole number from 1, got {every}")
+        from_zero(seconds, "seconds", infinite=True)
+        self._learning_rate = from_zero(learning_rate, "learning_rate")
+        self._batch_size = from_zero(batch_size, "batch_size")
         self._path, self._targets, self._name = Path(path), targets, name
+        self._owner, self._turn = os.getpid(), threading.RLock()
         self._every, self._seconds = every, seconds
         # the lock, or half a header, is all that is left of a process killed before its first snapshot
         there = list(self._path.glob("[!.]*")) if self._path.is_dir() else []
@@ -131,59 +136,74 @@ class Recorder:
             either; NumPy, JAX, Keras or PyTorch, on any device.
         :param learning_rate: α from now on, where it is not that of the recorder.
         :param batch_size: \\|B\\|, likewise.
-        :raises ValueError: for a step that is not beyond the last one, or weights of a wrong shape.
+        :raises ArgumentError: for a step that is not beyond the last one, or weights of a wrong shape or kind.
+        :raises RuntimeError: in another process than the one that opened it.
         :raises DataError: where the existing recording has other layers or shapes.
         :raises OSError: where the first snapshot cannot be written.
         """
-        if self._closed:
-            raise ValueError("recorder: it is closed")
-        try:
-            step = operator.index(step)  # type: ignore[arg-type]
-        except TypeError:
-            raise ValueError(f"step: expected a whole number, got {step!r}") from None
-        if step % self._every:
-            return
-        if self._last is not None and step <= self._last:
-            raise ValueError(f"step: expected more than {self._last}, the last one, got {step}")
-        self._learning_rate = _setting(learning_rate, "learning_rate", self._learning_rate)
-        self._batch_size = _setting(batch_size, "batch_size", self._batch_size)
-        layers = weights if isinstance(weights, Mapping) else {ONLY_LAYER: weights}
-        matrices = {str(layer): as_numbers(matrix) for layer, matrix in layers.items()}
-        self._check(matrices)
-        assert self._header is not None
-        levels = [levels_of(matrices[layer].astype(np.float64)) for layer in self._header.layers]
-        self._snapshots.append(_Snapshot(step, self._learning_rate, self._batch_size, levels))
-        self._bytes += sum(x.nbytes for x in levels)
-        self._last = step
-        if time.monotonic() >= self._due or (self._bytes >= SEGMENT and not self._failing):
-            self._try_to_write()
+        self._require_ours()
+        with self._turn:
+            if self._closed:
+                raise ArgumentError("recorder: it is closed")
+            step = whole_number(step, "step")
+            if step % self._every:
+                return
+            if not -(2**63) <= step < 2**63:
+                raise ArgumentError(f"step: expected less than 2**63, got {step}")
+            if self._last is not None and step <= self._last:
+                raise ArgumentError(f"step: expected more than {self._last}, the last one, got {step}")
+            self._learning_rate = from_zero(learning_rate, "learning_rate", self._learning_rate)
+            self._batch_size = from_zero(batch_size, "batch_size", self._batch_size)
+            layers = weights if isinstance(weights, Mapping) else {ONLY_LAYER: weights}
+            matrices = {str(layer): _numbers(matrix, layer) for layer, matrix in layers.items()}
+            self._check(matrices)
+            assert self._header is not None
+            levels = [levels_of(matrices[layer].astype(np.float64)) for layer in self._header.layers]
+            self._snapshots.append(_Snapshot(step, self._learning_rate, self._batch_size, levels))
+            self._bytes += sum(x.nbytes for x in levels)
+            self._last = step
+            if time.monotonic() >= self._due or (self._bytes >= SEGMENT and not self._failing):
+                self._try_to_write()
 
     def flush(self) -> None:
         """Write what has been logged; do so where you save a checkpoint, and a restart finds no gap.
 
         :raises OSError: where it cannot be written; it is kept, and tried again.
+        :raises RuntimeError: in another process than the one that opened it.
         """
-        if self._written == len(self._snapshots):
-            return
-        write_netcdf(self._segment(), self._path / f"{self._session:04d}-{self._part:06d}.nc")
-        self._written = len(self._snapshots)
-        if self._bytes >= SEGMENT:
-            self._part += 1
-            self._begin_segment()
+        self._require_ours()
+        with self._turn:
+            if self._written == len(self._snapshots):
+                return
+            write_netcdf(self._segment(), self._path / f"{self._session:04d}-{self._part:06d}.nc")
+            self._written = len(self._snapshots)
+            if self._bytes >= SEGMENT:
+                self._part += 1
+                self._begin_segment()
 
     def close(self) -> None:
-        """Write what is left and let others record here; done twice, does nothing.
+        """Write what is left and let others record here; done twice, or in a forked process, does nothing.
 
         :raises OSError: where it cannot be written.
         """
-        if self._closed:
+        if os.getpid() != self._owner:
             return
-        self._closed = True
-        atexit.unregister(self.close)
-        try:
-            self.flush()
-        finally:
-            self._lock.release()
+        with self._turn:
+            if self._closed:
+                return
+            self._closed = True
+            atexit.unregister(self.close)
+            try:
+                self.flush()
+            finally:
+                self._lock.release()
+
+    def _require_ours(self) -> None:
+        if os.getpid() != self._owner:
+            raise RuntimeError(
+                f"recorder: {self._path} is recorded by process {self._owner}, and this one, {os.getpid()}, was forked "
+                "from it; log there, or open a recorder of another folder here"
+            )
 
     def _begin_segment(self) -> None:
         self._snapshots: list[_Snapshot] = []
@@ -217,10 +237,12 @@ class Recorder:
         for layer, matrix in matrices.items():
             if matrix.ndim not in (2, 3) or 0 in matrix.shape or matrix.dtype.kind not in "iuf":
                 got = f"{matrix.shape} of {matrix.dtype}"
-                raise ValueError(f"weights: expected real numbers (M, N) or (run, M, N) for {layer!r}, got {got}")
+                raise ArgumentError(f"weights: expected real numbers (M, N) or (run, M, N) for {layer!r}, got {got}")
             stacks.add(len(matrix) if matrix.ndim == 3 else None)
         if len(stacks) != 1:
-            raise ValueError(f"weights: expected layers of the same runs, got {len(stacks)} different numbers of runs")
+            raise ArgumentError(
+                f"weights: expected layers of the same runs, got {len(stacks)} different numbers of runs"
+            )
         shapes = {layer: list(matrix.shape[-2:]) for layer, matrix in matrices.items()}
         runs = stacks.pop()
         if self._header is None:
@@ -229,7 +251,7 @@ class Recorder:
             self._header = header
         elif (self._header.layers, self._header.runs) != (shapes, runs):
             was = f"{self._header.layers} of {self._header.runs or 1} run(s)"
-            error = ValueError if self._checked else DataError
+            error = ArgumentError if self._checked else DataError
             raise error(f"weights: {self._path} has layers {was}, got {shapes} of {runs or 1} run(s)")
         elif not self._checked and self._targets is not None:
             known = targets_by_layer(self._targets, shapes)
@@ -238,11 +260,10 @@ class Recorder:
         self._checked = True
 
 
-def _setting(value: SupportsFloat | None, argument: str, default: float = math.nan) -> float:
-    """A finite number from 0, as a schedule may begin with; ``default`` where None."""
-    if value is None:
-        return default
-    number = float(value)
-    if not 0 <= number < math.inf:
-        raise ValueError(f"{argument}: expected a finite number from 0, got {number}")
-    return number
+def _numbers(matrix: Any, layer: Any) -> np.ndarray:
+    try:
+        return as_numbers(matrix)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ArgumentError(
+            f"weights: expected an array for {layer!r}, got {type(matrix).__name__} ({error})"
+        ) from None

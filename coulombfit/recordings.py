@@ -9,6 +9,7 @@ earlier step, as after a restart from a checkpoint, supersedes what earlier ones
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
@@ -19,8 +20,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from coulombfit.errors import DataError
+from coulombfit.arrays import real_array
+from coulombfit.errors import ArgumentError, DataError
 from coulombfit.files import write_text
+from coulombfit.netcdf import open_netcdf
+from coulombfit.opening import LIMIT, check_limit, exists, opened, refusing_damage, require_within
 
 __all__ = ["HEADER", "Header", "listed", "matching", "recording", "segments", "targets_by_layer"]
 
@@ -28,6 +32,8 @@ HEADER = "recording.json"
 FORMAT = "coulombfit recording"
 VERSION = 1
 SETTINGS = ("learning_rate", "batch_size")
+LONGEST_HEADER = 2**24
+SEGMENT_NAME = re.compile(r"[0-9]{4,}-[0-9]{6,}\.nc")
 
 
 @dataclass(frozen=True)
@@ -53,18 +59,19 @@ class Header:
         :raises DataError: where there is none, or of another version.
         """
         try:
-            found = json.loads((folder / HEADER).read_text(encoding="utf-8"))
+            with opened(folder / HEADER) as file, refusing_damage(folder / HEADER):
+                content = file.read(LONGEST_HEADER + 1)
+                if len(content) > LONGEST_HEADER:
+                    raise ValueError(f"it has more than {LONGEST_HEADER} bytes")
+                found = json.loads(content)
         except FileNotFoundError:
             raise DataError(f"path: {folder} is no recording, it has no {HEADER}") from None
-        except (OSError, ValueError) as error:
-            raise DataError(f"path: cannot read {folder / HEADER}: {error}") from None
         kind = (found.pop("format", None), found.pop("version", None)) if isinstance(found, dict) else (None, None)
         if kind != (FORMAT, VERSION):
             raise DataError(f"path: expected {FORMAT!r} of version {VERSION} in {folder / HEADER}, got {kind}")
-        try:
+        with refusing_damage(folder / HEADER):
+            _check_header(**found)
             return cls(**found)
-        except TypeError as error:
-            raise DataError(f"path: cannot read {folder / HEADER}: {error}") from None
 
     def layer(self, pattern: str | None, argument: str = "layer") -> str:
         """The one layer of that name, or that matches a pattern; the only one where None.
@@ -94,12 +101,12 @@ def listed(names: Iterable[str], most: int = 20) -> str:
 def segments(folder: Path) -> dict[int, list[Path]]:
     """Files of every session, both in order."""
     found: dict[int, list[Path]] = {}
-    for path in sorted(folder.glob("[0-9]*-[0-9]*.nc")):
+    for path in sorted(each for each in folder.glob("*.nc") if SEGMENT_NAME.fullmatch(each.name)):
         found.setdefault(int(path.name.partition("-")[0]), []).append(path)
     return found
 
 
-def recording(path: str | Path, layer: str | None = None) -> xr.Dataset:
+def recording(path: str | Path, layer: str | None = None, limit: int = LIMIT) -> xr.Dataset:
     """What a :class:`coulombfit.Recorder` has written up to now, also while it records.
 
     ``eigenvalues`` (snapshot[, run], level), descending, NaN where weights were not finite; along snapshot the
@@ -108,19 +115,25 @@ def recording(path: str | Path, layer: str | None = None) -> xr.Dataset:
 
     :param path: folder of the recording.
     :param layer: name of a layer, or a pattern that matches one; not needed where there is only one.
+    :param limit: bytes that all of it may take; 4 GiB if not given.
     :raises FileNotFoundError: where there is no such folder.
-    :raises DataError: where it is no recording, has no snapshot yet, or no or several such layers.
+    :raises DataError: where it is no recording, is damaged, exceeds the limit, has no snapshot yet, or no or several
+        such layers.
     """
+    check_limit(limit)
     path = Path(path)
-    if not path.exists():
+    if not exists(path):
         raise FileNotFoundError(f"path: no such folder: {path}")
     header = Header.read(path)
     layer = header.layer(layer)
-    variable = f"eigenvalues_{list(header.layers).index(layer)}"
+    place = list(header.layers).index(layer)
+    expected = (*(() if header.runs is None else (header.runs,)), min(header.layers[layer]))
     pieces: list[xr.Dataset] = []
-    end = np.inf
+    end, size = np.inf, 0
     for _, files in sorted(segments(path).items(), reverse=True):
-        session = [_load(file, variable) for file in files]
+        session = [_load(file, place, expected, limit) for file in files]
+        size += sum(piece.nbytes for piece in session)
+        require_within((size,), 1, limit, f"path: {path}")
         pieces = [piece.isel(snapshot=piece["step"].to_numpy() < end) for piece in session] + pieces
         end = min(end, float(session[0]["step"][0]))
     if not pieces:
@@ -132,14 +145,42 @@ def recording(path: str | Path, layer: str | None = None) -> xr.Dataset:
     return data.set_coords("step").assign_attrs(attributes)
 
 
-def _load(file: Path, variable: str) -> xr.Dataset:
-    try:
-        with xr.open_dataset(file, engine="h5netcdf") as data:
-            piece = data[["step", *SETTINGS, variable]].load()
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"path: cannot read {file}: {error}") from None
-    level = piece[variable].dims[-1]
-    return piece.rename({variable: "eigenvalues", level: "level"})
+def _load(file: Path, place: int, expected: tuple[int, ...], limit: int) -> xr.Dataset:
+    """One segment; of one layer, that of a place."""
+    with open_netcdf(file, limit) as groups, refusing_damage(file):
+        group = groups["/"]
+        along = {name: group.load(name) for name in ("step", *SETTINGS)}
+        x = group.load(f"eigenvalues_{place}")
+        if along["step"].dtype.kind not in "iu" or (np.diff(along["step"]) <= 0).any():
+            raise ValueError("its steps are not ascending whole numbers")
+        if not along["step"].size or x.shape != (along["step"].size, *expected) or x.dtype.kind != "f":
+            raise ValueError(f"expected snapshots of shape {expected}, got shape {x.shape} of {x.dtype}")
+        dims = ("snapshot", *("run",) * (len(expected) - 1), "level")
+        variables: dict[str, Any] = {name: ("snapshot", values) for name, values in along.items()}
+        return xr.Dataset(variables | {"eigenvalues": (dims, x)})
+
+
+def _check_header(layers: Any, runs: Any, targets: Any, name: Any) -> None:
+    """Refuse what no recorder writes.
+
+    :raises ValueError: naming the part.
+    """
+    if not isinstance(layers, dict) or not layers:
+        raise ValueError(f"layers: expected shapes by name, got {layers!r}")
+    for layer, shape in layers.items():
+        if not isinstance(shape, list) or len(shape) != 2 or not all(_counts(length) for length in shape):
+            raise ValueError(f"layers: expected [M, N] for {layer!r}, got {shape!r}")
+    if runs is not None and not _counts(runs):
+        raise ValueError(f"runs: expected a number of runs or null, got {runs!r}")
+    if not isinstance(name, str):
+        raise ValueError(f"name: expected text, got {name!r}")
+    if not isinstance(targets, dict):
+        raise ValueError(f"targets: expected values by layer, got {targets!r}")
+    targets_by_layer(targets, layers)
+
+
+def _counts(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 def targets_by_layer(
@@ -155,14 +196,14 @@ def targets_by_layer(
         return {}
     if not isinstance(given, Mapping):
         if len(shapes) != 1:
-            raise ValueError(f"targets: expected a mapping by layer, as there are {len(shapes)}")
+            raise ArgumentError(f"targets: expected a mapping by layer, as there are {len(shapes)}")
         given = dict.fromkeys(shapes, given)
     found = {}
     for layer, values in given.items():
-        x = np.asarray(values, np.float64)
-        if layer not in shapes or x.shape != (min(shapes[layer]),) or not np.isfinite(x).all():
-            raise ValueError(
-                f"targets: expected (level,) finite numbers for each of {shapes}, got shape {x.shape} for {layer!r}"
+        x = real_array(values, "targets")
+        if layer not in shapes or x.shape != (min(shapes[layer]),) or (x < 0).any():
+            raise ArgumentError(
+                f"targets: expected (level,) numbers from 0 for each of {shapes}, got shape {x.shape} for {layer!r}"
             )
         found[layer] = np.sort(x)[::-1].tolist()
     return found

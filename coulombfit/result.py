@@ -21,8 +21,12 @@ from coulombfit.files import write_netcdf
 from coulombfit.importance import Integral
 from coulombfit.intervals import INTERVAL, intervals_of
 from coulombfit.models import MODELS, OBSERVED, Model, Standardisation
+from coulombfit.netcdf import read_tree
 
 __all__ = ["INTERVAL", "Fit", "Text"]
+
+IN_RECORD = ("model", "likelihood", "sampler", "sampler_asked_for", "seed", "standardisation", "integral", "data")
+GROUPS = ("posterior", "sample_stats", "observed_data")
 
 
 class Text(str):
@@ -181,12 +185,30 @@ class Fit:
 
         :param path: the file.
         :raises FileNotFoundError: where there is no such file.
-        :raises DataError: where the file is not a fit.
+        :raises DataError: where the file is not a fit, or is damaged.
         """
-        if not Path(path).is_file():
-            raise FileNotFoundError(f"path: no such file: {path}")
         try:
-            with xr.open_datatree(path, engine="h5netcdf") as tree:
-                return cls(tree.load())
-        except (OSError, ValueError) as error:
-            raise DataError(f"path: cannot read a fit from {path}: {error}") from None
+            tree = read_tree(Path(path))
+        except DataError as error:
+            reason = str(error).removeprefix(f"path: cannot read {path}: ")
+            raise DataError(f"path: cannot read a fit from {path}: {reason}") from None
+        fit = cls(tree)
+        _require_complete(tree, path)
+        try:
+            _ = fit.model, fit.unit, fit.observations, fit.log_evidence, fit.summary()
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise DataError(f"path: cannot read a fit from {path}: its record is damaged ({reason})") from None
+        return fit
+
+
+def _require_complete(tree: xr.DataTree, path: str | Path) -> None:
+    """Refuse a file that has lost groups or parts of its record."""
+    try:
+        record = json.loads(tree.attrs[RECORD])
+        missing = [name for name in IN_RECORD if name not in record]
+    except (TypeError, ValueError, RecursionError):
+        missing = ["its record, which is no JSON"]
+    missing += [group for group in GROUPS if group not in tree.children or not tree.children[group].data_vars]
+    if missing:
+        raise DataError(f"path: cannot read a fit from {path}: it lacks {', '.join(missing)}")

@@ -14,12 +14,16 @@ import xarray as xr
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
+from coulombfit.arrays import positive, precision_of, real_array
+from coulombfit.coincidences import refuse_copies
 from coulombfit.degeneracy import group_by_gaps, group_by_targets, refuse_pair
+from coulombfit.dimensions import SNAPSHOTS, refuse_numbering
 from coulombfit.errors import DataError
 from coulombfit.files import write_netcdf
 from coulombfit.trajectories import thin
+from coulombfit.weights import levels_of
 
-__all__ = ["Spectra"]
+__all__ = ["Spectra", "positive", "real_array"]
 
 
 @dataclass(frozen=True, init=False, eq=False)
@@ -51,23 +55,27 @@ class Spectra:
         name: str = "",
         provenance: Mapping[str, Any] | None = None,
     ) -> None:
-        x = real_array(eigenvalues, "eigenvalues")
+        x = real_array(eigenvalues, "eigenvalues", ("run", "level"))
         if x.ndim != 2 or x.shape[1] < 1:
             raise DataError(f"eigenvalues: expected shape (run, level), got {x.shape}")
         if x.shape[0] < 2:
             raise DataError(f"eigenvalues: expected at least 2 runs, the unit of observation, got {x.shape[0]}")
-        _refuse_negative(x, eigenvalues)
-        try:
-            json.dumps(provenance)
-        except (TypeError, ValueError) as error:
-            raise DataError(f"provenance: expected JSON values, got {error}") from None
+        _refuse_negative(x, precision_of(eigenvalues))
+        refuse_numbering(x, "eigenvalues")
+        if not isinstance(name, str):
+            raise DataError(f"name: expected text, got {name!r}")
+        _refuse_unsaveable(provenance)
         if targets is not None:
             targets = real_array(targets, "targets")
             if targets.shape != x.shape[1:]:
                 raise DataError(f"targets: expected shape {x.shape[1:]}, one per level, got {targets.shape}")
+            if (targets < 0).any():
+                raise DataError(f"targets: squared singular values cannot be negative, got {targets.min():g}")
             targets = np.sort(targets)[::-1].copy()
+        x = np.ascontiguousarray(np.sort(x, axis=1)[:, ::-1])
+        refuse_copies(x)
         values = {
-            "eigenvalues": np.ascontiguousarray(np.sort(x, axis=1)[:, ::-1]),
+            "eigenvalues": x,
             "learning_rate": positive(learning_rate, "learning_rate"),
             "batch_size": positive(batch_size, "batch_size"),
             "targets": targets,
@@ -83,14 +91,20 @@ class Spectra:
     def from_weights(cls, weights: ArrayLike, **setting: Any) -> Spectra:
         """Spectra of weight matrices: x_i = squared singular values, N ≤ M of them (or M where M < N).
 
+        :func:`coulombfit.weights.levels_of` says how; the same matrix has the same levels, to all bits, from anywhere.
+
         :param weights: shape (run, M, N).
         :param setting: learning_rate, batch_size, targets, name, provenance as for :class:`Spectra`.
         :raises DataError: for anything but a finite real (run, M, N) array.
         """
-        w = real_array(weights, "weights")
+        w = real_array(weights, "weights", ("run", "M", "N"))
         if w.ndim != 3 or 0 in w.shape:
             raise DataError(f"weights: expected shape (run, M, N), got {w.shape}")
-        return cls(np.linalg.svd(w, compute_uv=False) ** 2, **setting)
+        x = levels_of(w)
+        if not np.isfinite(x).all():
+            run = int(np.argmin(np.isfinite(x).all(axis=1)))
+            raise DataError(f"weights: expected numbers whose squares are finite, got up to {np.abs(w[run]).max():g}")
+        return cls(x, **setting)
 
     @classmethod
     def from_trajectory(cls, eigenvalues: ArrayLike, steps: ArrayLike | None = None, **setting: Any) -> Spectra:
@@ -105,7 +119,8 @@ class Spectra:
         :raises DataError: for wrong input, a constant level, or fewer than 20 snapshots kept.
         :warns UserWarning: where the early and the late half differ (p < 0.001 over all that is compared).
         """
-        x = real_array(eigenvalues, "eigenvalues")
+        dims = SNAPSHOTS if getattr(eigenvalues, "ndim", None) == 3 else SNAPSHOTS[1:]
+        x = real_array(eigenvalues, "eigenvalues", dims)
         if x.ndim not in (2, 3) or 0 in x.shape:
             raise DataError(f"eigenvalues: expected shape (snapshot, level) or (run, snapshot, level), got {x.shape}")
         x = np.sort(x.reshape(-1, *x.shape[-2:]), axis=2)[:, :, ::-1]
@@ -153,15 +168,17 @@ class Spectra:
         pairs = [cluster for cluster in clusters if len(cluster) == 2]
         if not 0 <= k < len(pairs):
             refuse_pair(k, self.eigenvalues, clusters, by_targets=self.targets is not None)
-        if self.levels == 2:
-            return self
         chosen = pairs[k]
+        # positions among the levels of the whole matrix, also of a pair of what was chosen before
+        positions = self.provenance.get("levels", list(range(self.levels)))
+        if self.levels == 2:
+            return self if "levels" in self.provenance else replace(self, provenance=_with_levels(self, positions))
         return replace(
             self,
             eigenvalues=self.eigenvalues[:, chosen],
             targets=None if self.targets is None else self.targets[chosen],
             name=f"{self.name} pair {k}".strip(),
-            provenance={**self.provenance, "levels": [int(level) for level in chosen]},
+            provenance=_with_levels(self, [positions[level] for level in chosen]),
         )
 
     def to_dataset(self) -> xr.Dataset:
@@ -183,30 +200,13 @@ class Spectra:
         write_netcdf(self.to_dataset(), path)
 
 
-def real_array(values: object, argument: str) -> Float[np.ndarray, "..."]:
-    """``values`` as finite float64, or one error that names ``argument``."""
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise DataError(f"{argument}: expected a rectangular numeric array ({error})") from None
-    if np.ma.is_masked(values):
-        raise DataError(f"{argument}: expected no masked entries, got {np.ma.count_masked(values)}")
-    if array.dtype.kind not in "iuf":
-        raise DataError(f"{argument}: expected real numbers, got dtype {array.dtype}")
-    array = array.astype(np.float64)
-    bad = ~np.isfinite(array)
-    if bad.any():
-        where = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise DataError(
-            f"{argument}: expected finite numbers, got {int(bad.sum())} NaN or infinite of {bad.size}, first at {where}"
-        )
-    return array
+def _with_levels(spectra: Spectra, positions: list[int]) -> dict[str, Any]:
+    return {**spectra.provenance, "levels": positions}
 
 
-def _refuse_negative(x: Float[np.ndarray, "run level"], given: ArrayLike) -> None:
+def _refuse_negative(x: Float[np.ndarray, "run level"], precision: float) -> None:
     # eigvalsh of WᵀW returns zero as a rounding error of either sign, which is no sign of wrong input
-    precision = np.result_type(np.asarray(given).dtype, np.float16)
-    rounding = x.shape[1] * np.finfo(precision).eps * np.abs(x).max()
+    rounding = x.shape[1] * precision * np.abs(x).max()
     if x.min() < -rounding:
         where = tuple(int(i) for i in np.argwhere(x < -rounding)[0])
         raise DataError(
@@ -215,12 +215,10 @@ def _refuse_negative(x: Float[np.ndarray, "run level"], given: ArrayLike) -> Non
         )
 
 
-def positive(value: SupportsFloat | None, argument: str) -> float | None:
-    """``value`` as one number above zero, None where it is None, or one error that names ``argument``."""
-    if value is None:
-        return None
-    number = real_array(value, argument)
-    if number.size != 1 or number.item() <= 0:
-        got = f"{number.item():g}" if number.size == 1 else f"shape {number.shape}"
-        raise DataError(f"{argument}: expected one positive number, got {got}")
-    return float(number.item())
+def _refuse_unsaveable(provenance: object) -> None:
+    if not isinstance(provenance, Mapping | None):
+        raise DataError(f"provenance: expected a mapping of JSON values, got {type(provenance).__name__}")
+    try:
+        json.dumps(provenance, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise DataError(f"provenance: expected JSON values, got {error}") from None

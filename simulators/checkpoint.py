@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
@@ -97,7 +96,7 @@ class Checkpoint:
         path = self._path(group)
         if not path.exists():
             return None
-        with _refusing_damage(path), np.load(path, allow_pickle=False) as file:
+        with _refusing_damage(path), path.open("rb") as opened_file, np.load(opened_file, allow_pickle=False) as file:
             leaves, structure = jax.tree.flatten(like)
             state = jax.tree.unflatten(structure, [jax.numpy.asarray(file[f"state{i}"]) for i in range(len(leaves))])
             names = [name.removeprefix("seen:") for name in file.files if name.startswith("seen:")]
@@ -123,5 +122,5 @@ def _refusing_damage(path: Path) -> Iterator[None]:
     """One error for whatever is wrong with a file: writing is atomic, so somebody else did it."""
     try:
         yield
-    except (ValueError, AttributeError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # of whatever kind: NumPy and zipfile raise a dozen
         raise ValueError(f"checkpoint: {path} is damaged; remove its folder to start anew") from error

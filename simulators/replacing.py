@@ -25,7 +25,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     try:
         yield temporary
-        with temporary.open("rb") as written:
+        # for writing: Windows flushes no other handle
+        with temporary.open("r+b") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
     finally:

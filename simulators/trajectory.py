@@ -52,11 +52,14 @@ class Trajectory(NamedTuple):
     def save(self, path: str | Path) -> None:
         """Write netCDF-4, whole or not at all.
 
+        Its bytes are made in memory: HDF5 itself may end the process where a disk is full.
+
         :param path: a .nc file.
         :raises OSError: where ``path`` cannot be written.
         """
+        content = self.to_dataset().to_netcdf(engine="h5netcdf")
         with replacing(path) as temporary:
-            self.to_dataset().to_netcdf(temporary, engine="h5netcdf")
+            temporary.write_bytes(content)
 
 
 def evolve(

@@ -71,7 +71,11 @@ def test_false_alarms_come_at_their_rate(name) -> None:
     [
         ({"models": ["gaussian"]}, ValueError, "models: expected some of one-species, two-species, anisotropic, got"),
         ({"likelihoods": ["spacing"]}, ValueError, "likelihoods: expected some of pair, density, got 'spacing'"),
-        ({"data": np.ones((5, 3))}, cf.DataError, r"data: expected pairs, shape \(run, 2\), got 3 level"),
+        (
+            {"data": np.sqrt(np.arange(15.0)).reshape(5, 3)},
+            cf.DataError,
+            r"data: expected pairs, shape \(run, 2\), got 3 level",
+        ),
     ],
 )
 def test_arguments_are_checked(arguments, error, message) -> None:

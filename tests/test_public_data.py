@@ -11,6 +11,9 @@ from typer.testing import CliRunner
 import coulombfit as cf
 from coulombfit.cli import app
 
+# Snapshots 1 to 5 of every file are the same.
+pytestmark = pytest.mark.filterwarnings("default:.*are copies of each other")
+
 # Cheaper than the default: thousands of pairs in eight files, three models each.
 SAMPLING = cf.Sampling(warmup=300, draws=400, target_accept=0.9, per_run_draws=100)
 
@@ -22,6 +25,14 @@ def reference(path: Path) -> dict[str, float]:
     row = next(line for line in readme.splitlines() if line.startswith(f"| {name} ") or line.startswith(f"| {name}|"))
     centre, spacings, sums = (float(cell.split("±")[0]) for cell in row.split("|")[2:5])
     return {"centre": centre, "sigma_S": spacings, "sigma_R": sums}
+
+
+def test_a7_copies_of_snapshots_are_told(public_data: list[Path]) -> None:
+    for path in public_data:
+        with pytest.warns(UserWarning, match="cannot tell whether training was stationary: snapshots at 4 and 5 are"):
+            spectra = cf.read(path, weights="W", learning_rate="lr", batch_size="batch_size")
+        assert spectra.provenance["stationarity"]["answer"] == "the data cannot tell"
+        assert (spectra.provenance["snapshot"], spectra.provenance["runs"]) == (5, 3000)
 
 
 def test_the_command_line_fits_a_file(public_data: list[Path], tmp_path: Path, monkeypatch) -> None:

@@ -1,8 +1,10 @@
 """Recording while training: what is on disk at any time, going on with it, and spectra from it."""
 
 import json
+import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -122,7 +124,8 @@ def test_layers_and_runs(tmp_path: Path) -> None:
     np.testing.assert_array_equal(layers["b/kernel"].targets, [4.0, 4.0])
     assert layers["a/kernel"].name == "run, a/kernel"
     first = cf.read(path, weights="b/*", snapshot=0)
-    assert first.provenance == {"recording": "run", "layer": "b/kernel", "snapshot": 0, "step": 0}
+    kept = {name: value for name, value in first.provenance.items() if name != "stationarity"}
+    assert kept == {"recording": "run", "layer": "b/kernel", "snapshot": 0, "step": 0, "runs": 7}
     assert (first.learning_rate, first.batch_size) == (0.1, None)
     for options in ({}, {"weights": "*"}, {"eigenvalues": "c"}):
         with pytest.raises(cf.DataError, match="the recording has a/kernel, b/kernel"):
@@ -355,6 +358,7 @@ def test_a_long_recording_is_many_files_of_bounded_size(tmp_path: Path, monkeypa
 
 LOOP = """
 import sys
+import threading
 import numpy as np
 import coulombfit as cf
 recorder = cf.Recorder("run", seconds={seconds})
@@ -441,3 +445,169 @@ def test_levels_of_large_matrices(tmp_path: Path, shape: tuple[int, ...]) -> Non
     exact = np.linalg.svd(w, compute_uv=False) ** 2
     np.testing.assert_allclose(x, exact, rtol=0.0, atol=1e-14 * exact.max())
     assert x.min() >= 0.0
+
+
+FORK = """
+import atexit, os, sys, threading
+import numpy as np
+import coulombfit as cf
+
+def child(recorder, how):
+    if how == "returns":  # out of the block, and through what runs at exit
+        return
+    if how == "closes":
+        recorder.close()
+    if how == "logs":
+        for call in (lambda: recorder.log(10**6, 2.0 * np.eye(2)), recorder.flush):
+            try:
+                call()
+            except RuntimeError as error:
+                assert "was forked" in str(error), error
+            else:
+                raise SystemExit("nothing was said")
+    if how == "deletes":
+        lock = recorder._lock
+        del recorder, lock
+
+how = sys.argv[1]
+pid = None
+recorder = cf.Recorder("run", seconds=0.0)
+with recorder:
+    for step in range(50):
+        recorder.log(step, (2.0 + step) * np.eye(2))
+        if step == 4:
+            recorder._due = float("inf")  # from here on all that is logged is in memory only
+    if how == "thread":
+        def fork():
+            global pid
+            pid = os.fork()
+            if pid == 0:
+                atexit._run_exitfuncs()
+                os._exit(0)
+        thread = threading.Thread(target=fork)
+        thread.start()
+        thread.join()
+    else:
+        pid = os.fork()
+    if pid == 0:
+        child(recorder, how)
+    else:
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        try:
+            cf.Recorder("run")
+        except RuntimeError:
+            pass
+        else:
+            raise SystemExit("the lock is gone")
+        on_disk = cf.recording("run").sizes["snapshot"]
+        assert on_disk == 5, on_disk
+        recorder.log(50, 2.0 * np.eye(2))
+if pid:
+    assert cf.recording("run").sizes["snapshot"] == 51
+    cf.Recorder("run").close()
+    print("whole")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.parametrize("how", ["returns", "closes", "logs", "deletes", "thread"])
+def test_b3_nothing_happens_in_a_forked_process(tmp_path: Path, how: str) -> None:
+    command = [sys.executable, "-c", FORK, how]
+    done = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "whole\n", "")
+
+
+FULL = """
+import resource, signal, warnings
+import numpy as np
+import coulombfit as cf
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+rng = np.random.default_rng(0)
+recorder = cf.Recorder("run", seconds=0.0)
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    for step in range(60):
+        if step == 10:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limit[1]))
+        recorder.log(step, 2.0 * np.eye(4) + rng.normal(size=(20, 4, 4)))
+    assert 10 <= len(caught) <= 50, len(caught)
+    assert "File too large; kept in memory and tried again" in str(caught[-1].message), caught[-1]
+    kept = cf.recording("run").sizes["snapshot"]
+    assert 10 <= kept < 60, kept
+    resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    recorder.close()
+assert cf.recording("run").sizes["snapshot"] == 60
+print("trained to the end")
+"""
+
+
+def test_b4_a_full_disk_is_warned_about_and_training_goes_on(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FULL], check=False, cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "trained to the end\n", "")
+
+
+@pytest.mark.parametrize("step", [2**63, -(2**63) - 1, 2**100, True, 6.5])
+def test_c10_steps_that_no_file_can_hold_are_refused_at_the_door(tmp_path: Path, step) -> None:
+    with cf.Recorder(tmp_path / "run") as recorder:
+        recorder.log(2**63 - 2, EYE)
+        with pytest.raises(ValueError, match="step: expected"):
+            recorder.log(step, EYE)
+        recorder.log(2**63 - 1, EYE)
+    assert cf.recording(tmp_path / "run")["step"].to_numpy().tolist() == [2**63 - 2, 2**63 - 1]
+
+
+@pytest.mark.parametrize("kind", ["bfloat16", "float8_e4m3fn", "float8_e5m2"])
+def test_c10_numbers_that_numpy_does_not_know(tmp_path: Path, kind: str) -> None:
+    import ml_dtypes
+
+    w = near(np.random.default_rng(0), 5).astype(getattr(ml_dtypes, kind))
+    w[:, 1, 1] = np.arange(1, 6)
+    exact = np.linalg.svd(w.astype(np.float64), compute_uv=False) ** 2
+    with cf.Recorder(tmp_path / "run") as recorder:
+        recorder.log(0, w)
+    np.testing.assert_allclose(cf.recording(tmp_path / "run")["eigenvalues"][0], exact, rtol=1e-12)
+    np.testing.assert_allclose(cf.Spectra.from_weights(w).eigenvalues, exact, rtol=1e-12)
+    rounded = exact.astype(getattr(ml_dtypes, kind))
+    np.testing.assert_array_equal(cf.Spectra(rounded).eigenvalues, rounded.astype(np.float64))
+    np.testing.assert_allclose(cf.Spectra.from_weights(Tensors(w.astype(float))).eigenvalues, exact, rtol=1e-12)
+
+
+class Tensors(Tensor):
+    """Of PyTorch, which asks for gradients: no array before it is detached."""
+
+
+@pytest.mark.parametrize("weights", [object(), [[1.0], [1.0, 2.0]], "ab", np.ones((2, 2), bool), np.array([[None]])])
+def test_weights_that_are_no_numbers_are_refused_by_name(tmp_path: Path, weights) -> None:
+    with cf.Recorder(tmp_path / "run") as recorder, pytest.raises(ValueError, match="weights: expected"):
+        recorder.log(0, weights)
+
+
+def test_c10_half_precision_is_fitted(tmp_path: Path) -> None:
+    import ml_dtypes
+
+    x = np.random.default_rng(0).normal(4.0, 0.3, size=60).astype(ml_dtypes.bfloat16)
+    with pytest.warns(UserWarning, match="may happen by chance with levels rounded to .*bfloat16"):
+        fit = cf.fit(x, "gaussian", likelihood="density", sampler="laplace", seed=0)
+    assert fit.record["data"]["runs"] == 60
+
+
+def test_files_beside_segments_are_left_alone(tmp_path: Path) -> None:
+    x = record(tmp_path / "run", range(3))
+    (tmp_path / "run" / "0000x-1.nc").write_text("mine")
+    np.testing.assert_array_equal(cf.recording(tmp_path / "run")["eigenvalues"], x)
+
+
+def test_threads_share_a_recorder(tmp_path: Path) -> None:
+    with cf.Recorder(tmp_path / "run", seconds=0.0) as recorder:
+        threads = [threading.Thread(target=recorder.flush) for _ in range(8)]
+        for step in range(40):
+            recorder.log(step, EYE)
+            if step % 5 == 0:
+                threads[step // 5].start()
+        for thread in threads:
+            thread.join()
+    assert cf.recording(tmp_path / "run").sizes["snapshot"] == 40

@@ -257,7 +257,7 @@ def test_a17_numbers_that_make_no_sense_are_refused(options, message) -> None:
         cf.scaling(at(WIDTHS, FOUR), progress=False, **options)
 
 
-@pytest.mark.parametrize("spectra", ["ab", None, [np.ones((5, 2))] * 2, cf.Spectra(np.eye(2) + 1.0)])
+@pytest.mark.parametrize("spectra", ["ab", None, [np.ones((5, 2))] * 2, cf.Spectra([[2.0, 1.0], [3.0, 1.5]])])
 @pytest.mark.usefixtures("unchecked")
 def test_a17_what_are_no_spectra_is_refused(spectra) -> None:
     with pytest.raises(ValueError, match="spectra"):
@@ -279,7 +279,14 @@ def test_a17_what_are_no_spectra_is_refused(spectra) -> None:
             cf.DataError,
             r"expected the same degenerate levels in every setting, got clusters of \(2, 1\) levels",
         ),
-        (lambda s: [s[0], cf.Spectra(np.ones((9, 3)), 0.1, 8, targets=[4.0, 4.0, 1.0])], cf.DataError, "fluctuate"),
+        (
+            lambda s: [
+                s[0],
+                cf.Spectra(np.ones((9, 3)) * [[k, 2, 1] for k in range(3, 30, 3)], 0.1, 8, targets=[4.0, 4.0, 1.0]),
+            ],
+            cf.DataError,
+            "fluctuate",
+        ),
     ],
 )
 def test_spectra_that_cannot_be_scaled(change, error, message) -> None:

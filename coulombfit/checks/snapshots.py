@@ -1,30 +1,24 @@
 """Stationarity of an ensemble: its last snapshots against each other, before anything is inferred.
 
-Snapshots of one run are alike, so every quantity is compared run by run: the mean over runs of its difference between
-a snapshot and the last one, in units of its standard error. Quantities are the mean of each group of unresolved levels,
-the squared deviation of each level (its width), and spacings of neighbours in a group. p-values are Student's t, times
-the number of quantities (Bonferroni).
+What is compared, and how, is in :mod:`coulombfit.drift`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 from numpy.typing import ArrayLike
-from scipy import stats
 
-from coulombfit.degeneracy import group_by_gaps
+from coulombfit.arrays import real_array
+from coulombfit.dimensions import SNAPSHOTS
+from coulombfit.drift import FEWEST_RUNS, change
 from coulombfit.errors import DataError
 from coulombfit.result import Text
-from coulombfit.spectra import real_array
 
 __all__ = ["Stationarity", "stationarity"]
 
-FEWEST_RUNS = 10
 ALARM = 0.01
 
 
@@ -74,7 +68,7 @@ def stationarity(eigenvalues: ArrayLike, steps: ArrayLike | None = None) -> Stat
     :param steps: shape (snapshot,), ascending; the snapshots' numbers if not given.
     :raises DataError: for other shapes, fewer than 10 runs or 2 snapshots, or levels that are all equal.
     """
-    x = real_array(eigenvalues, "eigenvalues")
+    x = real_array(eigenvalues, "eigenvalues", SNAPSHOTS)
     if x.ndim != 3 or x.shape[0] < FEWEST_RUNS or x.shape[1] < 2 or x.shape[2] < 1:
         raise DataError(
             f"eigenvalues: expected shape (run, snapshot, level), {FEWEST_RUNS} runs and 2 snapshots or more, got "
@@ -84,44 +78,14 @@ def stationarity(eigenvalues: ArrayLike, steps: ArrayLike | None = None) -> Stat
     if t.shape != x.shape[1:2] or (np.diff(t) <= 0).any():
         raise DataError(f"steps: expected shape ({x.shape[1]},), ascending, got shape {t.shape}")
     x = np.sort(x, axis=2)[:, :, ::-1]
-    names, values, units = _quantities(x)
     rows = {}
     for k in range(x.shape[1] - 1):
-        difference = values[:, -1] - values[:, k]
-        error = difference.std(axis=0, ddof=1) / np.sqrt(len(x))
-        if not error.all():
-            raise DataError(
-                f"eigenvalues: expected snapshots that fluctuate, got {names[int(error.argmin())]} changing alike in "
-                f"all runs from snapshot {k} to the last; copies, constant levels, or noise repeated from a seed"
-            )
-        z = difference.mean(axis=0) / error
-        worst = int(np.abs(z).argmax())
-        p = min(1.0, len(names) * 2.0 * float(stats.t.sf(abs(z[worst]), len(x) - 1)))
+        found = change(x[:, k], x[:, -1], f"snapshot {k} to the last")
         rows[k] = {
             "step": t[k],
-            "quantity": names[worst],
-            "change": difference[:, worst].mean() / units[worst],
-            "z": z[worst],
-            "p_value": p,
+            "quantity": found.quantity,
+            "change": found.change,
+            "z": found.z,
+            "p_value": found.p,
         }
     return Stationarity(pd.DataFrame.from_dict(rows, orient="index").rename_axis("snapshot"), float(t[-1]))
-
-
-def _quantities(
-    x: Float[np.ndarray, "run snapshot level"],
-) -> tuple[list[str], Float[np.ndarray, "run snapshot quantity"], Float[np.ndarray, " quantity"]]:
-    """Names, values, and the units of their changes at the last snapshot."""
-    names, values, units = [], [], []
-    for group in group_by_gaps(x[:, -1]):
-        names.append(f"the centre of level{'s' if len(group) > 1 else ''} {', '.join(map(str, group))}")
-        values.append(x[:, :, group].mean(axis=2))
-        units.append(values[-1][:, -1].std())
-        for i, j in pairwise(group):
-            names.append(f"the spacing of levels {i}, {j}")
-            values.append(x[:, :, i] - x[:, :, j])
-            units.append(values[-1][:, -1].mean())
-    for k in range(x.shape[2]):
-        names.append(f"the width of level {k}")
-        values.append((x[:, :, k] - x[:, :, k].mean(axis=0)) ** 2)
-        units.append(values[-1][:, -1].mean())
-    return names, np.stack(values, axis=2), np.array(units)

@@ -1,0 +1,75 @@
+"""Runs that are equal in every level: copies, which would count as observations, or rounded numbers that meet.
+
+Two runs whose levels are normal with covariance Σ and are written on grids of spacing h_j agree in all of them with
+probability Π_j h_j ∫p² = Π_k 1 / (2√π √λ_k), λ_k the eigenvalues of Σ_ij / h_i h_j. In double precision they never do.
+So equal runs are refused where so many pairs of them would be rare even at ten times that probability, and where
+rounding explains them they are warned about.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import numpy as np
+from jaxtyping import Float
+from scipy import stats
+
+from coulombfit.errors import DataError
+
+__all__ = ["refuse_copies"]
+
+CHANCE = 1e-6
+MARGIN = 10.0
+"""Times the probability of a normal law, for laws that have more of a peak."""
+DECIMALS = 12
+"""Most decimals for which numbers count as rounded."""
+
+
+def refuse_copies(x: Float[np.ndarray, "run level"], argument: str = "eigenvalues") -> None:
+    """Refuse runs that are copies of each other.
+
+    :raises DataError: naming the first two runs that coincide.
+    :warns UserWarning: where runs coincide about as often as the rounding of their levels makes them.
+    """
+    if len({row.tobytes() for row in x}) == len(x):
+        return
+    distinct, first, place, counts = np.unique(x, axis=0, return_index=True, return_inverse=True, return_counts=True)
+    place = place.reshape(-1)
+    second = next(run for run in range(len(x)) if first[place[run]] != run)
+    where = f"runs {first[place[second]]} and {second} are equal in all {x.shape[1]} level(s)"
+    copies = len(x) - len(distinct)
+    found = int((counts * (counts - 1) // 2).sum())
+    grids = [_grid(level) for level in x.T]
+    agreement = _agreement(distinct / [grid for grid, _ in grids]) if len(distinct) > 1 else 1.0
+    expected = 0.5 * MARGIN * len(x) * (len(x) - 1) * agreement
+    if len(distinct) == 1 or stats.poisson.sf(found - 1, expected) < CHANCE:
+        raise DataError(
+            f"{argument}: {where}, and {copies} of {len(x)} runs repeat another: copies are no observations; leave "
+            "them out"
+        )
+    digits = sorted({written for _, written in grids})
+    warnings.warn(
+        f"{argument}: {where}; {copies} of {len(x)} runs repeat another, as may happen by chance with levels rounded "
+        f"to {' or '.join(digits)}; if these are copies, leave them out",
+        UserWarning,
+        stacklevel=3,
+    )
+
+
+def _agreement(x: Float[np.ndarray, "run level"]) -> float:
+    """Chance that two runs agree in all levels, which are in units of their grids; a level that never changes does."""
+    spreads = np.sqrt(np.maximum(np.linalg.eigvalsh(np.atleast_2d(np.cov(x.T))), 0.0))
+    return float(np.prod(1.0 / np.maximum(1.0, 2.0 * math.sqrt(math.pi) * spreads)))
+
+
+def _grid(level: Float[np.ndarray, " run"]) -> tuple[float, str]:
+    """Spacing of the numbers of a level, the widest that fits, and how to say it."""
+    scale = float(np.abs(level).max()) or 1.0
+    found = [(float(np.spacing(scale)), "double precision")]
+    found += [(10.0**-k, f"{k} decimal(s)") for k in range(DECIMALS + 1) if np.array_equal(np.round(level, k), level)]
+    for bits, name in ((23, "float32"), (10, "float16"), (7, "bfloat16")):
+        kept, exponents = np.frexp(level)
+        if np.array_equal(np.round(np.ldexp(kept, bits + 1)), np.ldexp(kept, bits + 1)):
+            found.append((2.0 ** (int(exponents.max()) - bits - 1), name))
+    return max(found)

@@ -1,0 +1,111 @@
+"""Axes by name: where data name their dimensions, names decide which is the run, the snapshot and the level.
+
+A dimension is known by one of the names in ``AXES``. Data none of whose dimensions is known are taken by place. Where
+some are known, the others take the places that are left, in their order, and axes are brought into the order meant.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+
+from coulombfit.errors import DataError
+
+__all__ = ["FEWEST_COUNTED", "SNAPSHOTS", "axes_of", "by_name", "means", "refuse_labels", "refuse_numbering"]
+
+FEWEST_COUNTED = 3
+"""Rows from which on a column that counts them is no coincidence, beside fractions."""
+FEWEST_WHOLE = 6
+"""The same beside other whole numbers."""
+SNAPSHOTS = ("run", "snapshot", "level")
+AXES: dict[str, tuple[str, ...]] = {
+    "run": ("run", "runs", "seed", "seeds", "replica", "replicas"),
+    "snapshot": ("snapshot", "snapshots", "step", "steps", "epoch", "epochs", "time", "iteration"),
+    "level": ("level", "levels", "eigenvalue", "eigenvalues"),
+    "M": ("M",),
+    "N": ("N",),
+}
+_KNOWN = {name: axis for axis, names in AXES.items() for name in names}
+
+
+def axes_of(dims: Sequence[Hashable], meant: Sequence[str], argument: str) -> list[int] | None:
+    """Places of dimensions in the order of ``meant``, to transpose with; None where no name is known.
+
+    :param dims: names of an array's dimensions.
+    :param meant: as many of the keys of ``AXES``.
+    :raises DataError: for a name that means another axis, or two that mean the same.
+    """
+    known = [_KNOWN.get(str(name)) for name in dims]
+    if not any(known):
+        return None
+    shown, wanted = ", ".join(map(str, dims)), ", ".join(meant)
+    if len(dims) != len(meant) or any(axis is not None and axis not in meant for axis in known):
+        raise DataError(f"{argument}: expected dimensions ({wanted}), got ({shown})")
+    named = [axis for axis in known if axis is not None]
+    if len(set(named)) < len(named):
+        raise DataError(f"{argument}: expected dimensions ({wanted}), got two of one meaning: ({shown})")
+    left = iter(axis for axis in meant if axis not in named)
+    complete = [axis if axis is not None else next(left) for axis in known]
+    return [complete.index(axis) for axis in meant]
+
+
+def means(dims: Sequence[Hashable], axis: str) -> bool:
+    """Whether one of the dimensions is that axis by its name."""
+    return any(_KNOWN.get(str(name)) == axis for name in dims)
+
+
+def by_name(values: Any, meant: Sequence[str], argument: str) -> Any:
+    """``values`` with axes in the order meant, where they name theirs; others as they are.
+
+    :raises DataError: for names that contradict, for a collection of arrays, and for a table with a column of indices.
+    """
+    if hasattr(values, "data_vars"):
+        raise DataError(f"{argument}: expected an array, got a dataset of {', '.join(map(str, values.data_vars))}")
+    if hasattr(values, "columns"):
+        refuse_labels([str(name) for name in values.columns], argument)
+    dims = getattr(values, "dims", None)
+    if not meant or not isinstance(dims, tuple) or not hasattr(values, "transpose") or len(dims) < 2:
+        return values
+    places = axes_of(dims, meant, argument)
+    return values if places is None else values.transpose(*(dims[place] for place in places))
+
+
+LABELS = re.compile(
+    "index|idx|ids?|runs?|run_?id|seeds?|rows?|no|nr|num|number|job|trial|replicas?|replicate|repeat|sample|name|label|"
+    "steps?|epochs?|iter|iteration|time|date|timestamp|snapshots?|learning_rate|lr|alpha|batch|batch_size|bs|loss|"
+    "accuracy|unnamed:.*"
+)
+"""Names of columns that are no levels, in lower case."""
+
+
+def refuse_labels(names: Sequence[str], argument: str) -> None:
+    """Refuse a table one of whose columns is, by its name, something else than a level.
+
+    :raises DataError: naming the column.
+    """
+    for place, name in enumerate(names):
+        plain = name.strip().lower().replace(" ", "_")
+        if LABELS.fullmatch(plain):
+            raise DataError(f"{argument}: column {place}, {name!r}, is no level by its name; leave it out")
+
+
+def refuse_numbering(x: np.ndarray, argument: str) -> None:
+    """Refuse (run, level) numbers one of whose columns counts the rows, in any order, as an index of a table does.
+
+    :raises DataError: naming the column.
+    """
+    # a few small whole numbers may well follow each other
+    fewest = FEWEST_WHOLE if (x == np.round(x)).all() else FEWEST_COUNTED
+    if x.ndim != 2 or len(x) < fewest:
+        return
+    ascending = np.sort(x, axis=0)
+    counts = (np.diff(ascending, axis=0) == 1.0).all(axis=0) & (ascending[0] == np.round(ascending[0]))
+    if counts.any():
+        place = int(np.argmax(counts))
+        raise DataError(
+            f"{argument}: column {place} counts the rows, from {ascending[0, place]:g} to {ascending[-1, place]:g}, as "
+            "an index does; leave it out"
+        )
