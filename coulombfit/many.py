@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from coulombfit.diagnostics import diagnose, enough_runs
+from coulombfit.diagnostics import diagnose, judge_runs
 from coulombfit.draws import Drawn, draw
 from coulombfit.errors import DataError
 from coulombfit.inference import posterior_of, spectra_of
@@ -123,12 +123,12 @@ def fit_many(
             "pareto_k": one.integral.k_hat,
             "sampler": one.sampler,
             "converged": _converged(one, posterior.sel(spectrum=name)),
-            "enough_runs": not enough_runs(fitted, likelihood, len(each[0])),
+            "enough_runs": not judge_runs(fitted, likelihood, len(each[0])),
         }
         for name, one, each in zip(names, drawn, prepared, strict=True)
     }
     tree = xr.DataTree.from_dict({"posterior": posterior})
-    few = enough_runs(fitted, likelihood, min(len(observations) for observations, _ in prepared))
+    few = judge_runs(fitted, likelihood, min(len(observations) for observations, _ in prepared))
     return ManyFits(tree, _table(stacked, names, fitted.edge), pd.DataFrame.from_dict(rows, orient="index"), few)
 
 
