@@ -19,7 +19,7 @@ import xarray as xr
 
 from coulombfit.models import MODELS, Model
 
-__all__ = ["RECORD", "Check", "Diagnosis", "diagnose", "enough_runs"]
+__all__ = ["RECORD", "Check", "Diagnosis", "diagnose", "judge_runs"]
 
 RECORD = "coulombfit"
 """Attribute of a fit's tree with the record of how it came about."""
@@ -124,7 +124,7 @@ def diagnose(tree: xr.DataTree) -> Diagnosis:
     return Diagnosis(_of_convergence(tree) + check, caveat)
 
 
-def enough_runs(model: Model, likelihood: str, runs: int) -> str:
+def judge_runs(model: Model, likelihood: str, runs: int) -> str:
     """What is wrong with so many runs, as :attr:`Diagnosis.few`; empty where nothing is known to be."""
     least = model.nominal_from.get(likelihood, 0)
     if least is None:
@@ -148,7 +148,7 @@ def _of_runs(record: dict[str, Any]) -> tuple[tuple[Check, ...], str]:
     runs = data["runs"] // (2 if data.get("pooled") else 1)
     least = model.nominal_from[likelihood]
     if least is None:
-        return (), enough_runs(model, likelihood, runs)
+        return (), judge_runs(model, likelihood, runs)
     return (Check(RUNS, runs, least, "at least"),), ""
 
 

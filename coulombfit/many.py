@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from coulombfit.diagnostics import diagnose, enough_runs
+from coulombfit.diagnostics import diagnose, judge_runs
 from coulombfit.draws import Drawn, draw
 from coulombfit.errors import ArgumentError, DataError
 from coulombfit.inference import log_evidence, posterior_of
@@ -124,7 +124,7 @@ def fit_many(
     fits = pd.DataFrame.from_dict(rows, orient="index", columns=COLUMNS)
     tree = xr.DataTree.from_dict({"posterior": posterior})
     fewest = min(prepared.values(), key=lambda one: len(one.observations))
-    few = enough_runs(fewest.model, question.likelihood, len(fewest.observations))
+    few = judge_runs(fewest.model, question.likelihood, len(fewest.observations))
     return ManyFits(tree, _table(stacked, list(drawn), fewest.model.edge), fits, few)
 
 
@@ -159,7 +159,7 @@ def _row(question: Question, prepared: Prepared, one: Drawn, posterior: xr.Datas
         "pareto_k": one.integral.k_hat,
         "sampler": one.sampler,
         "converged": _converged(one, posterior),
-        "enough_runs": not enough_runs(prepared.model, question.likelihood, len(prepared.observations)),
+        "enough_runs": not judge_runs(prepared.model, question.likelihood, len(prepared.observations)),
         "refused": "",
     }
 

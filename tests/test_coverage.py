@@ -114,9 +114,12 @@ def test_intervals_hold_two_widths(model: str, likelihood: str, runs: int) -> No
 @pytest.mark.parametrize("model", ["two-species", "anisotropic"])
 @pytest.mark.parametrize("r", [0.3, 0.6, 0.9])
 def test_intervals_beyond_the_edge_are_nominal(model: str, r: float) -> None:
-    """500 data sets of 300 runs; where 0 is excluded in some data sets and not in others, r is covered more often."""
+    """500 data sets of 300 runs; where 0 is excluded in some data sets and not in others, r is covered more often.
+
+    A little beyond, coverage is 88 % in the limit of many runs: below 84 % has a probability of 3e-3 there.
+    """
     truth = two_widths(r)
     table = fits(model, "pair", 300, 500, truth).table
     shares = covered(table, truth).mean()
     undecided = 0.02 < (table.xs("r", level="parameter")["lower"] == 0).mean() < 0.98
-    assert shares.between(0.85, 0.99 if undecided else 0.95).all(), shares
+    assert shares.between(0.84, 0.99 if undecided else 0.95).all(), shares
