@@ -48,11 +48,14 @@ class Wanted(NamedTuple):
 
 
 class Others(NamedTuple):
-    """Levels (run, snapshot, level) of the same runs at some other snapshots, and the steps of both."""
+    """Levels (run, snapshot, level) of the same runs at some other snapshots, the steps of both, and those of all other
+    snapshots that are copies of the one chosen.
+    """
 
     levels: np.ndarray
     step: float
     steps: list[float]
+    copies: list[float]
 
 
 class Part(NamedTuple):
@@ -223,7 +226,8 @@ def _others(series: np.ndarray, index: int, steps: list[float] | None, wanted: W
     chosen = series[:, places].astype(np.float64)
     levels = levels_of(chosen) if wanted.weights else np.sort(chosen, axis=-1)[..., ::-1]
     at = [float(place) for place in range(series.shape[1])] if steps is None else steps
-    return Others(levels, at[index], [at[place] for place in places])
+    copies = [at[k] for k in range(len(at)) if k != index and np.array_equal(series[:, k], series[:, index])]
+    return Others(levels, at[index], [at[place] for place in places], copies)
 
 
 def _at(value: Any, index: int | None, count: int) -> Any:

@@ -29,6 +29,7 @@ __all__ = ["FEWEST_RUNS", "Change", "change", "compared_with", "judge_drift"]
 
 FEWEST_RUNS = 10
 ALARM = 1e-3
+MOST_STEPS = 10
 
 
 class Change(NamedTuple):
@@ -83,6 +84,7 @@ def judge_drift(
     others: Float[np.ndarray, "run snapshot level"],
     step: float,
     steps: Sequence[float],
+    copied: Sequence[float] = (),
     what: str = "",
 ) -> dict[str, Any]:
     """Whether the snapshot ``x`` differs from others of its runs, as JSON: ``answer``, ``verdict`` and ``steps``.
@@ -91,6 +93,7 @@ def judge_drift(
     :param others: those of the same runs at other snapshots, NaN where weights were not finite.
     :param step: training step of ``x``, or its number where steps are not known.
     :param steps: those of the others.
+    :param copied: those of all snapshots that are copies of ``x``.
     :param what: the data, for the warning.
     :warns UserWarning: where it differs, p < 0.001, and where the others are copies of it.
     """
@@ -99,11 +102,9 @@ def judge_drift(
         return record | _answer(Answer.NOT_RUN, reason)
     copies = [np.array_equal(x, others[:, k]) for k in range(others.shape[1])]
     if all(copies):
-        at = ", ".join(f"{each:g}" for each in steps)
-        verdict = (
-            f"The data cannot tell whether training was stationary: snapshots at {at} and {step:g} are copies of each "
-            "other."
-        )
+        at = sorted({*steps, *copied, step})
+        named = ", ".join(f"{each:g}" for each in at) if len(at) < MOST_STEPS else f"{at[0]:g} to {at[-1]:g}"
+        verdict = f"The data cannot tell whether training was stationary: snapshots {named} are copies of each other."
         warnings.warn(f"snapshot: {what}{verdict}", UserWarning, stacklevel=4)
         return record | _answer(Answer.CANNOT_TELL, verdict)
     try:

@@ -89,7 +89,8 @@ def _all_others(others: Sequence[Others | None]) -> Others | None:
     there = [each for each in others if each is not None]
     if len(there) < len(others) or any((each.step, each.steps) != (there[0].step, there[0].steps) for each in there):
         return None
-    return Others(np.concatenate([each.levels for each in there]), there[0].step, there[0].steps)
+    copies = [step for step in there[0].copies if all(step in each.copies for each in there)]
+    return there[0]._replace(levels=np.concatenate([each.levels for each in there]), copies=copies)
 
 
 def _require_same(first: Part, part: Part, path: Path, other: Path) -> None:

@@ -115,7 +115,8 @@ def _judged(spectra: Spectra, others: Others | None) -> Spectra:
     """Spectra that say whether their ensemble was stationary, where that can be seen."""
     if others is None or others.levels.shape != (spectra.runs, len(others.steps), spectra.levels):
         return spectra
-    record = judge_drift(spectra.eigenvalues, others.levels, others.step, others.steps, f"{spectra.name}: ")
+    told = f"{spectra.name}: "
+    record = judge_drift(spectra.eigenvalues, others.levels, others.step, others.steps, others.copies, told)
     return _with(spectra, stationarity=record)
 
 

@@ -63,7 +63,9 @@ def one_snapshot(path: Path, layer: str | None, snapshot: int | None, limit: int
     if count > 1:
         levels = data["eigenvalues"].to_numpy()[places]
         levels = levels.reshape(len(places), x.size // x.shape[-1], x.shape[-1]).swapaxes(0, 1)
-        others = Others(levels, steps[index], [steps[place] for place in places])
+        every = data["eigenvalues"].to_numpy()
+        copies = [steps[k] for k in range(count) if k != index and np.array_equal(every[k], every[index])]
+        others = Others(levels, steps[index], [steps[place] for place in places], copies)
     return Part(x.reshape(-1, x.shape[-1]), False, described, others)
 
 

@@ -183,6 +183,13 @@ def test_a2_arrays_of_xarray_in_another_order() -> None:
     one = x.reshape(1200, 2)
     long = xr.DataArray(one, dims=("snapshot", "level")).transpose("level", "snapshot")
     assert cf.Spectra.from_trajectory(long).fingerprint == cf.Spectra.from_trajectory(one).fingerprint
+    with pytest.raises(cf.DataError, match=r"eigenvalues: expected dimensions .*, got \(M, N, run\)"):
+        cf.learning_curve(xr.DataArray(x, dims=("M", "N", "run")), np.arange(40.0))
+    changes = xr.DataArray(0.01 * rng.normal(size=x.shape), dims=named.dims)
+    setting = {"learning_rate": 0.1, "batch_size": 4.0}
+    pd.testing.assert_frame_equal(
+        cf.predict_width(turned, changes, **setting).table, cf.predict_width(x, changes.to_numpy(), **setting).table
+    )
     w = xr.DataArray(rng.normal(size=(6, 3, 2)), dims=("run", "M", "N"))
     assert (
         cf.Spectra.from_weights(w.transpose("N", "run", "M")).fingerprint
@@ -303,7 +310,7 @@ def test_a7_ensembles_that_do_not_are_not(tmp_path: Path) -> None:
 def test_a7_snapshots_that_are_copies_are_told(tmp_path: Path) -> None:
     x = drifting(30, 0.0)
     np.savez(tmp_path / "x.npz", eigenvalues=np.concatenate([x[:, :1], np.repeat(x[:, 1:2], 5, axis=1)], axis=1))
-    with pytest.warns(UserWarning, match=r"cannot tell whether .* stationary: .*4 and 5 are copies"):
+    with pytest.warns(UserWarning, match="stationary: snapshots 1, 2, 3, 4, 5 are copies of each"):
         spectra = cf.read(tmp_path / "x.npz")
     assert spectra.provenance["stationarity"]["answer"] == "the data cannot tell"
 

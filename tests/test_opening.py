@@ -200,7 +200,7 @@ def loop(path: Path) -> None:
 
 def test_c4_a_loop_in_hdf5_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loop(tmp_path / "x.nc")
-    monkeypatch.setattr(netcdf, "SECONDS", 3.0)
+    monkeypatch.setattr(netcdf, "SECONDS", 1.5)
     for read in (cf.read, cf.Fit.load):
         begin = time.monotonic()
         with at_most(10), pytest.raises(cf.DataError, match=r"cannot read .*x.nc: HDF5 came to no end"):

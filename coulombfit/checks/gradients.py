@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from coulombfit.checks.inferred import FEWEST, Inferred, bootstrap, positive, posterior
+from coulombfit.dimensions import SNAPSHOTS
 from coulombfit.errors import DataError
 from coulombfit.result import Fit
 from coulombfit.seeds import check_seed
@@ -128,7 +129,8 @@ def predict_width(
     """
     check_seed(seed)
     alpha, batch = positive("learning_rate", learning_rate), positive("batch_size", batch_size)
-    given, change = real_array(levels, "levels"), real_array(changes, "changes")
+    dims = SNAPSHOTS if getattr(levels, "ndim", None) == 3 else ("run", "level")
+    given, change = real_array(levels, "levels", dims), real_array(changes, "changes", dims)
     if given.ndim not in (2, 3) or 0 in given.shape:
         raise DataError(f"levels: expected shape (run, snapshot, level) or (run, level), got {given.shape}")
     if change.shape != given.shape:

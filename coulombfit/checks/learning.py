@@ -30,6 +30,7 @@ from numpy.typing import ArrayLike
 from scipy import linalg, optimize, stats
 
 from coulombfit.checks.inferred import Inferred, positive, posterior
+from coulombfit.dimensions import SNAPSHOTS
 from coulombfit.errors import DataError
 from coulombfit.importance import RELIABLE, weigh_function
 from coulombfit.mode import Peak
@@ -139,7 +140,7 @@ def learning_curve(eigenvalues: ArrayLike, steps: ArrayLike, *, seed: int = 0) -
         that do not ascend, or a level whose fluctuations at some steps follow from those at others.
     """
     check_seed(seed)
-    x, t = real_array(eigenvalues, "eigenvalues"), real_array(steps, "steps")
+    x, t = real_array(eigenvalues, "eigenvalues", SNAPSHOTS), real_array(steps, "steps")
     if x.ndim != 3 or 0 in x.shape:
         raise DataError(f"eigenvalues: expected shape (run, snapshot, level), got {x.shape}")
     if t.shape != x.shape[1:2] or (np.diff(t) <= 0).any() or t[0] < 0:

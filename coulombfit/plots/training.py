@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from coulombfit.checks.learning import LearningCurve
+from coulombfit.dimensions import SNAPSHOTS
 from coulombfit.plots.canvas import one
 from coulombfit.plots.fits import edges_of_levels
 from coulombfit.plots.palette import Style, grey, ink, level_style
@@ -76,7 +77,7 @@ def learning_curve(
     """
     count = len(result.fits)
     at = result.steps if steps is None else real_array(steps, "steps")
-    x = None if eigenvalues is None else real_array(eigenvalues, "eigenvalues")
+    x = None if eigenvalues is None else real_array(eigenvalues, "eigenvalues", SNAPSHOTS)
     if x is not None and (x.ndim != 3 or x.shape[1:] != (at.size, count) or len(x) < 2):
         raise ValueError(f"eigenvalues: expected shape (run, {at.size}, {count}), got {x.shape}")
     ax = one(ax)
