@@ -18,10 +18,12 @@ from scipy import stats
 
 from coulombfit.errors import DataError
 
-__all__ = ["group_by_gaps", "group_by_targets", "refuse_pair"]
+__all__ = ["doubt_pair", "group_by_gaps", "group_by_targets", "refuse_pair"]
 
 RESOLVED = 3.0
 REFUSED = 0.01
+DOUBTED = 1e-3
+"""p-value below which two levels are no degenerate pair."""
 
 
 def _mean_and_sd(eigenvalues: Float[np.ndarray, "run level"]) -> tuple[np.ndarray, np.ndarray]:
@@ -73,3 +75,27 @@ def refuse_pair(
     rule = "their targets" if by_targets else "the gaps between their distributions"
     hint = "" if by_targets else "; give targets= if you know which levels are degenerate"
     raise DataError(f"pair: no pair {k} among {pairs} pairs of levels grouped by {rule}: {seen}{hint}")
+
+
+def doubt_pair(eigenvalues: Float[np.ndarray, "run 2"]) -> str:
+    """What tells two levels from any degenerate pair; empty where nothing does.
+
+    Of every law of a pair Var R ≥ ½⟨S²⟩, with R the sum and S the spacing (one species has ½, levels that do not repel
+    1, and two widths lie between). Levels with centres of their own are further apart than they fluctuate together.
+    Student's t of ln Var R/⟨S²⟩, whose error follows from how much each run moves it.
+    """
+    runs = len(eigenvalues)
+    total, squares = eigenvalues.sum(axis=1), (eigenvalues[:, 0] - eigenvalues[:, 1]) ** 2
+    squared = (total - total.mean()) ** 2
+    if not squared.any() or not squares.any():
+        return ""
+    ratio = squared.sum() / (runs - 1) / squares.mean()
+    moved = squared / squared.mean() - squares / squares.mean()
+    error = moved.std(ddof=1) / np.sqrt(runs)
+    if error == 0 or stats.t.cdf(np.log(2.0 * ratio) / error, runs - 1) >= DOUBTED:
+        return ""
+    return (
+        f"these two levels do not look like a degenerate pair: they are further apart than they fluctuate, with a "
+        f"variance of their sum of {ratio:.2g} mean squared spacings, where no pair has less than 0.5. Resolved levels "
+        "have no law of a pair; targets, where known, say which levels are degenerate"
+    )

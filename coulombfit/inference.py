@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import warnings
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
@@ -14,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from coulombfit.composite import corrected
 from coulombfit.draws import Drawn, draw
+from coulombfit.given import record_given
 from coulombfit.groups import reported, sites_of, tree_of
 from coulombfit.models import PairModel
 from coulombfit.precision import double_precision
@@ -56,8 +58,9 @@ def fit(
     :param sampling: chain lengths and the like.
     :param progress: show what is being done; by default where stderr is a terminal.
     :return: a :class:`Fit`, converged or not: see ``fit.diagnosis``.
-    :raises ValueError: for an unknown name, or a combination that does not exist.
+    :raises ArgumentError: for an unknown name, or a combination that does not exist.
     :raises DataError: for data that no law of the model can describe.
+    :warns UserWarning: where two levels cannot be a degenerate pair: they are too far apart for how they fluctuate.
     """
     question = ask(model, likelihood, sampler, sampling, seed)
     spectra = spectra_of(data)
@@ -77,7 +80,10 @@ def fit(
             question.sampling,
             key,
         )
-    tree.attrs[RECORD] = json.dumps(_record(spectra, question, prepared, drawn))
+    record = _record(spectra, question, prepared, drawn)
+    tree.attrs[RECORD] = json.dumps(record)
+    if doubt := record["data"]["doubt"]:
+        warnings.warn(f"{spectra.name or 'data'}: {doubt}", stacklevel=2)
     return Fit(tree, drawn.integral)
 
 
@@ -100,15 +106,7 @@ def _record(spectra: Spectra, question: Question, prepared: Prepared, drawn: Dra
             "pareto_k": integral.k_hat,
             "effective": integral.effective,
         },
-        "data": {
-            "name": spectra.name,
-            "runs": spectra.runs,
-            "pooled": prepared.pooled,
-            "learning_rate": spectra.learning_rate,
-            "batch_size": spectra.batch_size,
-            "fingerprint": spectra.fingerprint,
-            "provenance": spectra.provenance,
-        },
+        "data": record_given(spectra, pooled=prepared.pooled),
         "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
     }
 

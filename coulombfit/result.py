@@ -15,9 +15,11 @@ import xarray as xr
 from jaxtyping import Float
 
 from coulombfit.answers import rounder
+from coulombfit.description import Description, describe
 from coulombfit.diagnostics import RECORD, Diagnosis, diagnose
 from coulombfit.errors import DataError
 from coulombfit.files import write_netcdf
+from coulombfit.given import describe_given
 from coulombfit.importance import Integral
 from coulombfit.intervals import INTERVAL, intervals_of
 from coulombfit.models import MODELS, OBSERVED, Model, Standardisation
@@ -95,6 +97,11 @@ class Fit:
         """Whether the sampler converged, and whether runs are enough for intervals to be nominal."""
         return diagnose(self.tree)
 
+    @cached_property
+    def description(self) -> Description:
+        """Whether the law describes the data, which it may not though the sampler has converged."""
+        return describe(self.tree, pooled=bool(self.record["data"].get("pooled")))
+
     def table(self, interval: float = INTERVAL) -> pd.DataFrame:
         """Parameters (rows): mean, sd, interval [lower, upper] (:mod:`coulombfit.intervals`), bulk and tail ESS, R̂.
 
@@ -135,14 +142,10 @@ class Fit:
         return numbers.assign(r_hat=table["r_hat"].map(lambda value: "–" if np.isnan(value) else f"{value:.3f}"))
 
     def summary(self) -> Text:
-        """What was fitted, the parameters with intervals, the priors and the gate, as text."""
-        data = self.record["data"]
-        setting = [f"{name} {data[name]:g}" for name in ("learning_rate", "batch_size") if data[name] is not None]
-        size = f"{data['runs']} {'levels, pairing unknown' if data.get('pooled') else 'runs'}"
-        described = ", ".join([data["name"] or "unnamed", size, *setting])
+        """What was fitted to what, the parameters with intervals, the priors, the gate, and whether the law holds."""
         header = [
             f"{self.model.name}: {self.model.description}",
-            f"data: {described}",
+            *describe_given(self.record["data"]),
             f"likelihood: {self.likelihood}; sampler: {self._sampler}; seed {self.record['seed']}",
         ]
         table = [self.formatted().to_string()]
@@ -150,7 +153,8 @@ class Fit:
         interval = f"posterior (lower, upper: equal-tailed {INTERVAL:.0%} interval)"
         if self.at_edge:
             table.append(self.at_edge)
-        return Text("\n".join([*header, interval, *table, "priors", *priors, str(self.diagnosis)]))
+        verdicts = [str(self.diagnosis), self.description.verdict]
+        return Text("\n".join([*header, interval, *table, "priors", *priors, *verdicts]))
 
     @property
     def at_edge(self) -> str:

@@ -63,6 +63,8 @@ COULOMBFIT = [
     "compression",
     "posterior",
     "diagnostics",
+    "description",
+    "given",
     "result",
     "composite",
     "sampler",

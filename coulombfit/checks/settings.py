@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -153,7 +153,8 @@ def _once(spectra: Sequence[Spectra]) -> tuple[list[Spectra], list[int], list[st
 
 def _drifts(spectra: Spectra) -> bool:
     """Whether reading has found the ensemble still on its way."""
-    return (spectra.provenance.get("stationarity") or {}).get("answer") == Answer.NO
+    found = spectra.provenance.get("stationarity")
+    return isinstance(found, Mapping) and found.get("answer") == Answer.NO
 
 
 def _together(spectra: Sequence[Spectra], clusters: Sequence[list[list[int]]]) -> str:

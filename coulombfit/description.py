@@ -1,0 +1,137 @@
+"""Whether a fitted law describes the data: another question than whether the sampler has converged.
+
+The data are placed among the ensembles of the posterior predictive group, which every fit has: Kolmogorov's distance of
+each level, of each spacing of neighbours, of all levels and of the sum of two from the pooled predictive sample, and
+for a pair ln Var R/⟨S²⟩, with R the sum and S the spacing, and ln of the fourth moment over the square of the second.
+Distances enter by their logarithm. In units of the scatter among predicted ensembles they are nearly Gaussian, which
+gives p-values beyond what a hundred ensembles could count; they are multiplied by the number of quantities.
+
+The data have been fitted and the ensembles have not, so that they lie closer to the law than the ensembles do: false
+alarms are rarer than stated. ``benchmarks/description.py`` prints how rare, and what is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+from scipy import stats
+
+from coulombfit.answers import Answer, probability
+
+__all__ = ["Description", "describe"]
+
+ALARM = 0.01
+ENOUGH = 100
+"""Runs from which on two levels that do not repel are told from two that do in nine data sets of ten."""
+REPLICATES = 20
+"""Predicted ensembles that it takes at least."""
+MOST = 4000
+"""Runs that are looked at, evenly spaced."""
+POOL = 2**15
+"""Predicted values that stand for all: their own error is small beside that of MOST runs."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """The answer, and the p-value of every quantity that was looked at, by name; ``reason`` where it was not run."""
+
+    answer: Answer
+    p_values: Mapping[str, float]
+    runs: int = 0
+    reason: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """One sentence."""
+        if self.answer is Answer.NOT_RUN:
+            return f"Describes the data: not run, {self.reason}."
+        worst = min(self.p_values, key=lambda name: self.p_values[name])
+        p = f"least p {probability(self.p_values[worst])}, {worst}"
+        if self.answer is Answer.NO:
+            bad = [name for name, value in self.p_values.items() if value < ALARM]
+            return f"Describes the data: NO, they are not as predicted in {', '.join(bad)} ({p})."
+        if self.answer is Answer.CANNOT_TELL:
+            return f"Describes the data: the data cannot tell, {self.runs} runs are too few to show much ({p})."
+        return f"Describes the data: yes, they look like those that it predicts ({p})."
+
+
+def describe(tree: xr.DataTree, *, pooled: bool = False) -> Description:
+    """Place the observed data of a fit's tree among its posterior predictive ensembles.
+
+    No where the least p-value, times the number of quantities, is below 1 %; of fewer than 100 runs that are not, the
+    data cannot tell.
+
+    :param tree: as :attr:`coulombfit.Fit.tree`.
+    :param pooled: that these are levels whose pairing is not known: only all levels together say anything.
+    """
+    missing = [name for name in ("observed_data", "posterior_predictive") if name not in tree.children]
+    if missing:
+        return Description(Answer.NOT_RUN, {}, reason=f"the fit has no {missing[0]}")
+    predicted = tree["posterior_predictive"].to_dataset()
+    site = str(next(iter(predicted)))
+    data = tree["observed_data"][site].to_numpy()
+    ensembles = predicted[site].to_numpy()
+    ensembles = ensembles.reshape(-1, *ensembles.shape[2:])
+    if len(ensembles) < REPLICATES:
+        return Description(
+            Answer.NOT_RUN, {}, reason=f"it takes {REPLICATES} predicted ensembles, got {len(ensembles)}"
+        )
+    runs = ensembles.shape[1]
+    rows = np.linspace(0, runs - 1, min(runs, MOST)).astype(int)
+    # the runs that predictions stand for, where they are fewer than the data
+    chosen = predicted["run"].to_numpy()[rows] if "run" in predicted.coords else rows
+    everything = np.concatenate([data[chosen][None], ensembles[:, rows]])
+    found = {name: _p_value(values, **how) for name, (values, how) in _quantities(everything, pooled).items()}
+    least = min(1.0, len(found) * min(found.values()))
+    adjusted = {name: min(1.0, len(found) * value) for name, value in found.items()}
+    enough = Answer.YES if len(data) >= ENOUGH else Answer.CANNOT_TELL
+    return Description(Answer.NO if least < ALARM else enough, adjusted, len(data))
+
+
+def _quantities(
+    x: Float[np.ndarray, "ensemble run ..."], pooled: bool
+) -> dict[str, tuple[Float[np.ndarray, " ensemble"], dict[str, bool]]]:
+    """Of every ensemble, the first being the data; and whether small values are as telling as great ones."""
+    far, both = {"two_sided": False}, {"two_sided": True}
+    if x.ndim == 2:
+        return {"spacing": (_distances(x), far)}
+    found = {"level density": (_distances(x.reshape(len(x), -1)), far)}
+    if pooled:
+        return found
+    levels = x.shape[2]
+    for k in range(levels):
+        found[f"level {k}"] = (_distances(x[:, :, k]), far)
+    for i, j in pairwise(range(levels)):
+        found["spacing" if levels == 2 else f"spacing {i}, {j}"] = (_distances(x[:, :, i] - x[:, :, j]), far)
+    if levels == 2:
+        total, spacing = x.sum(axis=2), x[:, :, 0] - x[:, :, 1]
+        found["sum"] = (_distances(total), far)
+        found["variance of the sum"] = (np.log(total.var(axis=1) / np.mean(spacing**2, axis=1)), both)
+        centred = x - x.mean(axis=(1, 2), keepdims=True)
+        second, fourth = (np.mean(centred**k, axis=(1, 2)) for k in (2, 4))
+        found["tails"] = (np.log(fourth / second**2), both)
+    return found
+
+
+def _distances(x: Float[np.ndarray, "ensemble value"]) -> Float[np.ndarray, " ensemble"]:
+    """Ln of Kolmogorov's distance of each ensemble from all predicted ones together."""
+    pool = x[1:].ravel()
+    pool = np.sort(pool[:: -(-pool.size // POOL)])
+    ranked = np.searchsorted(pool, np.sort(x, axis=1)) / pool.size
+    count = x.shape[1]
+    below = np.arange(count) / count
+    return np.log(np.maximum(ranked - below, below + 1.0 / count - ranked).max(axis=1))
+
+
+def _p_value(values: Float[np.ndarray, " ensemble"], *, two_sided: bool) -> float:
+    """Of the first among the others."""
+    scatter = values[1:].std(ddof=1)
+    z = (values[0] - values[1:].mean()) / scatter if scatter > 0 else 0.0
+    # the scatter is itself estimated
+    tail = stats.t.sf(abs(z) if two_sided else z, len(values) - 2)
+    return float(min(1.0, 2.0 * tail if two_sided else tail))

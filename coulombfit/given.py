@@ -1,0 +1,68 @@
+"""What a fit was given: the record of its data, and the lines that say it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from coulombfit.answers import Answer, plus_minus
+from coulombfit.degeneracy import doubt_pair
+from coulombfit.spectra import Spectra
+
+__all__ = ["describe_given", "record_given"]
+
+MOST = 6
+"""Levels that are listed one by one."""
+
+
+def record_given(spectra: Spectra, *, pooled: bool) -> dict[str, Any]:
+    """JSON values: name, runs, setting, fingerprint, provenance, every level with its place, mean and sd, and what
+    makes it doubtful that two levels are a degenerate pair."""
+    x = spectra.eigenvalues
+    places = spectra.provenance.get("levels")
+    if not isinstance(places, Sequence) or len(places) != spectra.levels:
+        places = range(spectra.levels)
+    statistics = zip(places, x.mean(axis=0), x.std(axis=0, ddof=1), strict=True)
+    return {
+        "name": spectra.name,
+        "runs": spectra.runs,
+        "pooled": pooled,
+        "learning_rate": spectra.learning_rate,
+        "batch_size": spectra.batch_size,
+        "fingerprint": spectra.fingerprint,
+        "provenance": spectra.provenance,
+        "levels": [{"level": int(k), "mean": float(mean), "sd": float(sd)} for k, mean, sd in statistics],
+        "doubt": "" if pooled or spectra.levels != 2 else doubt_pair(x),
+    }
+
+
+def describe_given(data: Mapping[str, Any]) -> list[str]:
+    """What :func:`record_given` has recorded, for a person."""
+    setting = [f"{name} {data[name]:g}" for name in ("learning_rate", "batch_size") if data[name] is not None]
+    size = f"{data['runs']} {'levels, pairing unknown' if data.get('pooled') else 'runs'}"
+    lines = [f"data: {', '.join([data['name'] or 'unnamed', *_source(data['provenance']), size, *setting])}"]
+    levels = data.get("levels", [])
+    if levels and not data.get("pooled"):
+        shown = [f"{one['level']} at {plus_minus(one['mean'], one['sd'])}" for one in levels[:MOST]]
+        more = [f"… {len(levels)} in all"] if len(levels) > MOST else []
+        lines.append(f"levels, 0 the topmost, mean ± sd over runs: {', '.join([*shown, *more])}")
+    if data.get("doubt"):
+        lines.append(f"doubtful: {data['doubt']}")
+    stationarity = data["provenance"].get("stationarity")
+    if isinstance(stationarity, Mapping) and stationarity.get("answer") in (Answer.NO, Answer.CANNOT_TELL):
+        lines.append(f"doubtful: {stationarity.get('verdict')}")
+    return lines
+
+
+def _source(provenance: Mapping[str, Any]) -> list[str]:
+    """Which file, array or layer, and snapshot."""
+    files, count = provenance.get("files"), provenance.get("count")
+    named = provenance.get("file") or provenance.get("recording")
+    found = [f"{count} files, {files[0]} to {files[-1]}"] if files and count else [str(named)] if named else []
+    array = provenance.get("array") or provenance.get("layer")
+    if named and array:
+        found.append(f"array {array}")
+    if found and provenance.get("snapshot") is not None:
+        step = provenance.get("step")
+        found.append(f"snapshot {provenance['snapshot']}" + (f" (step {step:g})" if step is not None else ""))
+    return found
