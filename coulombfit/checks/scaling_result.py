@@ -150,9 +150,9 @@ class Scaling:
         text = f"settings scatter by {tau['mean']:.1%} beyond sampling"
         if tau["lower"] > sampling:
             text += (
-                f", as where the runs of a setting share their inputs and fluctuate together: the error of "
-                f"{sampling:.1%} that a single setting claims for its width leaves that out, and is {short:.2g} times too "
-                "small"
+                ", as where the runs of a setting share their inputs and fluctuate together: the error of "
+                f"{sampling:.1%} that a single setting claims for its width leaves that out, and is {short:.2g} times "
+                "too small"
             )
         return text
 
