@@ -71,7 +71,7 @@ class Scaling:
             rejected = min(below, 1.0 - below) < REJECTED / 2
             found[str(name)] = answer if rejected or answer is not Answer.NO else Answer.CANNOT_TELL
         if self.steps is not None:
-            factor = self.steps.log_bayes_factor if self.steps.reliable else 0.0
+            factor = self.steps.decisive if self.steps.reliable else 0.0
             decided = Answer.YES if factor > 0 else Answer.NO
             found["b_learning_rate"] = decided if abs(factor) > DECISIVE else Answer.CANNOT_TELL
         return found
@@ -130,15 +130,15 @@ class Scaling:
 
     def _about_steps(self, steps: FiniteSteps) -> str:
         omega = ", ".join(plus_minus(row["mean"], row["sd"]) for _, row in steps.curvature.iterrows())
-        factor = f"log Bayes factor {steps.log_bayes_factor:.1f}"
+        factor = f"log Bayes factor {steps.decisive:.1f}"
         if not steps.reliable:
             return "whether finite steps explain it could not be computed; give the curvature"
-        if abs(steps.log_bayes_factor) <= DECISIVE:
+        if abs(steps.decisive) <= DECISIVE:
             return (
                 f"finite steps of curvature Ω = {omega} would explain it with an exponent of 1 as well ({factor}); the "
                 "curvature, where it is known, or smaller learning rates tell"
             )
-        if steps.log_bayes_factor > 0:
+        if steps.decisive > 0:
             return f"the exponent is 1 once steps are finite, α/(1 − αΩ/2) with Ω = {omega} ({factor} over another one)"
         return f"finite steps do not explain it ({factor})"
 
