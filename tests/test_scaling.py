@@ -260,6 +260,7 @@ def test_a8_finite_steps_are_no_refutation() -> None:
     assert low < 1.0 < high
     assert found.answer is Answer.YES
     assert "the exponent is 1 once steps are finite, α/(1 − αΩ/2) with Ω = " in found.verdict
+    assert "Finite steps" in part_of_scaling(found).body
     assert cf.scaling(at(widths, rates, runs=4000), curvature=0.0, **QUICK).steps is None
     # over a long range another exponent is refuted, curved or not: 58 of 60 with a scatter of 2 %
     steeper = [width * rate**0.25 for width, (rate, _) in zip(widths, rates, strict=True)]
