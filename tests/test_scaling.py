@@ -13,6 +13,7 @@ import coulombfit as cf
 from coulombfit.answers import Answer
 from coulombfit.checks.scaling_model import log_scattered
 from coulombfit.checks.settings import settings_of
+from coulombfit.report.part import part_of_scaling
 from simulators import gaussian_rbm
 
 PUBLIC = Path(__file__).parents[2] / "shared" / "data" / "teacher_student"
@@ -216,6 +217,37 @@ def test_a13_settings_of_one_seed_cannot_tell() -> None:
     assert cf.scaling(at(WIDTHS, FOUR, runs=300), **QUICK).doubt == ""
 
 
+def test_a13_settings_of_one_seed_and_other_numbers_of_runs_cannot_tell() -> None:
+    noise = np.random.default_rng(0).standard_normal((300, 1))
+    runs = [300, 250, 200]
+    spectra = [cf.Spectra(4 + w * noise[:n], *one) for w, one, n in zip(WIDTHS[:3], FOUR[:3], runs, strict=True)]
+    assert "fluctuate together, with a correlation of 1.00" in settings_of(spectra).doubt
+
+
+def test_settings_of_one_name_all_stand_in_the_table() -> None:
+    found = cf.scaling([replace(one, name="W") for one in at(WIDTHS, FOUR)], **QUICK)
+    assert [name for name, _ in found.levels.index] == ["W (0)", "W (1)", "W (2)", "W (3)"]
+
+
+def test_a6_an_exponent_as_wide_as_its_prior_cannot_tell() -> None:
+    """Two settings whose rates differ by 5 %, and a margin that would swallow anything."""
+    found = cf.scaling(at([0.1, 0.1025], [(0.1, 16), (0.105, 16)]), margin=10.0, **QUICK)
+    assert found.table.loc["b_learning_rate", "sd"] > 0.8
+    assert found.answer is Answer.CANNOT_TELL
+    assert "settings do not differ in batch size, whose exponent is not asked" in found.verdict
+
+
+@pytest.mark.parametrize("rate", [1.0, 0.0])
+def test_a6_the_report_has_the_answer(rate: float) -> None:
+    """Green where the rule holds, red where it does not, neither where the data cannot tell."""
+    settings = [(0.1, batch) for batch in (4, 8, 16, 32, 64, 128)]
+    widths = [0.05 * np.sqrt(0.1 / batch**rate) for _, batch in settings]
+    found = cf.scaling(at(widths, settings, runs=2000), **QUICK)
+    assert found.answer is (Answer.YES if rate else Answer.NO)
+    assert part_of_scaling(found).verdicts[0].good is bool(rate)
+    assert part_of_scaling(replace(found, doubt="runs of a still drift")).verdicts[0].good is None
+
+
 @pytest.mark.slow
 def test_a8_finite_steps_are_no_refutation() -> None:
     """αΩ up to 1.6 with an exponent of 1: yes once steps are finite; given Ω = 0, no."""
@@ -228,7 +260,14 @@ def test_a8_finite_steps_are_no_refutation() -> None:
     assert low < 1.0 < high
     assert found.answer is Answer.YES
     assert "the exponent is 1 once steps are finite, α/(1 − αΩ/2) with Ω = " in found.verdict
+    assert "Finite steps" in part_of_scaling(found).body
     assert cf.scaling(at(widths, rates, runs=4000), curvature=0.0, **QUICK).steps is None
+    # over a long range another exponent is refuted, curved or not: 58 of 60 with a scatter of 2 %
+    steeper = [width * rate**0.25 for width, (rate, _) in zip(widths, rates, strict=True)]
+    wrong = cf.scaling(at(steeper, rates, runs=4000), **QUICK)
+    assert wrong.answer is Answer.NO
+    assert wrong.steps is not None
+    assert wrong.steps.over_both < -3
     # over a short range nothing tells them apart
     steep = [(0.05, 16), (0.1, 16), (0.2, 16), (0.4, 16)]
     either = cf.scaling(at([0.05 * rate**0.75 for rate, _ in steep], steep, runs=4000), **QUICK)

@@ -168,6 +168,7 @@ def _scaling(analysis: Analysis, spectra: Mapping[str, Any], key: str) -> dict[s
             scaling = cf.scaling(list(spectra.values()), **options, seed=analysis.seed, progress=False)
             write_netcdf(scaling.tree, analysis.out_folder / "scaling.nc")
             results = {"verdict": scaling.verdict, "converged": scaling.diagnosis.passed, "file": "scaling.nc"}
+            results["answer"] = scaling.answer.value
             results |= {"parameters": plain(scaling.table), "rule": plain(scaling.rule)}
             found = {"files": ["../scaling.nc"], "part": part_of_scaling(scaling).to_json(), "results": results}
         except ValueError as error:

@@ -2,7 +2,8 @@
 
 With α/(1 − αΩ/2) in the place of α, widths grow faster than √α. Over a few learning rates that looks like an exponent
 above 1, and the other way round. Three statements are therefore weighed by their marginal likelihoods: the rule with
-finite steps, b_α = 1 and Ω of every level free; the form for small steps with b_α free; and the same with b_α = 1.
+finite steps, b_α = 1 and Ω of every level free; the form for small steps with b_α free; the same with b_α = 1; and
+finite steps with both free.
 """
 
 from __future__ import annotations
@@ -32,14 +33,20 @@ class FiniteSteps:
     """The rule with finite steps: ``curvature`` has a row a level, with mean, sd and interval of Ω under b_α = 1.
 
     ``log_bayes_factor`` is that over the form for small steps with b_α free, with standard error ``se``; ``over_small``
-    over the same with b_α = 1.
+    over the same with b_α = 1, and ``over_both`` over finite steps with Ω and b_α free.
     """
 
     curvature: pd.DataFrame
     log_bayes_factor: float
     over_small: float
+    over_both: float
     se: float
     pareto_k: float
+
+    @property
+    def decisive(self) -> float:
+        """The log Bayes factor that decides: over small steps, or over both free where that is below −3."""
+        return min(self.log_bayes_factor, self.over_both) if self.over_both < -3.0 else self.log_bayes_factor
 
     @property
     def reliable(self) -> bool:
@@ -66,5 +73,7 @@ def infer_steps(
     lower, upper = np.quantile(curvature, [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2], axis=0)
     columns = {"mean": curvature.mean(axis=0), "sd": curvature.std(axis=0, ddof=1), "lower": lower, "upper": upper}
     table = pd.DataFrame(columns).rename_axis("level")
-    over_free, over_small = (found.log_value - other.log_value for other in (free, small))
-    return FiniteSteps(table, over_free, over_small, float(np.hypot(found.se, free.se)), found.k_hat)
+    both = integrate(log_posterior(curved), start_of(curved), jax.tree.map(jnp.asarray, data), seed=seed)
+    over_free, over_small, over_both = (found.log_value - other.log_value for other in (free, small, both))
+    error = float(np.hypot(found.se, max(free.se, both.se)))
+    return FiniteSteps(table, over_free, over_small, over_both, error, max(found.k_hat, both.k_hat))

@@ -94,7 +94,7 @@ def scaling(
         points, stats = _draws(rule, data, free, sampler, sampling, seed)
         posterior = {name: np.asarray(values) for name, values in parameters_of(rule)(points, data).items()}
         fixed = {name: _integral(rule, data.with_exponent_1(k), seed) for k, name in enumerate(exponents)}
-        linear = None if omega is None else _integral(rule, small, seed)
+        linear = _integral(rule, small, seed) if omega is not None and omega.any() else None
         steps = None
         if omega is None and _above_one(posterior) and count <= MOST_LEVELS:
             steps = infer_steps(rule, data, float(settings.learning_rate.max()), free, fixed[EXPONENTS[0]], 0, seed)

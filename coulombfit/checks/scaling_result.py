@@ -10,6 +10,7 @@ import xarray as xr
 
 from coulombfit.answers import Answer, about_a_value, all_of, plus_minus, probability
 from coulombfit.checks.finite_steps import FiniteSteps
+from coulombfit.checks.scaling_model import EXPONENT_SD, EXPONENTS
 from coulombfit.diagnostics import Diagnosis
 from coulombfit.result import Text
 
@@ -21,6 +22,8 @@ REJECTED = 0.01
 """Posterior probability of the rarer side of 1, both sides counted, below which an exponent is not 1."""
 OF = {"b_learning_rate": "learning rate", "b_batch_size": "batch size"}
 RULE = "√(α/|B|)"
+LEARNT = 0.8
+"""Error of an exponent, over that of its prior, above which the data have said nothing of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +34,7 @@ class Scaling:
     differ in them; the ``scatter`` τ; the ``amplitude`` of each level, σ/(f √(α/\\|B\\|)) amid the settings.
     ``rule`` has a row an exponent: ``within``, the posterior probability that \\|b − 1\\| < tolerance, and
     ``log_bayes_factor``, of b = 1 over b free. ``levels`` has a row a setting and level: σ from its own data, and as
-    the rule has it. ``finite_step`` is the log Bayes factor of α/(1 − αΩ/2) over α, where Ω was given; ``steps`` is
+    the rule has it. ``finite_step`` is the log Bayes factor of α/(1 − αΩ/2) over α, where Ω > 0 was given; ``steps`` is
     the rule with finite steps and Ω inferred, where that was to be asked. ``tree`` has the draws, ``diagnosis`` says
     whether the sampler converged, ``tolerance`` is that of ``within``, ``margin`` that of ``answers``. ``notes`` say
     what was left out of the data, ``doubt`` what forbids an answer: runs that still drift, or of different settings
@@ -53,7 +56,7 @@ class Scaling:
     @property
     def answers(self) -> dict[str, Answer]:
         """Whether each exponent is 1: no where its 99 % interval does not hold 1, yes where the one of 90 % does and
-        reaches no further than the margin from it.
+        reaches no further than the margin from it. What data have not narrowed against its prior cannot tell.
 
         An exponent of the learning rate above 1 is no no by itself where the curvature was not given: with finite steps
         the rule looks like that. Then the rule with finite steps against the exponent is decided by the log Bayes
@@ -63,10 +66,12 @@ class Scaling:
         for name in self.rule.index:
             row, below = self.table.loc[name], float((self.tree["posterior"][name] < 1.0).mean())
             answer = about_a_value(row["lower"], row["upper"], 1.0, self.margin)
+            if row["sd"] > LEARNT * EXPONENT_SD:
+                answer = Answer.CANNOT_TELL
             rejected = min(below, 1.0 - below) < REJECTED / 2
             found[str(name)] = answer if rejected or answer is not Answer.NO else Answer.CANNOT_TELL
         if self.steps is not None:
-            factor = self.steps.log_bayes_factor if self.steps.reliable else 0.0
+            factor = self.steps.decisive if self.steps.reliable else 0.0
             decided = Answer.YES if factor > 0 else Answer.NO
             found["b_learning_rate"] = decided if abs(factor) > DECISIVE else Answer.CANNOT_TELL
         return found
@@ -92,6 +97,11 @@ class Scaling:
         reason = self.doubt if self.diagnosis.passed else self.diagnosis.verdict.rstrip(".")
         lead = f"{leads[self.answer]} ({reason})" if reason else leads[self.answer]
         parts = [f"{lead}: {', '.join(self._exponents())}, where the rule says 1"]
+        parts += [
+            f"settings do not differ in {OF[name]}, whose exponent is not asked"
+            for name in EXPONENTS
+            if name not in self.rule.index
+        ]
         if self.steps is not None:
             parts.append(self._about_steps(self.steps))
         if "scatter" in self.table.index:
@@ -111,23 +121,24 @@ class Scaling:
         for name, row in self.rule.iterrows():
             b = self.table.loc[name]
             form = small if name == "b_learning_rate" else ""
+            evidence = f"log Bayes factor of 1 {row['log_bayes_factor']:.1f}"
             found.append(
-                f"exponent of the {OF[str(name)]}{form} {plus_minus(b['mean'], b['sd'])} (within {self.tolerance:g} of "
-                f"1 with probability {probability(row['within'])}, log Bayes factor of 1 {row['log_bayes_factor']:.1f})"
+                f"exponent of the {OF[str(name)]}{form} {plus_minus(b['mean'], b['sd'])} (P(|b − 1| < "
+                f"{self.tolerance:g}) {probability(row['within'])}, {evidence})"
             )
         return found
 
     def _about_steps(self, steps: FiniteSteps) -> str:
         omega = ", ".join(plus_minus(row["mean"], row["sd"]) for _, row in steps.curvature.iterrows())
-        factor = f"log Bayes factor {steps.log_bayes_factor:.1f}"
+        factor = f"log Bayes factor {steps.decisive:.1f}"
         if not steps.reliable:
             return "whether finite steps explain it could not be computed; give the curvature"
-        if abs(steps.log_bayes_factor) <= DECISIVE:
+        if abs(steps.decisive) <= DECISIVE:
             return (
                 f"finite steps of curvature Ω = {omega} would explain it with an exponent of 1 as well ({factor}); the "
                 "curvature, where it is known, or smaller learning rates tell"
             )
-        if steps.log_bayes_factor > 0:
+        if steps.decisive > 0:
             return f"the exponent is 1 once steps are finite, α/(1 − αΩ/2) with Ω = {omega} ({factor} over another one)"
         return f"finite steps do not explain it ({factor})"
 
@@ -135,11 +146,13 @@ class Scaling:
         """The scatter, and what it means for single settings."""
         tau = self.table.loc["scatter"]
         sampling = float(np.median(self.levels["sd"] / self.levels["sigma"]))
+        short = np.hypot(sampling, tau["mean"]) / sampling
         text = f"settings scatter by {tau['mean']:.1%} beyond sampling"
         if tau["lower"] > sampling:
             text += (
-                f", as where the runs of a setting share their inputs: the error of {sampling:.1%} that a single "
-                "setting claims for its width leaves that out"
+                ", as where the runs of a setting share their inputs and fluctuate together: the error of "
+                f"{sampling:.1%} that a single setting claims for its width leaves that out, and is {short:.2g} times "
+                "too small"
             )
         return text
 

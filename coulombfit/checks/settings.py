@@ -98,7 +98,7 @@ def settings_of(spectra: Sequence[Spectra], factors: ArrayLike | None = None) ->
     return Settings(
         notes=tuple(notes),
         doubt="; ".join(filter(None, [*doubts, _together(spectra, clusters)])),
-        names=tuple(one.name or f"setting {k}" for k, one in enumerate(spectra)),
+        names=_names(spectra),
         learning_rate=np.array([one.learning_rate for one in spectra], dtype=float),
         batch_size=np.array([one.batch_size for one in spectra], dtype=float),
         sizes=sizes,
@@ -151,6 +151,12 @@ def _once(spectra: Sequence[Spectra]) -> tuple[list[Spectra], list[int], list[st
     return [spectra[k] for k in kept], kept, notes
 
 
+def _names(spectra: Sequence[Spectra]) -> tuple[str, ...]:
+    """A name for every setting; where several have the same, with its place, as tables go by name."""
+    names = [one.name or f"setting {k}" for k, one in enumerate(spectra)]
+    return tuple(name if names.count(name) == 1 else f"{name} ({k})" for k, name in enumerate(names))
+
+
 def _drifts(spectra: Spectra) -> bool:
     """Whether reading has found the ensemble still on its way."""
     found = spectra.provenance.get("stationarity")
@@ -160,19 +166,21 @@ def _drifts(spectra: Spectra) -> bool:
 def _together(spectra: Sequence[Spectra], clusters: Sequence[list[list[int]]]) -> str:
     """Which two settings fluctuate together most, run by run, where that is no chance; empty where none do.
 
-    Runs of equal number that began from the same seed, or saw the same noise, are no independent observations. Means
-    of every group of levels are correlated over runs, and the greatest correlation has a p-value of Fisher's, times
-    their number.
+    Runs of the same place that began from the same seed, or saw the same noise, are no independent observations. Means
+    of every group of levels are correlated over the runs that both have, and the greatest correlation has a p-value of
+    Fisher's, times their number. Means that do not fluctuate have none.
     """
     means = [
         np.stack([one.eigenvalues[:, cluster].mean(axis=1) for cluster in found], axis=1)
         for one, found in zip(spectra, clusters, strict=True)
     ]
-    pairs = [(i, j) for i, j in combinations(range(len(means)), 2) if len(means[i]) == len(means[j]) > FEWEST]
+    pairs = [(i, j) for i, j in combinations(range(len(means)), 2) if min(len(means[i]), len(means[j])) > FEWEST]
     found = []
     for i, j in pairs:
-        one, other = ((x - x.mean(axis=0)) / x.std(axis=0) for x in (means[i], means[j]))
-        r = (one * other).mean(axis=0)
+        runs = min(len(means[i]), len(means[j]))
+        one, other = (x[:runs] - x[:runs].mean(axis=0) for x in (means[i], means[j]))
+        scale = one.std(axis=0) * other.std(axis=0)
+        r = np.divide((one * other).mean(axis=0), scale, out=np.zeros_like(scale), where=scale > 0)
         k = int(np.abs(r).argmax())
         z = np.arctanh(np.clip(r[k], -1.0 + 1e-12, 1.0 - 1e-12)) * np.sqrt(len(one) - 3)
         found.append((len(pairs) * r.size * 2.0 * float(stats.norm.sf(abs(z))), float(r[k]), i, j))

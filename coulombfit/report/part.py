@@ -12,7 +12,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from coulombfit.answers import rounder
+from coulombfit.answers import Answer, rounder
 from coulombfit.checks.comparison import Comparison
 from coulombfit.checks.consistency import Consistency
 from coulombfit.checks.moments import Moments
@@ -92,11 +92,9 @@ def part_of_data(
 def part_of_scaling(scaling: Scaling) -> Part:
     """The linear scaling rule over several settings."""
     body = environment().get_template("scaling.html").render(scaling=scaling, picture=pictures.of_scaling(scaling))
-    holds = all(
-        row["lower"] <= 1.0 <= row["upper"] for name, row in scaling.table.iterrows() if str(name).startswith("b_")
-    )
     text = f"Do widths follow √(α/|B|)? {scaling.verdict}"
-    return Part("Linear scaling rule", (Verdict(text, holds and scaling.diagnosis.passed),), body)
+    good = {Answer.YES: True, Answer.NO: False}.get(scaling.answer)
+    return Part("Linear scaling rule", (Verdict(text, good),), body)
 
 
 def _rounded(value: float, sd: float) -> str:
