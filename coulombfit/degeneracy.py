@@ -22,7 +22,7 @@ __all__ = ["doubt_pair", "group_by_gaps", "group_by_targets", "refuse_pair"]
 
 RESOLVED = 3.0
 REFUSED = 0.01
-DOUBTED = 1e-3
+DOUBTED = 1e-4
 """p-value below which two levels are no degenerate pair."""
 
 
