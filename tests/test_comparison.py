@@ -1,5 +1,6 @@
 """Comparison: the right model wins, ties are ties, and what cannot be compared is refused."""
 
+import jaxtyping
 import numpy as np
 import pandas as pd
 import pytest
@@ -147,3 +148,9 @@ def test_what_cannot_be_compared_is_refused(few: np.ndarray) -> None:
         cf.compare({"a": pair, "b": cf.fit(few, "one-species", "spacing", sampler="laplace", sampling=QUICK)})
     with pytest.raises(ValueError, match="expected at least two to compare, got 1"):
         cf.compare({"a": pair})
+
+
+def test_a17_a_list_of_fits_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    with pytest.raises(ValueError, match="fits: expected fits by name"):
+        cf.compare([])  # type: ignore[arg-type]

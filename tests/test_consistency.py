@@ -3,11 +3,15 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 
 import coulombfit as cf
 from coulombfit import laws
-from coulombfit.checks.consistency import _from_density, _from_pair
+from coulombfit.answers import Answer
+from coulombfit.checks.consistency import Consistency, _from_density, _from_pair
+from coulombfit.errors import ArgumentError
 from coulombfit.models import MODELS
 from simulators import ensembles
 
@@ -81,3 +85,29 @@ def test_false_alarms_come_at_their_rate(name) -> None:
 def test_arguments_are_checked(arguments, error, message) -> None:
     with pytest.raises(error, match=message):
         cf.width_consistency(**{"data": anisotropic(10, seed=5), **arguments})
+
+
+def test_three_answers_of_consistency() -> None:
+    """An interval that holds 0 and much else is no agreement, and weights that cannot be trusted tell nothing."""
+
+    def found(mean: float, sd: float, p_value: float, pareto_k: float = 0.1) -> Consistency:
+        numbers = {"mean": mean, "sd": sd, "lower": mean - 1.645 * sd, "upper": mean + 1.645 * sd}
+        row = numbers | {"p_value": p_value, "within": 0.5, "pareto_k": pareto_k}
+        index = pd.MultiIndex.from_tuples([("anisotropic", "pair")], names=["model", "likelihood"])
+        return Consistency(pd.DataFrame([row], index=index), xr.DataTree(), 0.05)
+
+    assert found(0.001, 0.01, 0.9).answer is Answer.YES
+    assert found(0.0185, 0.01, 0.064).answer is Answer.YES, "0 is not rejected at 5 %"
+    assert found(0.1, 0.01, 0.0).answer is Answer.NO
+    assert "DISAGREE about σ_m, ln φ = 0.100 ± 0.010 (p < 0.001" in found(0.1, 0.01, 0.0).verdict
+    wide = found(0.0, 0.2, 0.9)
+    assert wide.answer is wide.answer_of("anisotropic") is Answer.CANNOT_TELL
+    assert "the data cannot tell whether spacings and widths agree" in wide.verdict
+    assert found(0.1, 0.01, 0.0, pareto_k=0.9).answer is Answer.CANNOT_TELL
+
+
+@pytest.mark.parametrize("argument", [{"tolerance": float("nan")}, {"tolerance": -0.1}, {"points": 0}])
+def test_a17_numbers_without_sense_are_refused(argument: dict[str, float]) -> None:
+    """Before the data are looked at."""
+    with pytest.raises(ArgumentError, match=next(iter(argument))):
+        cf.width_consistency(np.ones((3, 5)), **argument)

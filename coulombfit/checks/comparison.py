@@ -17,6 +17,7 @@ import xarray as xr
 from coulombfit.checks.evidence import Evidence
 from coulombfit.checks.smoothing import leave_one_out
 from coulombfit.diagnostics import MAX_PARETO_K
+from coulombfit.errors import ArgumentError
 from coulombfit.result import Fit, Text
 
 __all__ = ["Comparison", "compare"]
@@ -118,27 +119,29 @@ def compare(fits: Mapping[str, Fit], *, evidence: Evidence | None = None) -> Com
 
     :param fits: fits by the name to show, e.g. ``{"one": fit1, "two": fit2}``.
     :param evidence: of the same fits, by :func:`coulombfit.evidence`: the verdict then says whether it agrees.
-    :raises ValueError: for fewer than two fits, fits of different data or of different units of observation, or a fit
-        whose log likelihood is not finite.
+    :raises ArgumentError: for anything but a mapping, for fewer than two fits, fits of different data or of different
+        units of observation, or a fit whose log likelihood is not finite.
     """
+    if not isinstance(fits, Mapping):
+        raise ArgumentError(f"fits: expected fits by name, as {{'one': fit, 'two': fit}}, got {type(fits).__name__}")
     if len(fits) < 2:
-        raise ValueError(f"fits: expected at least two to compare, got {len(fits)}")
+        raise ArgumentError(f"fits: expected at least two to compare, got {len(fits)}")
     first_name, first = next(iter(fits.items()))
     for name, other in fits.items():
         if other.likelihood != first.likelihood:
-            raise ValueError(
+            raise ArgumentError(
                 f"fits: {first_name!r} describes a run by its {first.likelihood}, {name!r} by its {other.likelihood}; "
                 "densities of different observations cannot be compared"
             )
         if other.record["data"].get("pooled"):
-            raise ValueError(
+            raise ArgumentError(
                 f"fits: {name!r} was fitted to levels whose pairing is not known; comparison needs the runs"
             )
         if other.record["data"]["fingerprint"] != first.record["data"]["fingerprint"]:
-            raise ValueError(f"fits: {first_name!r} and {name!r} were fitted to different data")
+            raise ArgumentError(f"fits: {first_name!r} and {name!r} were fitted to different data")
 
     if evidence is not None and set(evidence.table.index) != set(fits):
-        raise ValueError(
+        raise ArgumentError(
             f"evidence: expected that of {', '.join(fits)}, got {', '.join(map(str, evidence.table.index))}"
         )
     rows, pointwise = {}, {}
@@ -171,7 +174,7 @@ def _loo(name: str, fit: Fit) -> tuple[np.ndarray, np.ndarray, np.ndarray, float
     kept = fit.tree["log_likelihood"].to_dataset()
     (values,) = kept.values()
     if not np.isfinite(values).all():
-        raise ValueError(f"fits: the log likelihood of {name!r} is not finite; {fit.diagnosis.verdict}")
+        raise ArgumentError(f"fits: the log likelihood of {name!r} is not finite; {fit.diagnosis.verdict}")
     posterior = fit.tree["posterior"].to_dataset().sel(draw=kept["draw"])
     draws = kept.sizes["chain"] * kept.sizes["draw"]
     efficiency = min(float(value.min()) for value in azs.ess(posterior, method="mean").values()) / draws

@@ -27,9 +27,11 @@ import xarray as xr
 from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
+from coulombfit.answers import Answer, about_a_value, all_of, plus_minus, probability
+from coulombfit.checks.inferred import positive
 from coulombfit.composite import scores
 from coulombfit.compression import Weighted
-from coulombfit.errors import DataError
+from coulombfit.errors import ArgumentError, DataError
 from coulombfit.groups import sites_of
 from coulombfit.importance import RELIABLE, integrate, weigh
 from coulombfit.mode import LogDensity
@@ -39,7 +41,7 @@ from coulombfit.posterior import log_posterior, represent, start_of
 from coulombfit.precision import double_precision
 from coulombfit.progress import tracked
 from coulombfit.result import INTERVAL, Text
-from coulombfit.seeds import check_seed
+from coulombfit.seeds import check_seed, fingerprint_of, generator_for
 from coulombfit.spectra import Spectra
 
 __all__ = ["Consistency", "width_consistency"]
@@ -77,15 +79,40 @@ class Consistency:
         """
         return bool(self.table.loc[(model, likelihood), "p_value"] >= ALARM)
 
+    def answer_of(self, model: str, likelihood: str = "pair") -> Answer:
+        """Whether spacings and widths show one σ_m.
+
+        No where ln φ = 0 is rejected at 5 %; yes where it is not, and the 90 % interval of ln φ is within the
+        tolerance. An interval that holds 0 and much else cannot tell, and neither do weights with Pareto k̂ above 0.7.
+
+        :param model: one of the models checked.
+        :param likelihood: "pair" or "density", whichever was checked.
+        """
+        row = self.table.loc[(model, likelihood)]
+        if not row["pareto_k"] <= RELIABLE:
+            return Answer.CANNOT_TELL
+        if row["p_value"] < ALARM:
+            return Answer.NO
+        # the interval of 90 % may end before a value that 5 % do not reject
+        return about_a_value(min(row["lower"], 0.0), max(row["upper"], 0.0), 0.0, self.tolerance)
+
+    @property
+    def answer(self) -> Answer:
+        """Whether spacings and widths show one σ_m in every law checked."""
+        return all_of(self.answer_of(*case) for case in self.table.index)
+
     @property
     def verdict(self) -> str:
         """One sentence."""
         parts = []
         for (model, likelihood), row in self.table.iterrows():
-            word = "agree" if row["p_value"] >= ALARM else "DISAGREE"
+            said = {
+                Answer.YES: "spacings and widths agree about σ_m",
+                Answer.NO: "spacings and widths DISAGREE about σ_m",
+            }.get(self.answer_of(model, likelihood), "the data cannot tell whether spacings and widths agree about σ_m")
             parts.append(
-                f"{model} ({likelihood}): spacings and widths {word} about σ_m, ln φ = {row['mean']:.3f} ± "
-                f"{row['sd']:.3f} (p = {row['p_value']:.2g}, probability {row['within']:.2g} to be within "
+                f"{model} ({likelihood}): {said}, ln φ = {plus_minus(float(row['mean']), float(row['sd']))} "
+                f"(p {probability(row['p_value'])}, probability {probability(row['within'])} to be within "
                 f"{self.tolerance:g} of 0)"
             )
         if not self.trustworthy:
@@ -116,15 +143,18 @@ def width_consistency(
     :param points: evaluations of a law in an integral.
     :param seed: the same seed gives the same numbers.
     :param progress: show what is being done; by default where stderr is a terminal.
-    :raises ValueError: for an unknown name.
+    :raises ArgumentError: for an unknown name, or a tolerance or points that are no positive number.
     :raises DataError: for anything but pairs of distinct levels.
     """
     check_seed(seed)
+    tolerance = positive("tolerance", tolerance)
+    if isinstance(points, bool) or not isinstance(points, int | np.integer) or points < 1:
+        raise ArgumentError(f"points: expected a whole number above 0, got {points!r}")
     cases = [(model, likelihood) for model in models for likelihood in likelihoods]
     for model, likelihood in cases:
         for name, value, known in (("models", model, CHECKED), ("likelihoods", likelihood, LIKELIHOODS)):
             if value not in known:
-                raise ValueError(f"{name}: expected some of {', '.join(known)}, got {value!r}")
+                raise ArgumentError(f"{name}: expected some of {', '.join(known)}, got {value!r}")
     spectra = data if isinstance(data, Spectra) else Spectra(data)
     if spectra.levels != 2:
         raise DataError(
@@ -186,7 +216,7 @@ def _from_density(
     by_spacing = (squares / (2.0 * sigma2) - 2.0) / (4.0 * len(squares))
     sd = float(np.sqrt(np.sum((by_spacing - moved[:, 1]) ** 2)))
     mean = 0.5 * np.log(sigma2) - at[1]
-    return np.random.default_rng(seed).normal(mean, sd, DRAWS), found.k_hat
+    return generator_for(seed, "ln φ", fingerprint_of(observations)).normal(mean, sd, DRAWS), found.k_hat
 
 
 @lru_cache(maxsize=8)

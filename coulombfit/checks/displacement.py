@@ -4,8 +4,10 @@ With g = α/|B| and the mean y_sl of a degenerate level l over the runs of setti
 
     y_s = t + d g_s + e g_s² + noise of covariance C_s,
 
-where C_s is that of the means of all levels over runs: levels of one run are correlated. Priors are flat, so that the
-posterior of intercepts t, slopes d and curvatures e is Gaussian and exact, but for C being estimated from the runs.
+where C_s is that of the means of all levels over runs: levels of one run are correlated, and widths differ between
+settings. Every coefficient is one weighted sum Σ_s a_s y_s for all levels, with weights 1/tr C_s in the least squares,
+so that it has the covariance Σ_s a_s² C_s. C_s is estimated from n_s runs, so that tests are Hotelling's with the
+degrees of freedom of Nel and van der Merwe (1986), and intervals Student's with those of Welch and Satterthwaite.
 
 What repulsion between levels of fixed width would do (Eq. 5) is known from the widths: d_l = σ_l²/g Σ_j 1/(t_l − t_j).
 """
@@ -22,10 +24,11 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from coulombfit.answers import Answer, probability
 from coulombfit.checks.settings import Settings, settings_of
-from coulombfit.errors import DataError
+from coulombfit.errors import ArgumentError, DataError
 from coulombfit.result import INTERVAL, Text
-from coulombfit.seeds import check_seed
+from coulombfit.seeds import check_seed, fingerprint_of, generator_for
 from coulombfit.spectra import Spectra, real_array
 
 __all__ = ["Displacement", "displacement"]
@@ -33,6 +36,8 @@ __all__ = ["Displacement", "displacement"]
 DRAWS = 4000
 REJECTED = 0.01
 """p-value below which a prediction is rejected."""
+MARGIN = 0.5
+"""Shifts of a centre, in standard deviations of its level, within which it counts as where it should be."""
 REPULSION = "repulsion alone"
 
 
@@ -41,9 +46,13 @@ class Displacement:
     """Posterior of how centres depend on α/\\|B\\|.
 
     ``table`` has a row a level: ``limit``, the centre as α/\\|B\\| → 0, and ``slope``, each with sd and interval, and
-    the slope of every prediction. ``tests`` has a row a statement about all levels at once, with χ², its degrees of
-    freedom and ``p_value``: that the limits are the ``targets``, that there is ``no displacement``, that the slopes are
-    those of a prediction, and that the ``fit`` describes the centres. ``tree`` has draws of limit, slope and curvature.
+    the slope of every prediction. ``tests`` has a row a statement about all levels at once: that the limits are the
+    ``targets``, that there is ``no displacement``, that the slopes are those of a prediction, and that the ``fit``
+    describes the centres. It has Hotelling's T² as ``chi2``, how many numbers it tests as ``freedom``, degrees of
+    freedom of the covariance as ``runs_freedom``, ``p_value`` (NaN where the runs are too few) and ``answer``. A
+    statement is rejected at p < 0.01, and holds where it is not rejected and the 90 % intervals of all levels are
+    within half a standard deviation of the level: at the largest α/\\|B\\| for slopes, the smallest for limits.
+    Otherwise the data cannot tell. ``tree`` has draws of limit, slope and curvature.
     ``settings`` are the statistics of the data, ``predictions`` the names of what was tested.
     """
 
@@ -54,19 +63,38 @@ class Displacement:
     predictions: tuple[str, ...]
 
     @property
+    def answer(self) -> Answer:
+        """Whether centres are displaced. Nothing can be told where the curve does not describe them."""
+        if self.tests["answer"]["fit"] is Answer.NO:
+            return Answer.CANNOT_TELL
+        opposite = {Answer.NO: Answer.YES, Answer.YES: Answer.NO}
+        found: Answer = self.tests["answer"]["no displacement"]
+        return opposite.get(found, found)
+
+    @property
     def verdict(self) -> str:
         """One sentence."""
-        p = self.tests["p_value"]
-        if p["fit"] < REJECTED:
+        p, answers = self.tests["p_value"], self.tests["answer"]
+        if answers["fit"] is Answer.NO:
             return (
                 f"the centres are no {'parabola' if 'curvature' in self.tree['posterior'] else 'line'} in α/|B| "
-                f"(p = {p['fit']:.2g}): train longer, or take smaller α/|B|."
+                f"(p {probability(p['fit'])}): train longer, or take smaller α/|B|."
             )
-        seen = "" if p["no displacement"] < REJECTED else "not seen to be "
-        parts = [f"centres are {seen}displaced (p of no displacement {p['no displacement']:.2g})"]
-        if "targets" in p:
-            parts.append(f"as α/|B| → 0 they are {_agreeing(p['targets'])} their targets (p = {p['targets']:.2g})")
-        parts += [f"slopes are {_agreeing(p[name])} {name} (p = {p[name]:.2g})" for name in self.predictions]
+        displaced = {
+            Answer.YES: "centres are displaced",
+            Answer.NO: f"centres are not displaced by more than {MARGIN:g} standard deviations of a level",
+        }.get(self.answer, "the data cannot tell whether centres are displaced")
+        parts = [f"{displaced} (p of no displacement {probability(p['no displacement'])})"]
+        named = {"targets": "the limits as α/|B| → 0", **dict.fromkeys(self.predictions, "slopes")}
+        for name, what in named.items():
+            if name not in p:
+                continue
+            other = "their targets" if name == "targets" else name
+            said = {
+                Answer.YES: f"{what} are in agreement with {other}",
+                Answer.NO: f"{what} are NOT in agreement with {other}",
+            }.get(answers[name], f"the data cannot tell whether {what} are those of {other}")
+            parts.append(f"{said} (p {probability(p[name])})")
         return "; ".join(parts) + "."
 
     def summary(self) -> Text:
@@ -95,7 +123,7 @@ def displacement(
         ``simulators.gaussian_rbm.displacements``. Repulsion alone is always among them where there are several levels.
     :param quadratic: whether centres may bend.
     :param seed: of the draws in ``tree``; all tables are in closed form.
-    :raises ValueError: for too few settings, or values of another shape.
+    :raises ArgumentError: for too few settings, or values of another shape.
     :raises DataError: for spectra without a setting, or whose levels form unlike clusters.
     """
     check_seed(seed)
@@ -103,41 +131,42 @@ def displacement(
     g, count = settings.strength, len(settings.sizes)
     order = 3 if quadratic else 2
     if np.unique(g).size < order:
-        raise ValueError(f"spectra: expected at least {order} values of α/|B|, got {np.unique(g).size}")
+        raise ArgumentError(f"spectra: expected at least {order} values of α/|B|, got {np.unique(g).size}")
     aims = _targets(spectra, targets, settings.sizes)
-    middle = np.exp(np.log(g).mean())
-    # one column a coefficient, in units of a typical α/|B|
-    powers = (g[:, None] / middle) ** np.arange(order)
-    normal, right, chi2 = np.zeros((order, count, order, count)), np.zeros((order, count)), 0.0
-    for row, y, covariance in zip(powers, settings.centre, settings.covariance, strict=True):
-        inverse = np.linalg.inv(covariance)
-        normal += np.einsum("a,b,kl->akbl", row, row, inverse)
-        right += np.outer(row, inverse @ y)
-        chi2 += y @ inverse @ y
-    covariance = np.linalg.inv(normal.reshape(order * count, -1))
-    mean = covariance @ right.ravel()
-    scale = np.repeat(middle ** -np.arange(order), count)
-    draws = np.random.default_rng(seed).multivariate_normal(mean, covariance, DRAWS) * scale
-    mean, covariance, chi2 = mean * scale, covariance * np.outer(scale, scale), chi2 - mean @ right.ravel()
-    limit, slope = mean[:count], mean[count : 2 * count]
-    each = slice(0, count), slice(count, 2 * count)
     known = {name: real_array(value, f"predictions[{name!r}]") for name, value in (predictions or {}).items()}
     for name, value in known.items():
         if value.shape != (count,):
-            raise ValueError(f"predictions: expected {count} slopes of {name!r}, one a level, got shape {value.shape}")
+            raise ArgumentError(
+                f"predictions: expected {count} slopes of {name!r}, one a level, got shape {value.shape}"
+            )
+    weights, contrasts = _weights(settings, order)
+    limit, slope, *_ = estimates = weights @ settings.centre
     if count > 1:
         known[REPULSION] = _repulsion(settings, limit)
-    tests = {"fit": _chi2(chi2, g.size * count - order * count)}
-    tests["no displacement"] = _test(slope, covariance[each[1], each[1]])
+    # standard deviations of levels where α/|B| is smallest and largest
+    spread = np.sqrt(np.diagonal(settings.covariance, axis1=1, axis2=2) * settings.runs[:, None])
+    near = {"limit": MARGIN * spread[g.argmin()], "slope": MARGIN * spread[g.argmax()] / g.max()}
+    rows = {"limit": weights[:1], "slope": weights[1:2]}
+    halves = {name: _half_interval(row, settings) for name, row in rows.items()}
+
+    def judge(name: str, difference: Float[np.ndarray, " level"]) -> dict[str, object]:
+        inside = bool((np.abs(difference) + halves[name][1] <= near[name]).all())
+        return _test(rows[name], difference, settings, inside)
+
+    tests = {"fit": _test(contrasts, (contrasts @ settings.centre).ravel(), settings, True)}
+    tests["no displacement"] = judge("slope", slope)
     if aims is not None:
-        tests["targets"] = _test(limit - aims, covariance[each[0], each[0]])
-    tests |= {name: _test(slope - value, covariance[each[1], each[1]]) for name, value in known.items()}
+        tests["targets"] = judge("limit", limit - aims)
+    tests |= {name: judge("slope", slope - value) for name, value in known.items()}
+    covariance, freedom = _covariance(weights, settings)
+    rng = generator_for(seed, "displacement", fingerprint_of(g, settings.centre, settings.covariance))
+    draws = rng.multivariate_normal(np.zeros(order * count), covariance, DRAWS, method="cholesky")
+    draws = estimates.ravel() + draws / np.sqrt(rng.chisquare(freedom, (DRAWS, 1)) / freedom)
     table = pd.DataFrame(index=pd.RangeIndex(count, name="level"))
-    half = stats.norm.ppf(0.5 + INTERVAL / 2)
-    for name, part, values in zip(("limit", "slope"), each, (limit, slope), strict=True):
-        sd = np.sqrt(np.diag(covariance)[part])
+    for name, values in (("limit", limit), ("slope", slope)):
+        sd, half = halves[name]
         table[name], table[f"{name} sd"] = values, sd
-        table[f"{name} lower"], table[f"{name} upper"] = values - half * sd, values + half * sd
+        table[f"{name} lower"], table[f"{name} upper"] = values - half, values + half
     if aims is not None:
         table.insert(0, "target", aims)
     for name, value in known.items():
@@ -149,16 +178,57 @@ def displacement(
     return Displacement(table, pd.DataFrame.from_dict(tests, orient="index"), tree, settings, tuple(known))
 
 
-def _agreeing(p: float) -> str:
-    return f"{'NOT ' if p < REJECTED else ''}in agreement with"
+def _weights(settings: Settings, order: int) -> tuple[Float[np.ndarray, "order setting"], np.ndarray]:
+    """Of the coefficients, and of what is left when a curve is fitted, in the means of settings."""
+    g = settings.strength
+    middle = np.exp(np.log(g).mean())
+    powers = (g[:, None] / middle) ** np.arange(order)
+    weight = 1.0 / np.trace(settings.covariance, axis1=1, axis2=2)
+    root = np.sqrt(weight / weight.max())
+    left, values, right = np.linalg.svd(root[:, None] * powers)
+    found = right.T @ (left[:, :order].T * root / values[:, None])
+    return found * middle ** -np.arange(order)[:, None], left[:, order:].T * root
 
 
-def _chi2(value: float, freedom: int) -> dict[str, float]:
-    return {"chi2": value, "freedom": freedom, "p_value": float(stats.chi2.sf(value, freedom)) if freedom else np.nan}
+def _parts(weights: Float[np.ndarray, "row setting"], settings: Settings) -> Float[np.ndarray, "setting n n"]:
+    """What every setting adds to the covariance of sums of the means; n runs over rows and levels."""
+    return np.stack([np.kron(np.outer(a, a), c) for a, c in zip(weights.T, settings.covariance, strict=True)])
 
 
-def _test(difference: Float[np.ndarray, " level"], covariance: Float[np.ndarray, "level level"]) -> dict[str, float]:
-    return _chi2(float(difference @ np.linalg.solve(covariance, difference)), difference.size)
+def _covariance(weights: Float[np.ndarray, "row setting"], settings: Settings) -> tuple[np.ndarray, float]:
+    """Covariance of sums of the means, and its degrees of freedom (Nel and van der Merwe)."""
+    parts = _parts(weights, settings)
+    total = parts.sum(axis=0)
+    # relative to the total, so that units of levels do not matter
+    inverse = np.linalg.inv(np.linalg.cholesky(total))
+    shares = inverse @ parts @ inverse.T
+    spread = np.einsum("skl,slk->s", shares, shares) + np.trace(shares, axis1=1, axis2=2) ** 2
+    size = len(total)
+    return total, float((size + size**2) / np.sum(spread / (settings.runs - 1)))
+
+
+def _half_interval(weights: Float[np.ndarray, "1 setting"], settings: Settings) -> tuple[np.ndarray, np.ndarray]:
+    """Standard errors of a coefficient, and half the widths of its intervals (Welch and Satterthwaite)."""
+    variances = np.diagonal(_parts(weights, settings), axis1=1, axis2=2)
+    total = variances.sum(axis=0)
+    freedom = total**2 / (variances**2 / (settings.runs[:, None] - 1)).sum(axis=0)
+    sd = np.sqrt(total)
+    return sd, stats.t.ppf(0.5 + INTERVAL / 2, freedom) * sd
+
+
+def _test(
+    weights: Float[np.ndarray, "row setting"], difference: Float[np.ndarray, " n"], settings: Settings, inside: bool
+) -> dict[str, object]:
+    """Hotelling's test that ``difference`` is zero; ``inside``: intervals end within the margin."""
+    size = difference.size
+    if not size:
+        return {"chi2": 0.0, "freedom": 0, "runs_freedom": np.nan, "p_value": np.nan, "answer": Answer.NOT_RUN}
+    covariance, freedom = _covariance(weights, settings)
+    t2 = float(difference @ np.linalg.solve(covariance, difference))
+    rest = freedom - size + 1
+    p = float(stats.f.sf(t2 * rest / (freedom * size), size, rest)) if rest > 1 else np.nan
+    answer = Answer.NO if p < REJECTED else Answer.YES if inside and np.isfinite(p) else Answer.CANNOT_TELL
+    return {"chi2": t2, "freedom": size, "runs_freedom": freedom, "p_value": p, "answer": answer}
 
 
 def _targets(
@@ -167,7 +237,7 @@ def _targets(
     if targets is not None:
         found = real_array(targets, "targets")
         if found.shape != (len(sizes),):
-            raise ValueError(f"targets: expected {len(sizes)}, one a degenerate level, got shape {found.shape}")
+            raise ArgumentError(f"targets: expected {len(sizes)}, one a degenerate level, got shape {found.shape}")
         return found
     own = [one.targets for one in spectra]
     if any(values is None for values in own):

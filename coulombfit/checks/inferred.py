@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 from jaxtyping import Float
 
+from coulombfit.errors import ArgumentError
 from coulombfit.result import INTERVAL, Text
 
 __all__ = ["FEWEST", "Inferred", "bootstrap", "positive", "posterior"]
@@ -74,7 +75,7 @@ def bootstrap(values: Float[np.ndarray, "unit n"], rng: np.random.Generator) -> 
 
 
 def positive(name: str, value: object) -> float:
-    """``value`` as a finite float above 0, or ValueError."""
+    """``value`` as a finite float above 0, or ArgumentError."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < np.inf:
-        raise ValueError(f"{name}: expected a finite number above 0, got {value!r}")
+        raise ArgumentError(f"{name}: expected a finite number above 0, got {value!r}")
     return float(value)
