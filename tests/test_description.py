@@ -40,9 +40,9 @@ def test_one_species_does_not_describe_anisotropic_data(tmp_path) -> None:
     assert found.diagnosis.passed
     assert found.description.answer is Answer.NO
     lines = str(found.summary()).splitlines()
-    assert "Converged: every check passed." in lines
+    assert any(line.startswith("Converged: every check passed") for line in lines)
     assert lines[-1].startswith("Describes the data: NO, they are not as predicted in level density")
-    assert lines[-1].endswith("(least p < 0.001, level density).")
+    assert "(least p < 0.001, " in lines[-1]
     found.save(tmp_path / "fit.nc")
     assert cf.Fit.load(tmp_path / "fit.nc").description == found.description
 
