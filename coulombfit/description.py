@@ -23,9 +23,10 @@ from scipy import stats
 
 from coulombfit.answers import Answer, probability
 
-__all__ = ["Description", "describe"]
+__all__ = ["ENOUGH", "Description", "describe"]
 
-ALARM = 0.01
+ALARM = 0.003
+"""Nominally: moments of heavy tails are less Gaussian than distances, and all false alarms together stay below 1 %."""
 ENOUGH = 100
 """Runs from which on two levels that do not repel are told from two that do in nine data sets of ten."""
 REPLICATES = 20
@@ -54,16 +55,16 @@ class Description:
         p = f"least p {probability(self.p_values[worst])}, {worst}"
         if self.answer is Answer.NO:
             bad = [name for name, value in self.p_values.items() if value < ALARM]
-            return f"Describes the data: NO, they are not as predicted in {', '.join(bad)} ({p})."
+            return f"Describes the data: NO, the data are not as predicted in {', '.join(bad)} ({p})."
         if self.answer is Answer.CANNOT_TELL:
             return f"Describes the data: the data cannot tell, {self.runs} runs are too few to show much ({p})."
-        return f"Describes the data: yes, they look like those that it predicts ({p})."
+        return f"Describes the data: yes, the data look like those that it predicts ({p})."
 
 
 def describe(tree: xr.DataTree, *, pooled: bool = False) -> Description:
     """Place the observed data of a fit's tree among its posterior predictive ensembles.
 
-    No where the least p-value, times the number of quantities, is below 1 %; of fewer than 100 runs that are not, the
+    No where the least p-value, times the number of quantities, is below 0.3 %; of fewer than 100 runs that are not, the
     data cannot tell.
 
     :param tree: as :attr:`coulombfit.Fit.tree`.

@@ -9,7 +9,7 @@ from coulombfit.answers import Answer, plus_minus
 from coulombfit.degeneracy import doubt_pair
 from coulombfit.spectra import Spectra
 
-__all__ = ["describe_given", "record_given"]
+__all__ = ["describe_given", "doubts_about", "record_given"]
 
 MOST = 6
 """Levels that are listed one by one."""
@@ -46,12 +46,16 @@ def describe_given(data: Mapping[str, Any]) -> list[str]:
         shown = [f"{one['level']} at {plus_minus(one['mean'], one['sd'])}" for one in levels[:MOST]]
         more = [f"… {len(levels)} in all"] if len(levels) > MOST else []
         lines.append(f"levels, 0 the topmost, mean ± sd over runs: {', '.join([*shown, *more])}")
-    if data.get("doubt"):
-        lines.append(f"doubtful: {data['doubt']}")
+    return [*lines, *(f"doubtful: {doubt}" for doubt in doubts_about(data))]
+
+
+def doubts_about(data: Mapping[str, Any]) -> list[str]:
+    """What makes these data doubtful: two levels that are no pair, or training that still drifts."""
+    found = [data["doubt"]] if data.get("doubt") else []
     stationarity = data["provenance"].get("stationarity")
     if isinstance(stationarity, Mapping) and stationarity.get("answer") in (Answer.NO, Answer.CANNOT_TELL):
-        lines.append(f"doubtful: {stationarity.get('verdict')}")
-    return lines
+        found.append(str(stationarity.get("verdict")))
+    return found
 
 
 def _source(provenance: Mapping[str, Any]) -> list[str]:

@@ -41,7 +41,7 @@ def test_one_species_does_not_describe_anisotropic_data(tmp_path) -> None:
     assert found.description.answer is Answer.NO
     lines = str(found.summary()).splitlines()
     assert any(line.startswith("Converged: every check passed") for line in lines)
-    assert lines[-1].startswith("Describes the data: NO, they are not as predicted in level density")
+    assert lines[-1].startswith("Describes the data: NO, the data are not as predicted in level density")
     assert "(least p < 0.001, " in lines[-1]
     found.save(tmp_path / "fit.nc")
     assert cf.Fit.load(tmp_path / "fit.nc").description == found.description
@@ -61,8 +61,8 @@ def test_one_species_does_not_describe_anisotropic_data(tmp_path) -> None:
 def test_laws_describe_their_own_data(model: str, likelihood: str, x: np.ndarray) -> None:
     found = fit(x, model, likelihood).description
     assert found.answer is Answer.YES
-    assert found.verdict.startswith("Describes the data: yes, they look like those that it predicts (least p ")
-    assert all(0.01 <= p <= 1 for p in found.p_values.values())
+    assert found.verdict.startswith("Describes the data: yes, the data look like those that it predicts (least p ")
+    assert all(0.003 <= p <= 1 for p in found.p_values.values())
 
 
 def test_levels_that_do_not_repel_are_told() -> None:
@@ -101,16 +101,16 @@ def test_only_some_of_many_runs_are_looked_at() -> None:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*do not look like a degenerate pair")
-@pytest.mark.parametrize(("model", "runs"), [("one-species", 30), ("one-species", 300), ("two-species", 300)])
+@pytest.mark.parametrize(("model", "runs"), [("one-species", 30), ("one-species", 300), ("anisotropic", 300)])
 def test_false_alarms_are_rare(model: str, runs: int) -> None:
-    """At nominal 1 %, at most 8 of 200 data sets: at a true 2 %, 4 % pass; at 6 % they fail with probability 0.85."""
+    """At most 5 of 200 data sets: of 1 % or less with probability 0.98; a true 5 % fails with probability 0.93."""
     said = []
     for seed in range(200):
         x = one_species(runs, seed)
-        if model == "two-species":
-            x = ensembles.two_species(centre=4.0, sigma_1=0.06, sigma_2=0.03, runs=runs, seed=seed)
+        if model == "anisotropic":
+            x = anisotropic(runs, seed)
         said.append(fit(x, model, seed=seed).description.answer)
-    assert said.count(Answer.NO) <= 8
+    assert said.count(Answer.NO) <= 5
 
 
 @pytest.mark.slow

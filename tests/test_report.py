@@ -1,10 +1,12 @@
 """Figures and the report."""
 
 import base64
+import hashlib
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import jax
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -81,6 +83,7 @@ def test_the_report_has_everything_in_one_file(tmp_path: Path, fits) -> None:
         "Parameters",
         "Data and laws",
         "Comparison",
+        "Does the law describe the data?",
         "Did the sampler converge?",
         "Priors, seeds and versions",
         *(f"{NAME}: {model}" for model in fits),
@@ -101,6 +104,31 @@ def test_the_report_has_everything_in_one_file(tmp_path: Path, fits) -> None:
     assert again.read_bytes() == path.read_bytes()
 
 
+def test_the_page_may_use_its_own_style_and_nothing_else(tmp_path: Path, fits) -> None:
+    cf.write_report(tmp_path / "report.html", fits={"<script>alert(1)</script>": fits["one-species"]})
+    page = (tmp_path / "report.html").read_text()
+    style = re.search(r"<style>(.*?)</style>", page, flags=re.DOTALL)[1]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"default-src 'none'; img-src data:; style-src 'sha256-{digest}';" in page
+    assert "<script" not in page
+    assert "style=" not in page.replace("style-src", "")
+
+
+def test_answers_have_words_and_states_of_their_own(tmp_path: Path, fits) -> None:
+    """A law that the data refute is not green though its sampler has converged; few runs cannot tell."""
+    with jax.enable_x64(True):
+        x = np.asarray(cf.laws.AnisotropicPair(4.0, 0.106, 0.0098).sample(jax.random.key(1), (600,)))
+    wrong = cf.fit(x, "one-species", sampler="laplace")
+    cf.write_report(tmp_path / "wrong.html", fits={"one-species": wrong})
+    page = (tmp_path / "wrong.html").read_text()
+    assert '<p class="verdict no"><b class="answer">no</b> Does the law hold? one-species: NO, the' in page
+    assert '<p class="verdict yes"><b class="answer">yes</b> Did the sampler converge? Yes, every check passed' in page
+    few = cf.fit(x[:20], "one-species", sampler="laplace")
+    cf.write_report(tmp_path / "few.html", fits={"few": few})
+    page = (tmp_path / "few.html").read_text()
+    assert '<p class="verdict the-data-cannot-tell"><b class="answer">the data cannot tell</b> Does the law' in page
+
+
 def test_a_fit_that_has_not_converged_says_so_on_top(tmp_path: Path, fits) -> None:
     tree = fits["one-species"].tree.copy()
     tree["sample_stats"]["diverging"] = xr.ones_like(tree["sample_stats"]["diverging"])
@@ -119,7 +147,7 @@ def test_a_fit_that_has_not_converged_says_so_on_top(tmp_path: Path, fits) -> No
         cf.write_report(tmp_path / "report.html", fits={"broken": broken}, comparison=doubtful)
     both = {"broken": broken, "gaussian": fits["gaussian"]}
     cf.write_report(tmp_path / "report.html", fits=both, comparison=doubtful)
-    assert (tmp_path / "report.html").read_text().count('class="verdict bad"') == 2
+    assert (tmp_path / "report.html").read_text().count('class="verdict no"') == 1
     assert "NOT CONVERGED" in broken.summary()
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from coulombfit.answers import Answer
 from coulombfit.checks.evidence import Evidence
 from coulombfit.checks.smoothing import leave_one_out
 from coulombfit.diagnostics import MAX_PARETO_K
@@ -62,6 +63,14 @@ class Comparison:
     def trustworthy(self) -> bool:
         """Whether every fit has converged and no Pareto k̂ is above its limit."""
         return all(self.converged.values()) and not self.table["pareto_k_bad"].any()
+
+    @property
+    def answer(self) -> Answer:
+        """Whether one law predicts better than every other: else the simplest of those unbeaten is the winner, and the
+        data cannot tell it from the others; nor can they where a fit has not converged or a Pareto k̂ is too high."""
+        others = [str(name) for name in self.table.index if name != self.winner]
+        alone = all(self.preferred(self.winner, name) for name in others)
+        return Answer.YES if self.trustworthy and alone else Answer.CANNOT_TELL
 
     @property
     def verdict(self) -> str:

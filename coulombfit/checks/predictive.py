@@ -19,11 +19,14 @@ import pandas as pd
 import xarray as xr
 from jaxtyping import Array, Float
 
+from coulombfit.answers import Answer, probability
 from coulombfit.checks.moments import pair_moments
+from coulombfit.description import ENOUGH
+from coulombfit.errors import ArgumentError
 from coulombfit.models import PairModel, Parameters
 from coulombfit.precision import double_precision
 from coulombfit.result import Fit, Text
-from coulombfit.seeds import check_seed
+from coulombfit.seeds import check_seed, key_for
 
 __all__ = ["PredictiveCheck", "predictive"]
 
@@ -50,14 +53,28 @@ class PredictiveCheck:
         return bool(self.table["p_value"].min() * self.table["p_value"].count() >= ALARM)
 
     @property
+    def answer(self) -> Answer:
+        """No where a p-value is below 0.05 over the number of quantities; of fewer than 100 runs without, which show
+        no more than gross differences, the data cannot tell."""
+        if not self.passed:
+            return Answer.NO
+        return Answer.YES if self.tree["pit"].sizes["run"] >= ENOUGH else Answer.CANNOT_TELL
+
+    @property
     def verdict(self) -> str:
         """One sentence."""
         done = self.table["p_value"].dropna()
         missing = [name for name in QUANTITIES if name not in done.index]
         not_run = f"; not run: {', '.join(missing)}" if missing else ""
-        if self.passed:
-            return f"the data look like those the fit predicts (least p = {done.min():.2g}, {done.idxmin()}){not_run}."
-        bad = ", ".join(f"{name} (p = {p:.2g})" for name, p in done.items() if p * len(done) < ALARM)
+        least = f"least p {probability(float(done.min()))}, {done.idxmin()}"
+        if self.answer is Answer.YES:
+            return f"the data look like those the fit predicts ({least}){not_run}."
+        if self.answer is Answer.CANNOT_TELL:
+            runs = self.tree["pit"].sizes["run"]
+            return (
+                f"the data cannot tell: {runs} runs show no more than gross differences, and none ({least}){not_run}."
+            )
+        bad = ", ".join(f"{name} (p {probability(p)})" for name, p in done.items() if p * len(done) < ALARM)
         return f"the data do NOT look like those the fit predicts: {bad}{not_run}."
 
     def summary(self) -> Text:
@@ -71,18 +88,18 @@ def predictive(fit: Fit, *, seed: int = 0) -> PredictiveCheck:
 
     :param fit: of pairs, by likelihood "pair" or "density", or of spacings.
     :param seed: of the replicates; the same seed gives the same numbers.
-    :raises ValueError: for a fit of another model, or of levels whose pairing is not known.
+    :raises ArgumentError: for a fit of another model, or of levels whose pairing is not known.
     """
     check_seed(seed)
     model = fit.model
     if not isinstance(model, PairModel) or fit.record["data"].get("pooled"):
-        raise ValueError(f"fit: expected one of pairs, got {model.name!r} of {fit.record['data']['runs']} levels")
+        raise ArgumentError(f"fit: expected one of pairs, got {model.name!r} of {fit.record['data']['runs']} levels")
     drawn = fit.tree["posterior"].to_dataset().stack(sample=("chain", "draw"))
     chosen = np.linspace(0, drawn.sizes["sample"] - 1, REPLICATES).astype(int)
     parameters = {str(name): jnp.asarray(values.to_numpy()) for name, values in drawn.data_vars.items()}
     mean = {name: values.mean() for name, values in parameters.items()}
     several = {name: values[chosen] for name, values in parameters.items()}
-    keys = jax.random.split(jax.random.key(seed), REPLICATES)
+    keys = jax.random.split(key_for(seed, "replicates", fit.record["data"]["fingerprint"]), REPLICATES)
     data = fit.observations
     new = np.asarray(_replicate(model, fit.likelihood, several, keys, len(data)))
     paired = fit.likelihood != "spacing"

@@ -12,12 +12,13 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from coulombfit.answers import Answer, rounder
+from coulombfit.answers import Answer, probability, rounder
 from coulombfit.checks.comparison import Comparison
 from coulombfit.checks.consistency import Consistency
 from coulombfit.checks.moments import Moments
 from coulombfit.checks.predictive import PredictiveCheck
 from coulombfit.checks.scaling_result import Scaling
+from coulombfit.given import describe_given
 from coulombfit.report import pictures
 from coulombfit.report.words import Verdict, symbol, verdicts
 from coulombfit.result import INTERVAL, Fit
@@ -41,7 +42,8 @@ class Part:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Part:
         """From JSON values."""
-        return cls(**{**values, "verdicts": tuple(Verdict(*each) for each in values["verdicts"])})
+        verdicts = (Verdict(text, None if answer is None else Answer(answer)) for text, answer in values["verdicts"])
+        return cls(**{**values, "verdicts": tuple(verdicts)})
 
 
 def environment() -> Environment:
@@ -50,7 +52,7 @@ def environment() -> Environment:
         loader=PackageLoader("coulombfit", "report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     made.globals |= {"symbol": symbol, "interval": f"{INTERVAL:.0%}", "rounded": _rounded}
-    made.filters["slug"] = _slug
+    made.filters |= {"slug": _slug, "probability": lambda value: probability(value).removeprefix("= ")}
     return made
 
 
@@ -81,6 +83,7 @@ def part_of_data(
         "laws": [(group, pictures.of_laws(group)) for group in groups.values()],
         "predictions": {name: (check, pictures.of_predictions(name, check)) for name, check in checks.items()},
         "chains": {name: pictures.of_chains(name, fit) for name, fit in fits.items()},
+        "given": describe_given(next(iter(fits.values())).record["data"]),
         "not_run": [name for name, one in given.items() if not one],
     }
     templates = environment()
@@ -93,8 +96,7 @@ def part_of_scaling(scaling: Scaling) -> Part:
     """The linear scaling rule over several settings."""
     body = environment().get_template("scaling.html").render(scaling=scaling, picture=pictures.of_scaling(scaling))
     text = f"Do widths follow √(α/|B|)? {scaling.verdict}"
-    good = {Answer.YES: True, Answer.NO: False}.get(scaling.answer)
-    return Part("Linear scaling rule", (Verdict(text, good),), body)
+    return Part("Linear scaling rule", (Verdict(text, scaling.answer),), body)
 
 
 def _rounded(value: float, sd: float) -> str:

@@ -7,10 +7,12 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from coulombfit.answers import Answer, all_of, plus_minus, probability
 from coulombfit.checks.comparison import Comparison
-from coulombfit.checks.consistency import ALARM, Consistency
+from coulombfit.checks.consistency import Consistency
 from coulombfit.checks.moments import Moments
 from coulombfit.checks.predictive import PredictiveCheck
+from coulombfit.given import doubts_about
 from coulombfit.result import INTERVAL, Fit
 
 __all__ = ["Verdict", "symbol", "verdicts"]
@@ -36,10 +38,10 @@ QUOTED = {"centre": "centre", "sigma": "σ", "sigma_1": "σ₁", "sigma_2": "σ�
 
 
 class Verdict(NamedTuple):
-    """A sentence, and whether it is as it should be; None of what is neither good nor bad."""
+    """A sentence, and the answer that it gives; None of what only states numbers."""
 
     text: str
-    good: bool | None
+    answer: Answer | None
 
 
 def symbol(parameter: str) -> Markup:
@@ -60,9 +62,12 @@ def verdicts(
     chosen = comparison.winner if comparison is not None else next(iter(fits))
     found = []
     if comparison is not None:
-        found.append(Verdict(f"Which law? {comparison.verdict}", comparison.trustworthy))
+        found.append(Verdict(f"Which law? {comparison.verdict}", comparison.answer))
     shown = [chosen] if comparison is not None else list(fits)
     found += [Verdict(_numbers(name, fits[name]), None) for name in shown]
+    found += [_about_law(name, fits[name], predictive.get(name)) for name in shown]
+    if data := _about_data(fits[chosen]):
+        found.append(data)
     if consistency is not None:
         model = fits[chosen].model.name
         found += [
@@ -70,9 +75,6 @@ def verdicts(
             for of, likelihood in consistency.table.index
             if of == model
         ]
-    if chosen in predictive:
-        check = predictive[chosen]
-        found.append(Verdict(f"Does the law hold? Under {chosen}, {check.verdict}", check.passed))
     if moments is not None:
         found.append(Verdict(f"Without any fit: {moments.verdict}", None))
     return [*found, _gate(fits)]
@@ -88,21 +90,38 @@ def _numbers(name: str, fit: Fit) -> str:
     return f"How wide? {name}: {', '.join(quoted)}; {INTERVAL:.0%} intervals."
 
 
+def _about_law(name: str, fit: Fit, check: PredictiveCheck | None) -> Verdict:
+    """Whether the data look like what a fit predicts: by its own description, and by a check of more ensembles."""
+    own = fit.description
+    text = f"Does the law hold? {name}: {own.verdict.removeprefix('Describes the data: ')}"
+    if check is None:
+        return Verdict(text, own.answer)
+    answer = all_of([own.answer, check.answer])
+    return Verdict(f"{text} Among 400 predicted ensembles {check.verdict}", answer)
+
+
+def _about_data(fit: Fit) -> Verdict | None:
+    """What makes the data themselves doubtful."""
+    doubts = doubts_about(fit.record["data"])
+    return Verdict(f"Are these the right data? {'. '.join(doubts)}", Answer.CANNOT_TELL) if doubts else None
+
+
 def _about_widths(model: str, likelihood: str, consistency: Consistency) -> Verdict:
-    row = consistency.table.loc[(model, likelihood)]
-    agree = bool(row["p_value"] >= ALARM)
+    row, answer = consistency.table.loc[(model, likelihood)], consistency.answer_of(model, likelihood)
     other = "sums of levels" if likelihood == "pair" else "single levels"
-    text = (
-        f"One σ_m? Under {model}, spacings and {other} {'agree' if agree else 'DISAGREE'} about it: ln of the ratio is "
-        f"{row['mean']:.3f} ± {row['sd']:.3f}, p = {row['p_value']:.2g}."
-    )
-    return Verdict(text, agree)
+    said = {
+        Answer.YES: f"Under {model}, spacings and {other} agree about it",
+        Answer.NO: f"Under {model}, spacings and {other} DISAGREE about it",
+    }.get(answer, f"The data cannot tell whether under {model} spacings and {other} agree about it")
+    numbers = f"ln of the ratio is {plus_minus(row['mean'], row['sd'])}, p {probability(row['p_value'])}"
+    return Verdict(f"One σ_m? {said}: {numbers}.", answer)
 
 
 def _gate(fits: Mapping[str, Fit]) -> Verdict:
     bad = {name: fit.diagnosis.verdict for name, fit in fits.items() if not fit.diagnosis.passed}
     if bad:
-        return Verdict("Trust it? " + " ".join(f"{name}: {verdict}" for name, verdict in bad.items()), False)
-    text = f"Trust it? Every check of the sampler passed, for {', '.join(fits)}."
-    few = [f" {name}: {fit.diagnosis.few}." for name, fit in fits.items() if fit.diagnosis.few]
-    return Verdict(text + "".join(few), None if few else True)
+        text = " ".join(f"{name}: {verdict}" for name, verdict in bad.items())
+        return Verdict(f"Did the sampler converge? {text}", Answer.NO)
+    text = f"Did the sampler converge? Yes, every check passed, for {', '.join(fits)}."
+    few = [f" But of {name}: {fit.diagnosis.few}." for name, fit in fits.items() if fit.diagnosis.few]
+    return Verdict(text + "".join(few), Answer.CANNOT_TELL if few else Answer.YES)

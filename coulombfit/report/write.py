@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from coulombfit.checks.consistency import Consistency
 from coulombfit.checks.moments import Moments
 from coulombfit.checks.predictive import PredictiveCheck
 from coulombfit.checks.scaling_result import Scaling
+from coulombfit.errors import ArgumentError
 from coulombfit.files import write_text
 from coulombfit.report.part import Part, environment, part_of_data, part_of_scaling
 from coulombfit.result import Fit
@@ -41,19 +44,21 @@ def write_report(
     :param predictive: :func:`coulombfit.predictive` of fits, by the names of the fits.
     :param scaling: :func:`coulombfit.scaling` over settings.
     :param title: heading of the page.
-    :raises ValueError: without fits, or with checks of fits that are not given.
+    :raises ArgumentError: without fits, or with checks of fits that are not given.
     """
+    if not isinstance(fits, Mapping):
+        raise ArgumentError(f"fits: expected fits by name, as {{'name': fit}}, got {type(fits).__name__}")
     if not fits:
-        raise ValueError("fits: expected at least one fit to report, got none")
+        raise ArgumentError("fits: expected at least one fit to report, got none")
     sets: dict[str, dict[str, Fit]] = {}
     for name, fit in fits.items():
         sets.setdefault(fit.record["data"]["fingerprint"], {})[name] = fit
     checks = dict(predictive or {})
     if unknown := [name for name in checks if name not in fits]:
-        raise ValueError(f"predictive: expected names of fits, {', '.join(fits)}, got {unknown[0]!r}")
+        raise ArgumentError(f"predictive: expected names of fits, {', '.join(fits)}, got {unknown[0]!r}")
     compared = set(map(str, comparison.table.index)) if comparison is not None else set(next(iter(sets.values())))
     if not any(compared <= group.keys() for group in sets.values()):
-        raise ValueError(f"comparison: expected one of fits of one set of data, got {', '.join(sorted(compared))}")
+        raise ArgumentError(f"comparison: expected one of fits of one set of data, got {', '.join(sorted(compared))}")
     # what is over all data first
     parts = [] if scaling is None else [part_of_scaling(scaling)]
     for group in sets.values():
@@ -76,4 +81,9 @@ def write_page(path: str | Path, title: str, parts: Sequence[Part], not_run: Seq
     templates = environment()
     slug = templates.filters["slug"]
     anchored = [(f"{slug(part.title)}-{k}", part) for k, part in enumerate(parts)]
-    write_text(templates.get_template("page.html").render(title=title, parts=anchored, not_run=not_run), path)
+    # the page may use this style and nothing else: no script, no request
+    style = templates.get_template("style.css").render()
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    page = templates.get_template("page.html")
+    text = page.render(title=title, parts=anchored, not_run=not_run, style=style, style_digest=digest)
+    write_text(text, path)
