@@ -172,9 +172,10 @@ def fit(
         from coulombfit.models import find_model
 
         find_model(model, likelihood)
+        require_all_writable(out, report, inputs=[file])
         spectra = read_levels(model, file, weights, eigenvalues, snapshot, burn_in, rate, size, targets, pair)
         path = out or Path(file_name(spectra, model))
-        require_all_writable(path, report)
+        require_all_writable(path, report, inputs=[file])
         result = cf.fit(spectra, model, likelihood, sampler=sampler, seed=seed, progress=False if quiet else None)
         result.save(path)
         if report is not None:
@@ -221,8 +222,9 @@ def compare(
             find_model(name, likelihood)
         if len(set(models)) != len(models) or len(models) < 2:
             raise ValueError(f"model: expected two or more different models, got {', '.join(models) or 'none'}")
+        require_all_writable(report, inputs=[file])
         spectra = read_levels(models[0], file, weights, eigenvalues, snapshot, burn_in, rate, size, targets, pair)
-        require_all_writable(*(out / file_name(spectra, name) for name in models), report)
+        require_all_writable(*(out / file_name(spectra, name) for name in models), report, inputs=[file])
         fits, paths, comparison = fit_and_compare(spectra, models, likelihood, sampler, seed, out, quiet)
         if report is not None:
             cf.write_report(report, fits=fits, comparison=comparison, title=f"Models of {spectra.name}")
@@ -248,7 +250,7 @@ def report(
     Example: coulombfit report runs.one-species.nc runs.two-species.nc --out report.html
     """
     with refusing():
-        require_all_writable(out)
+        require_all_writable(out, inputs=fits)
         stems = [path.stem for path in fits]
         loaded = {path.stem if stems.count(path.stem) == 1 else str(path): cf.Fit.load(path) for path in fits}
         same = len({(fit.record["data"]["fingerprint"], fit.likelihood) for fit in loaded.values()}) == 1

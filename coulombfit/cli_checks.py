@@ -64,7 +64,7 @@ def scaling(
         from coulombfit import plots
         from coulombfit.files import write_netcdf
 
-        require_all_writable(out, figure)
+        require_all_writable(out, figure, inputs=files)
         if figure is not None:
             plots.require_figure(figure)
         known = known_targets(targets)

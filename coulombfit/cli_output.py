@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 import coulombfit as cf
-from coulombfit.errors import DataError
+from coulombfit.errors import ArgumentError, DataError
 
 __all__ = ["NOT_CONVERGED", "AsJson", "Quiet", "Seed", "finish", "refusing", "require_all_writable", "to_json"]
 
@@ -36,13 +36,34 @@ def refusing() -> Iterator[None]:
         raise typer.Exit(2) from None
 
 
-def require_all_writable(*paths: Path | None) -> None:
-    """Refuse, before any compute, to write where nothing can be written."""
+def require_all_writable(*outputs: Path | None, inputs: Iterable[Path] = ()) -> None:
+    """Refuse, before anything is read, to write where nothing can be written, or over an input or another output.
+
+    Two names are the same file whatever their spelling, also by a link.
+
+    :raises OSError: where a file cannot be written.
+    :raises ArgumentError: where it would overwrite what the same command reads or writes.
+    """
     from coulombfit.files import require_writable
 
-    for path in paths:
-        if path is not None:
-            require_writable(path)
+    written: list[Path] = []
+    for path in outputs:
+        if path is None:
+            continue
+        require_writable(path)
+        for kind, others in (("an input", inputs), ("another output", written)):
+            if any(_same_file(path, other) for other in others):
+                raise ArgumentError(f"cannot write {path}: it is {kind} of this command; name another file")
+        written.append(path)
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    if one.resolve() == other.resolve():
+        return True
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
 
 
 def to_json(result: object) -> str:

@@ -242,3 +242,32 @@ def test_a_gas_takes_all_levels_unless_told_which_pair(tmp_path: Path) -> None:
     pair = json.loads(run("fit", "three.nc", "--model", "gas", "--pair", "0", *quick).stdout)
     assert set(pair["parameters"]) == {"centre[0]", "sigma[0]"}
     assert "one cluster" in run("fit", "three.nc", "--model", "gas-beta", code=4).stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("fit", "in.nc", "--out", "in.nc"),
+        ("fit", "in.nc", "--out", "./link.nc"),
+        ("fit", "in.nc", "--out", "hard.nc"),
+        ("fit", "in.nc", "--report", "in.nc"),
+        ("fit", "in.nc", "--out", "x.nc", "--report", "./x.nc"),
+        ("compare", "in.nc", "--report", "in.nc"),
+        ("report", "in.nc", "--out", "in.nc"),
+        ("scaling", "in.nc", "other.nc", "--out", "other.nc"),
+        ("scaling", "other.nc", "--out", "x.svg", "--figure", "x.svg"),
+        ("calibrate", "--out", "x.svg", "--figure", "x.svg"),
+    ],
+)
+def test_b1_an_output_never_overwrites_an_input_or_another_output(tmp_path: Path, monkeypatch, arguments) -> None:
+    """Refused before reading: what is not even a file of spectra is left as it was."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("in.nc", "other.nc"):
+        Path(name).write_text(name)
+    Path("link.nc").symlink_to("in.nc")
+    Path("hard.nc").hardlink_to("in.nc")
+    result = run(*arguments, code=2)
+    assert "of this command; name another file" in result.stderr
+    assert Path("in.nc").read_text() == "in.nc"
+    assert Path("other.nc").read_text() == "other.nc"
+    assert not Path("x.nc").exists()
