@@ -66,7 +66,8 @@ def prepare(
     ] = True,
 ) -> None:
     """Settings of this process, made before JAX and matplotlib are imported."""
-    os.environ.setdefault("MPLBACKEND", "agg")
+    # whatever a notebook has left in it: commands draw files
+    os.environ["MPLBACKEND"] = "agg"
     if cache:
         use_cache()
     warnings.showwarning = lambda message, *_, **__: typer.echo(f"warning: {message}", err=True)
