@@ -12,7 +12,7 @@ import xarray as xr
 
 from coulombfit.seals import sealed
 
-__all__ = ["replacing", "require_writable", "write_netcdf", "write_text"]
+__all__ = ["is_part_of", "replacing", "require_writable", "write_netcdf", "write_text"]
 
 
 def require_writable(path: str | Path) -> None:
@@ -22,6 +22,16 @@ def require_writable(path: str | Path) -> None:
         raise FileNotFoundError(f"cannot write {path}: the folder {path.parent} does not exist")
     if path.is_dir():
         raise IsADirectoryError(f"cannot write {path}: it is a folder; name a file")
+
+
+def is_part_of(path: Path, other: Path) -> bool:
+    """Whether a path is that file, whatever its spelling and also by a link, or lies in that folder."""
+    if path.resolve().is_relative_to(other.resolve()):
+        return True
+    try:
+        return path.samefile(other)
+    except OSError:
+        return False
 
 
 @contextmanager

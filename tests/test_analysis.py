@@ -179,3 +179,31 @@ def test_a_folder_is_told_by_what_is_in_it(tmp_path: Path) -> None:
     first = digest(tmp_path / "a")
     (tmp_path / "a" / "b" / "c").rename(tmp_path / "a" / "b" / "d")
     assert digest(tmp_path / "a") != first
+
+
+@pytest.mark.parametrize(
+    ("read", "out"),
+    [
+        ("scaling.nc", "."),
+        ("other/link.nc", "."),
+        ("hard.nc", "other/.."),
+        ("fits/own.gaussian.nc", "."),
+        ("recording", "recording"),
+        ("recording", "recording/analysis"),
+    ],
+)
+def test_b1_an_analysis_never_overwrites_what_it_reads(tmp_path: Path, read: str, out: str) -> None:
+    """Refused before reading: what is not even a file of spectra is left as it was."""
+    for name in ("other", "fits", "recording"):
+        (tmp_path / name).mkdir()
+    for name in ("scaling.nc", "fits/own.gaussian.nc", "recording/part.npz", "own.nc"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "other/link.nc").symlink_to(tmp_path / "scaling.nc")
+    (tmp_path / "hard.nc").hardlink_to(tmp_path / "scaling.nc")
+    (tmp_path / "analysis.toml").write_text(
+        f'out = "{out}"\n[data]\nfiles = ["own.nc", "{read}"]\n[fit]\nmodels = ["gaussian"]\n'
+    )
+    before = sorted(tmp_path.rglob("*"))
+    assert "which this analysis reads; name another folder" in invoke(tmp_path, code=2).stderr
+    assert sorted(tmp_path.rglob("*")) == before
+    assert (tmp_path / "scaling.nc").read_text() == "scaling.nc"

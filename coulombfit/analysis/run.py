@@ -11,7 +11,8 @@ from typing import Any
 
 from coulombfit.analysis.kept import digest, key_of, plain, recall, remember, stem
 from coulombfit.analysis.plan import Analysis, Data
-from coulombfit.errors import DataError
+from coulombfit.errors import ArgumentError, DataError
+from coulombfit.files import is_part_of
 from coulombfit.progress import steps
 
 __all__ = ["Outcome", "run"]
@@ -56,11 +57,13 @@ def run(analysis: Analysis, *, again: bool = False, progress: bool | None = None
 
     :param again: compute even what has not changed.
     :raises FileNotFoundError: for files that are not there.
+    :raises ArgumentError: where what it writes would overwrite a file that it reads.
     :raises ValueError: for a name that is none, or a combination that does not exist.
     :raises DataError: for data that cannot be read or that no law can describe, before anything is computed.
     """
     sets = analysis.sets()
     out = analysis.out_folder
+    _spare_inputs(analysis, sets)
     keys = {name: _key(analysis, *one) for name, one in sets.items()}
     kept = {name: None if again else recall(_place(out, name), key) for name, key in keys.items()}
     rule_key = key_of(keys, analysis.scaling.model_dump(), analysis.seed)
@@ -118,6 +121,21 @@ def _all_sets(
 def _key(analysis: Analysis, data: Data, files: list[Path]) -> str:
     how = [data.model_dump(exclude={"files"}), analysis.fit.model_dump(), analysis.checks.model_dump(), analysis.seed]
     return key_of([[file.name, digest(file)] for file in files], how)
+
+
+def _spare_inputs(analysis: Analysis, sets: Mapping[str, tuple[Data, list[Path]]]) -> None:
+    """Refuse to write over what is read, or into a folder that is."""
+    out = analysis.out_folder
+    outputs = [out / name for name in ("report.html", "results.json", "scaling.nc", RULE, PAGE)]
+    for name in sets:
+        outputs.append(_place(out, name))
+        outputs += [out / "fits" / f"{stem(name)}.{model}.nc" for model in analysis.fit.models]
+    for path in (file for _, files in sets.values() for file in files):
+        for output in outputs:
+            if is_part_of(output, path):
+                raise ArgumentError(
+                    f"out: {output} would overwrite {path}, which this analysis reads; name another folder"
+                )
 
 
 def _place(out: Path, name: str) -> Path:
