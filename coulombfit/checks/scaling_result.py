@@ -48,7 +48,7 @@ class Scaling:
     diagnosis: Diagnosis
     tolerance: float
     finite_step: float | None
-    margin: float
+    margin: float = 0.25
     steps: FiniteSteps | None = None
     notes: tuple[str, ...] = ()
     doubt: str = ""
