@@ -11,7 +11,7 @@ from enum import StrEnum
 
 import numpy as np
 
-__all__ = ["Answer", "about_a_value", "all_of", "plus_minus", "probability", "rounder"]
+__all__ = ["Answer", "about_a_value", "all_of", "plus_minus", "probability", "rounder", "signed"]
 
 
 class Answer(StrEnum):
@@ -60,6 +60,12 @@ def plus_minus(mean: float, sd: float) -> str:
     """Mean ± sd, both to two significant figures of the sd, with a true minus."""
     write = rounder(sd)
     return f"{'−' if mean < 0 else ''}{write(abs(mean))} ± {write(sd)}"
+
+
+def signed(value: float) -> str:
+    """A difference of logarithms to a tenth, which is all that counts of it; with a true minus, and none before 0.0."""
+    text = f"{abs(value):.1f}"
+    return f"−{text}" if value < 0 and text != "0.0" else text
 
 
 def rounder(sd: float) -> Callable[[float], str]:

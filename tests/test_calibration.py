@@ -10,7 +10,8 @@ from scipy import stats
 
 import coulombfit as cf
 from coulombfit import laws, plots
-from coulombfit.checks.calibration import KEPT, _from_prior
+from coulombfit.answers import Answer
+from coulombfit.checks.calibration import KEPT, _from_prior, _judged
 from coulombfit.models import Gas
 from coulombfit.models.pairs import OneSpecies
 
@@ -47,7 +48,9 @@ def test_one_species_is_calibrated(result: cf.Calibration) -> None:
     assert result.ranks.sizes == {"dataset": 200}
     assert int(result.ranks["sigma"].max()) <= KEPT
     assert result.divergent == 0
+    assert result.answer is Answer.YES
     assert "is calibrated" in result.verdict
+    assert "would have been seen" in result.verdict
     p = stats.kstest(result.uniform["sigma"], "uniform").pvalue
     assert result.table.loc["sigma", "p_value"] == pytest.approx(p)
 
@@ -66,8 +69,35 @@ def test_the_same_seed_gives_the_same_ranks_and_no_other() -> None:
 def test_planted_errors_are_caught(planted: Callable) -> None:
     result = cf.calibrate(planted(), runs=100, datasets=200, sampling=QUICK)
     assert not result.passed
+    assert result.answer is Answer.NO
     assert "NOT CALIBRATED in" in result.verdict
+    assert "p < 0.001" in result.verdict
     assert result.table.loc["sigma", "p_value"] < 1e-6
+
+
+def ranked(datasets: int, bias: float = 0.0, seed: int = 0) -> cf.Calibration:
+    """What posteriors that are off by ``bias`` of their standard deviations give."""
+    z = np.random.default_rng(seed).standard_normal(datasets)
+    ranks = np.floor((KEPT + 1) * stats.norm.cdf(z + bias)).astype(int)
+    hits = np.stack([np.abs(z + bias) < stats.norm.ppf(0.5 + 0.5 * content) for content in (0.5, 0.9)], axis=1)
+    return _judged("made up", ({"sigma": ranks}, {"sigma": hits}, np.zeros(datasets)), seed)
+
+
+def test_a6_few_data_sets_cannot_tell_whether_they_are_calibrated() -> None:
+    few = ranked(20)
+    assert few.passed
+    assert few.answer is Answer.CANNOT_TELL
+    assert few.verdict.startswith("the data cannot tell whether made up is calibrated: it takes a bias of ")
+    assert ranked(200).answer is Answer.YES
+    assert ranked(200, bias=0.8).answer is Answer.NO
+
+
+@pytest.mark.parametrize("datasets", [50, 200])
+def test_a_bias_of_the_size_that_is_stated_is_seen(datasets: int) -> None:
+    """In four of five cases or more, 3 standard errors allowed; no bias is seen in none of 100."""
+    bias = ranked(datasets).seen
+    assert sum(ranked(datasets, bias, seed).passed for seed in range(100)) < 32
+    assert sum(not ranked(datasets, 0.0, seed).passed for seed in range(100)) <= 1
 
 
 SLOW = [

@@ -220,7 +220,7 @@ def test_the_installed_command_runs() -> None:
 
 @pytest.mark.slow
 def test_calibrate_writes_ranks_and_exits_with_5_where_they_are_not_uniform(monkeypatch) -> None:
-    arguments = ("calibrate", "gaussian", "--likelihood", "spacing", "--runs", "10", "--datasets", "40")
+    arguments = ("calibrate", "gaussian", "--likelihood", "spacing", "--runs", "10", "--datasets", "200")
     output = run(*arguments, "--figure", "ranks.png").stdout
     assert "gaussian (spacing) is calibrated" in output
     assert Path("calibration.nc").exists()

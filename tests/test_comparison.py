@@ -1,15 +1,21 @@
 """Comparison: the right model wins, ties are ties, and what cannot be compared is refused."""
 
+import dataclasses
+
 import jaxtyping
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 from arviz_stats.base import array_stats
-from scipy import stats
+from scipy import special, stats
 
 import coulombfit as cf
+from coulombfit.answers import Answer
+from coulombfit.checks.evidence import check_fits
 from coulombfit.checks.smoothing import leave_one_out
+from coulombfit.description import Description
+from coulombfit.errors import ArgumentError
 
 MODELS = ("gaussian", "one-species", "two-species")
 QUICK = cf.Sampling(draws=300)
@@ -82,22 +88,35 @@ def test_equals_have_no_preference_and_the_simpler_is_named(few: np.ndarray) -> 
         {model: cf.fit(few, model, sampler="laplace", sampling=QUICK) for model in ("two-species", "one-species")}
     )
     assert comparison.winner == "one-species"
-    assert comparison.verdict.startswith("no preference between one-species and two-species")
+    assert comparison.verdict.startswith("the data cannot tell one-species from two-species")
+    assert comparison.answer is Answer.CANNOT_TELL
 
 
 def test_the_verdict_says_when_it_cannot_be_trusted(comparison: cf.Comparison) -> None:
     table = comparison.table.assign(pareto_k_bad=[0, 7, 0])
     doubtful = cf.Comparison(table, comparison.pointwise, {"one-species": False, "two-species": True})
+    assert doubtful.answer is Answer.CANNOT_TELL
+    assert doubtful.verdict.startswith("the data cannot tell: ")
     assert "7 Pareto k̂ above the limit" in doubtful.verdict
     assert "the fit of one-species has not converged" in doubtful.verdict
 
 
-def made_up(**elpds: np.ndarray) -> cf.Comparison:
+def made_up(evidence: cf.Evidence | None = None, **elpds: np.ndarray) -> cf.Comparison:
     """A comparison of given per-run elpds; the first model has fewest parameters."""
     totals = {name: values.sum() for name, values in elpds.items()}
     table = pd.DataFrame({"elpd": totals, "parameters": dict(zip(elpds, range(len(elpds)), strict=True))})
     table = table.assign(pareto_k_bad=0).sort_values("elpd", ascending=False)
-    return cf.Comparison(table, xr.Dataset({k: ("run", v) for k, v in elpds.items()}), dict.fromkeys(elpds, True))
+    table = table.assign(elpd_diff=table["elpd"] - table["elpd"].max(), diff_se=0.0)
+    per_run = xr.Dataset({k: ("run", v) for k, v in elpds.items()})
+    return cf.Comparison(table, per_run, dict.fromkeys(elpds, True), evidence)
+
+
+def weighed(**log_evidence: float) -> cf.Evidence:
+    """Evidence of given logarithms, whatever the prior."""
+    table = pd.DataFrame({"log_evidence": log_evidence}).sort_values("log_evidence", ascending=False)
+    table = table.assign(se=0.001, pareto_k=0.1, log_bayes_factor=table["log_evidence"] - table["log_evidence"].max())
+    table["probability"] = special.softmax(table["log_evidence"])
+    return cf.Evidence(table, pd.DataFrame(0.0, table.index, ["r towards 0"]))
 
 
 def test_a_preference_is_never_denied() -> None:
@@ -113,13 +132,13 @@ def test_a_preference_is_never_denied() -> None:
     assert comparison.preferred("b", "c")
     assert comparison.winner == "b"
     assert "b is preferred over c by 10.0 standard errors" in comparison.verdict
-    assert "no preference between b and a" in comparison.verdict
+    assert "the data cannot tell b from a" in comparison.verdict
 
 
 def test_models_that_differ_by_a_constant_have_no_standard_errors_to_count() -> None:
     one = np.random.default_rng(0).normal(size=100)
-    assert made_up(one=one, two=one + 0.5).verdict == "two is preferred over one (Δelpd 50.0 ± 0.0)."
-    assert made_up(one=one, two=one).verdict == "no preference between one and two (Δelpd 0.0 ± 0.0)."
+    assert made_up(one=one, two=one + 0.5).verdict == "two is preferred over one (Δelpd 50.0, the same in every run)."
+    assert made_up(one=one, two=one).verdict == "the data cannot tell one from two (Δelpd 0.0, the same in every run)."
 
 
 def test_a_broken_fit_is_not_compared(few: np.ndarray) -> None:
@@ -154,3 +173,57 @@ def test_a17_a_list_of_fits_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
     with pytest.raises(ValueError, match="fits: expected fits by name"):
         cf.compare([])  # type: ignore[arg-type]
+
+
+def noisy(gain: float) -> dict[str, np.ndarray]:
+    """Per-run elpds of a simple model and of one that is better by ``gain`` ± 3 in all."""
+    noise = np.random.default_rng(1).normal(size=400)
+    noise = (noise - noise.mean()) / noise.std(ddof=1)
+    return {"one": np.zeros(400), "two": gain / 400 + 3.0 * noise / 20.0}
+
+
+@pytest.mark.parametrize(
+    ("gain", "one", "two", "answer", "said"),
+    [
+        (30.0, 0.0, 20.0, Answer.YES, "the evidence is for two, too (posterior probability > 0.999)"),
+        (30.0, 0.0, 1.0, Answer.YES, "is best for two, but does not tell it from one by 20 to 1"),
+        (30.0, 1.0, 0.0, Answer.CANNOT_TELL, "has another best, one, which it does not tell from two by 20 to 1"),
+        (30.0, 20.0, 0.0, Answer.CANNOT_TELL, "the evidence DISAGREES: it is for one"),
+        (1.0, 20.0, 0.0, Answer.CANNOT_TELL, "the evidence is for one (posterior probability > 0.999)"),
+        (1.0, 0.0, 1.0, Answer.CANNOT_TELL, "has another best, two, which it does not tell from one by 20 to 1"),
+        (1.0, 0.0, 20.0, Answer.CANNOT_TELL, "the evidence is for another, two"),
+    ],
+)
+def test_a6_two_judges_of_different_winners_are_not_called_agreement(gain, one, two, answer, said) -> None:
+    found = made_up(weighed(one=one, two=two), **noisy(gain))
+    assert found.answer is answer
+    assert said in found.verdict
+    assert "does not object" not in found.verdict
+    if answer is Answer.CANNOT_TELL:
+        assert found.verdict.startswith("the data cannot tell")
+
+
+def test_the_best_is_a_reference_and_no_probability_is_0_or_1() -> None:
+    text = made_up(weighed(one=0.0, two=300.0), **noisy(30.0)).summary()
+    assert text.count("(reference)") == 2
+    assert "−" not in text.splitlines()[1]
+    assert "> 0.999" in text.splitlines()[4]
+    assert "< 0.001" in text.splitlines()[5]
+    assert "e-1" not in text
+
+
+def test_the_best_law_of_several_may_not_describe_the_data() -> None:
+    found = made_up(**noisy(30.0))
+    bad = Description(Answer.NO, {"spacing": 1e-40, "tails": 0.3}, 400)
+    good = Description(Answer.YES, {"spacing": 0.2}, 400)
+    of_two = dataclasses.replace(found, descriptions={"one": good, "two": bad})
+    assert of_two.verdict.endswith("but two does NOT describe the data (spacing, p < 0.001).")
+    assert "describe" not in dataclasses.replace(found, descriptions={"one": bad, "two": good}).verdict
+
+
+def test_what_is_no_fit_is_named(few: np.ndarray) -> None:
+    pair = cf.fit(few, "one-species", sampler="laplace", sampling=QUICK)
+    with pytest.raises(ArgumentError, match="fits: expected fits, got str under 'b'"):
+        check_fits({"a": pair, "b": "pair"}, least=2)
+    with pytest.raises(ArgumentError, match=r"fits: expected fits by name, .* got Fit"):
+        check_fits(pair, least=2)

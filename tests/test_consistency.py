@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from scipy import stats
 
 import coulombfit as cf
 from coulombfit import laws
@@ -54,8 +55,11 @@ def test_a_planted_ratio_is_found() -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["one-species", "two-species"])
 def test_false_alarms_come_at_their_rate(name) -> None:
-    """At 5 %: 60 data sets of 100 runs, binomial, 4 sd allowed; docs/checks.md has 500 of each law."""
-    model, datasets = MODELS[name], 60
+    """At 5 %, 800 data sets of 100 runs: the four cases raise a false alarm in one of a thousand, and a case whose
+    true rate were 10 % would be found with a probability of 98 %; docs/checks.md has 500 of each law."""
+    model, datasets = MODELS[name], 800
+    most = stats.binom.isf(1e-3 / 4, datasets, 0.05)
+    assert stats.binom.sf(most, datasets, 0.10) > 0.95, "the power that is stated"
     parameters = {"centre": 4.0, "sigma": 0.1, "sigma_1": 0.1, "sigma_2": 0.03}
     with jax.enable_x64(True):
         law = model.pair({key: jnp.asarray(value) for key, value in parameters.items()})
@@ -66,8 +70,8 @@ def test_false_alarms_come_at_their_rate(name) -> None:
         for column, infer in enumerate((_from_pair, _from_density)):
             below = (infer(model, x, unit, 1024, k)[0] < 0).mean()
             alarms[k, column] = 2 * min(below, 1 - below) < 0.05
-    assert (np.abs(alarms.mean(axis=0) - 0.05) < 4 * np.sqrt(0.05 * 0.95 / datasets)).all()
-    assert alarms.any()
+    assert (alarms.sum(axis=0) <= most).all(), alarms.mean(axis=0)
+    assert (alarms.mean(axis=0) > 0.02).all(), alarms.mean(axis=0)
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,13 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import integrate as quadrature
 from scipy import special, stats
 
 import coulombfit as cf
+from coulombfit.answers import Answer
 from coulombfit.checks.evidence import marginal_likelihood
 from coulombfit.compression import plain
 from coulombfit.importance import integrate
@@ -142,11 +144,39 @@ def test_bayes_factors_and_verdict(fits) -> None:
     # a prior of r towards 0 is one towards one species
     assert found.sensitivity.loc["one-species", "r towards 0"] == 0.0
     assert found.trustworthy
-    assert found.verdict.startswith("evidence: ")
+    assert found.verdict.startswith(("the evidence is for ", "the data cannot tell: the best by evidence is "))
     assert "log Bayes factor over" in found.verdict
     compared = cf.compare(fits, evidence=found)
     assert "the evidence" in compared.verdict
     assert "log_evidence" in compared.summary()
+
+
+def weighed(lead: float, change: float = 0.0, pareto_k: float = 0.1) -> cf.Evidence:
+    """Evidence for "a" over "b", and how another prior of "a" changes it."""
+    table = pd.DataFrame({"log_evidence": [0.0, -lead], "se": 0.001, "pareto_k": pareto_k}, index=["a", "b"])
+    table["log_bayes_factor"] = table["log_evidence"]
+    table["probability"] = special.softmax(table["log_evidence"])
+    return cf.Evidence(table, pd.DataFrame({"width sd × 2": [change, 0.0]}, index=table.index))
+
+
+def test_evidence_is_for_a_model_from_20_to_1_on() -> None:
+    sure = weighed(280.0)
+    assert sure.answer is Answer.YES
+    assert sure.verdict.startswith(
+        "the evidence is for a, posterior probability > 0.999; log Bayes factor over b 280.0"
+    )
+    assert weighed(3.1).answer is Answer.YES
+    for unsure in (
+        weighed(2.9),
+        weighed(5.0, change=-6.0),
+        weighed(280.0, pareto_k=0.8),
+        weighed(9.0, pareto_k=np.nan),
+    ):
+        assert unsure.answer is Answer.CANNOT_TELL
+        assert unsure.verdict.startswith("the data cannot tell: the best by evidence is a, posterior probability")
+    alone = cf.Evidence(sure.table.iloc[:1], sure.sensitivity.iloc[:1])
+    assert alone.answer is Answer.NOT_RUN
+    assert alone.verdict == "nothing to weigh a against: evidence tells models from each other."
 
 
 @pytest.mark.long

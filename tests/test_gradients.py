@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import coulombfit as cf
+from coulombfit.answers import Answer
 from coulombfit.checks.gradients import WidthPrediction, predict_width
 from coulombfit.checks.noise import noise_scaling
 from simulators import gaussian_rbm, teacher_student
@@ -91,7 +92,12 @@ def test_students() -> None:
     true = teacher_student.widths(Z=np.eye(2), noise=0.05, **setting)[0]
     assert found.table.loc["sigma", "median"] == pytest.approx(true, rel=0.05)
     assert found.table.loc["omega", "median"] == pytest.approx(1.0, rel=0.1)
+    assert found.compare(np.full(10, true)).answer is Answer.YES
+    assert found.compare(np.full(10, 1.3 * true)).answer is Answer.NO
     assert "NOT in agreement" in found.compare(np.full(10, 1.3 * true)).verdict
+    wide = found.compare(true * np.linspace(0.5, 1.5, 100))
+    assert wide.answer is Answer.CANNOT_TELL
+    assert wide.verdict.startswith("the data cannot tell whether")
 
 
 def never(change: float) -> WidthPrediction:
@@ -103,11 +109,20 @@ def never(change: float) -> WidthPrediction:
 def test_what_does_not_come_back_is_said() -> None:
     for change, expected in ((0.02, "the drift is not significantly restoring"), (-2.2, "αΩ ≥ 2")):
         found = never(change)
-        assert found.verdict.startswith("no width is predicted: ")
+        assert "no width is predicted" in found.verdict
         assert expected in found.verdict
         assert found.table.notna().all().all()
         assert np.isinf(found.table.loc["sigma", "upper"])
-        assert found.compare([0.2, 0.3]).verdict.startswith("no width is predicted, at most")
+        ratio = found.compare([0.2, 0.3])
+        assert ratio.answer is Answer.CANNOT_TELL
+        assert ratio.verdict.startswith("the data cannot tell: no width is predicted, at most")
+    assert never(0.02).answer is Answer.CANNOT_TELL
+    assert never(0.02).verdict.startswith("the data cannot tell whether there is a stationary state")
+    assert never(-2.5).answer is Answer.NO
+    assert "steps are too large for it" in never(-2.5).verdict
+    assert never(0.5).answer is Answer.NO
+    assert "the drift is not restoring" in never(0.5).verdict
+    assert never(-0.3).answer is Answer.YES
     assert never(0.0).restoring < 0.99
     assert never(-0.3).restoring == 1.0
 
@@ -149,11 +164,18 @@ def test_exponents_of_noise() -> None:
     def drawn(samples: int, b: float) -> dict[int, np.ndarray]:
         return {size: 1.0 + rng.normal(size=(samples, 2)) * size ** (-b / 2) for size in (16, 64, 256)}
 
-    rows = [noise_scaling(drawn(50, 1.0)).table.loc["b"] for _ in range(200)]
+    found = [noise_scaling(drawn(50, 1.0)) for _ in range(200)]
+    assert sum(one.answer is Answer.NO for one in found) <= 14, "at 1 % for b and 1 % for a power: 4 of 200"
+    rows = [one.table.loc["b"] for one in found]
     assert 0.82 < np.mean([row["lower"] <= 1 <= row["upper"] for row in rows]) < 0.96
     assert "NOT in agreement with 1." in noise_scaling(drawn(500, 0.7)).verdict
     bent = {size: noise + (size == 64) * rng.normal(size=noise.shape) for size, noise in drawn(500, 1.0).items()}
+    assert noise_scaling(bent).answer is Answer.NO
     assert "do not follow a power" in noise_scaling(bent).verdict
+    assert noise_scaling(drawn(500, 1.0)).answer is Answer.YES
+    few = noise_scaling({size: drawn(12, 1.0)[size] for size in (16, 64)})
+    assert few.answer is Answer.CANNOT_TELL
+    assert few.verdict.startswith("the data cannot tell whether noise scales")
     assert noise_scaling({size: drawn(30, 1.0)[size][:, 0] for size in (16, 256)}).p == 1.0
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import coulombfit as cf
+from coulombfit.answers import Answer
 from coulombfit.checks.learning import LearningCurve, curve, learning_curve
 from simulators import teacher_student
 
@@ -36,6 +37,7 @@ def test_recovery() -> None:
         np.testing.assert_allclose(posterior.mean(("chain", "draw")), values, rtol=0.03)
         assert (np.abs(posterior.mean(("chain", "draw")) - values) < 4 * posterior.std(("chain", "draw"))).all()
     assert found.described
+    assert found.answer is Answer.YES
     assert found.verdict.startswith("Eq. 22 describes the mean curves of 1000 runs at 20 steps")
     assert (found.fits["pareto_k"] < 0.7).all()
     drawn = found.curves([0.0, 1e6])
@@ -90,6 +92,8 @@ def test_random_starts_are_not_eq_22() -> None:
     """Singular vectors have to turn first; the verdict says so."""
     run = teacher_student.simulate(Z=np.diag([1.0, 0.5]), noise=0.05, runs=500, steps=400, save_every=4, seed=3)
     found = learning_curve(run.eigenvalues, run.steps)
+    assert found.answer is Answer.NO
+    assert "(p < 0.001)" in found.verdict
     assert not found.described
     assert "Eq. 22 does NOT describe the mean curve of level" in found.verdict
     assert "rates are not those of single runs" in found.verdict
@@ -98,6 +102,8 @@ def test_random_starts_are_not_eq_22() -> None:
 def test_what_does_not_learn_has_no_rate() -> None:
     x = 4.0 + 0.1 * np.random.default_rng(0).normal(size=(60, 12, 1))
     found = learning_curve(x, np.arange(12))
+    assert found.answer is Answer.CANNOT_TELL
+    assert found.verdict.startswith("the data cannot tell whether Eq. 22 describes the mean curves of 60 runs")
     assert "the rate of level 0 is not determined" in found.verdict
     assert found.described
 

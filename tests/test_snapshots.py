@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import coulombfit as cf
+from coulombfit.answers import Answer
 
 PUBLIC = Path(__file__).parents[2] / "shared" / "data" / "teacher_student"
 
@@ -37,14 +38,45 @@ def test_drifts_are_found() -> None:
     assert found.since == 3
     assert found.table.loc[2, "quantity"] == "the centre of levels 0, 1"
     assert found.table.loc[2, "change"] == pytest.approx(0.3, abs=0.06)
-    assert found.verdict == "stationary since step 30: nothing differs from the last snapshot, step 50."
+    assert found.answer is Answer.YES
+    assert found.verdict == (
+        "stationary since step 30: nothing differs from the last snapshot, step 50, and changes by "
+        f"{found.seen:.2g} of squared widths or of sd of centres would have been seen."
+    )
     x = ensemble(rng, 1000)
     middle = x.mean(axis=2, keepdims=True)
     x[:, 4] = (middle + 0.9 * (x - middle))[:, 4]
     found = cf.stationarity(x)
     assert found.since is None
+    assert found.answer is Answer.NO
     assert "NOT stationary" in found.verdict
+    assert "p < 0.001" in found.verdict
     assert found.table.loc[4, "quantity"] == "the spacing of levels 0, 1"
+
+
+def test_few_runs_cannot_tell_whether_they_are_stationary() -> None:
+    """Of 20 runs a width may double unseen."""
+    found = cf.stationarity(ensemble(np.random.default_rng(4), 20, memory=0.0))
+    assert found.since == 0
+    assert found.seen > 1.0
+    assert found.answer is Answer.CANNOT_TELL
+    assert found.verdict.startswith("the data cannot tell whether the ensemble is stationary: since step 0 nothing")
+
+
+def test_a_change_of_the_size_that_is_stated_is_seen() -> None:
+    """In four of five data sets, stated; widths that grow by that are found in at least 70 of 100, and a third of it
+    in no more than half."""
+    rng = np.random.default_rng(5)
+    found = {1.0: 0, 1 / 3: 0}
+    for _ in range(100):
+        x = ensemble(rng, 400, snapshots=2)
+        middle = x[:, 0].mean(axis=0)
+        seen = cf.stationarity(x).seen
+        for share in found:
+            early = middle + np.sqrt(1.0 - share * seen) * (x[:, 0] - middle)
+            found[share] += cf.stationarity(np.stack([early, x[:, 1]], axis=1)).answer is Answer.NO
+    assert found[1.0] >= 70
+    assert found[1 / 3] <= 50
 
 
 def test_what_cannot_be_compared() -> None:

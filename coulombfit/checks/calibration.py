@@ -20,7 +20,9 @@ import xarray as xr
 from jaxtyping import Array
 from scipy import stats
 
+from coulombfit.answers import Answer, probability
 from coulombfit.draws import draw
+from coulombfit.errors import ArgumentError
 from coulombfit.inference import posterior_of
 from coulombfit.models import REDUNDANT, Model, Parameters, find_model
 from coulombfit.precision import double_precision
@@ -28,7 +30,7 @@ from coulombfit.preparation import Prepared, Question
 from coulombfit.progress import tracked
 from coulombfit.result import Text
 from coulombfit.sampler import SAMPLERS, Sampling
-from coulombfit.seeds import check_seed, key_for
+from coulombfit.seeds import check_seed, generator_for, key_for
 
 __all__ = ["Calibration", "calibrate"]
 
@@ -39,6 +41,9 @@ KEPT = 100
 BATCH = 64
 CANDIDATES = 64
 FALSE_ALARM = 1e-3
+POWER = 0.8
+WORTH_SEEING = 0.5
+"""Bias, in posterior standard deviations, that calls for more data sets where it would not be seen."""
 SETTINGS = Sampling(chains=1)
 
 
@@ -65,13 +70,41 @@ class Calibration:
         return bool(self.table["p_value"].min() * len(self.table) > FALSE_ALARM)
 
     @property
+    def seen(self) -> float:
+        """The bias, in posterior standard deviations, that would have been found in four cases of five or more.
+
+        Ranks of a Gaussian posterior that is off by b have Kolmogorov's distance D = 2Φ(b/2) − 1 from uniform; where
+        they are furthest apart the share of ranks has a standard error of at most 1/2√n.
+        """
+        distance = stats.kstwobign.isf(FALSE_ALARM / len(self.table)) + 0.5 * stats.norm.ppf(POWER)
+        share = min(1.0, float(distance) / np.sqrt(self.ranks.sizes["dataset"]))
+        return float(2.0 * stats.norm.ppf(0.5 * (1.0 + share)))
+
+    @property
+    def answer(self) -> Answer:
+        """No where ranks are not uniform; yes where they are and a bias of half a posterior standard deviation would
+        have been seen, which takes 150 to 200 data sets; of fewer the data cannot tell."""
+        if not self.passed:
+            return Answer.NO
+        return Answer.YES if self.seen <= WORTH_SEEING else Answer.CANNOT_TELL
+
+    @property
     def verdict(self) -> str:
         """One sentence."""
+        count = self.ranks.sizes["dataset"]
+        bias = f"a bias of {self.seen:.2g} posterior standard deviations" if self.seen < np.inf else "any bias"
         low, high = self.table["coverage_90"].min(), self.table["coverage_90"].max()
-        covers = f"90 % intervals cover {low:.1%} to {high:.1%} of {self.ranks.sizes['dataset']} data sets"
-        least = f"least p {self.table['p_value'].min():.2g}"
-        if self.passed:
-            return f"{self.name} is calibrated: the ranks are uniform ({least}), {covers}."
+        covers = f"90 % intervals cover {low:.1%} to {high:.1%} of {count} data sets"
+        least = f"least p {probability(self.table['p_value'].min())}"
+        if self.answer is Answer.YES:
+            return f"{self.name} is calibrated: the ranks are uniform ({least}), {covers}; {bias} would have been seen."
+        if self.answer is Answer.CANNOT_TELL:
+            few = (
+                f"it takes {bias} to be seen in {count} data sets, and none is"
+                if self.seen < np.inf
+                else (f"{count} data sets are too few to show any bias")
+            )
+            return f"the data cannot tell whether {self.name} is calibrated: {few} ({least}); {covers}."
         failed = ", ".join(self.table.index[self.table["p_value"] * len(self.table) <= FALSE_ALARM])
         return f"{self.name} is NOT CALIBRATED in {failed} ({least}); {covers}."
 
@@ -113,7 +146,7 @@ def calibrate(
     :param sampler: "nuts" or "laplace", as in :func:`coulombfit.fit`.
     :param compress: likewise.
     :param progress: show progress on stderr; by default where it is a terminal.
-    :raises ValueError: for an unknown name, or numbers that make no sense.
+    :raises ArgumentError: for an unknown name, or numbers that make no sense.
     """
     if isinstance(model, Model):
         chosen, likelihood = model, likelihood or model.likelihoods[0]
@@ -121,12 +154,12 @@ def calibrate(
         chosen, likelihood = find_model(model, likelihood)
     for name, value, least in (("runs", runs, 2), ("datasets", datasets, 20)):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"{name}: expected a whole number of at least {least}, got {value!r}")
+            raise ArgumentError(f"{name}: expected a whole number of at least {least}, got {value!r}")
     check_seed(seed)
     if sampler not in SAMPLERS:
-        raise ValueError(f"sampler: expected one of {', '.join(map(repr, SAMPLERS))}, got {sampler!r}")
+        raise ArgumentError(f"sampler: expected one of {', '.join(map(repr, SAMPLERS))}, got {sampler!r}")
     if sampling.draws % KEPT:
-        raise ValueError(f"sampling: expected draws to be a multiple of {KEPT}, got {sampling.draws}")
+        raise ArgumentError(f"sampling: expected draws to be a multiple of {KEPT}, got {sampling.draws}")
     question = Question(chosen, likelihood, sampler, sampling, int(seed))
     what = f"calibrating {chosen.name} ({likelihood}) on {datasets} data sets"
     unit = chosen.reference
@@ -180,7 +213,7 @@ def _from_prior(model: Model, likelihood: str, key: Array) -> Parameters:
 
 def _judged(name: str, results: tuple, seed: int) -> Calibration:
     ranks, hits, divergent = results
-    jitter = np.random.default_rng(seed)
+    jitter = generator_for(seed, "jitter", name)
     whole, uniform, rows = {}, {}, {}
     for parameter, values in ranks.items():
         several = values.ndim > 1

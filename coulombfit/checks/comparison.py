@@ -7,16 +7,17 @@ and every other is negative. Its standard error is √(n · variance over runs o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import arviz_stats as azs
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from coulombfit.answers import Answer
-from coulombfit.checks.evidence import Evidence
+from coulombfit.answers import Answer, plus_minus, probability, signed
+from coulombfit.checks.evidence import Evidence, check_fits
 from coulombfit.checks.smoothing import leave_one_out
+from coulombfit.description import Description
 from coulombfit.diagnostics import MAX_PARETO_K
 from coulombfit.errors import ArgumentError
 from coulombfit.result import Fit, Text
@@ -37,13 +38,15 @@ class Comparison:
     run's observation, summed over the runs) and its ``se``, ``p_loo`` (effective number of parameters), ``elpd_diff``
     ≤ 0 to the best and its ``diff_se``, and ``pareto_k_bad``, the number of runs whose Pareto k̂ exceeds the reliable
     limit, where elpd cannot be trusted. ``pointwise`` has the elpd of every run, a variable a model; ``converged``
-    says of each fit whether it has; ``evidence`` is that of the same fits, where it was given.
+    says of each fit whether it has; ``evidence`` is that of the same fits, where it was given; ``descriptions`` say of
+    each whether it describes the data, which the best of several need not.
     """
 
     table: pd.DataFrame
     pointwise: xr.Dataset
     converged: Mapping[str, bool]
     evidence: Evidence | None = None
+    descriptions: Mapping[str, Description] = field(default_factory=dict)
 
     @property
     def tree(self) -> xr.DataTree:
@@ -65,47 +68,71 @@ class Comparison:
         return all(self.converged.values()) and not self.table["pareto_k_bad"].any()
 
     @property
+    def _alone(self) -> bool:
+        """Whether the winner predicts better than every other."""
+        return all(self.preferred(self.winner, str(name)) for name in self.table.index.drop(self.winner))
+
+    @property
     def answer(self) -> Answer:
-        """Whether one law predicts better than every other: else the simplest of those unbeaten is the winner, and the
-        data cannot tell it from the others; nor can they where a fit has not converged or a Pareto k̂ is too high."""
-        others = [str(name) for name in self.table.index if name != self.winner]
-        alone = all(self.preferred(self.winner, name) for name in others)
-        return Answer.YES if self.trustworthy and alone else Answer.CANNOT_TELL
+        """Yes where one law predicts better than every other, and the evidence, where it was given and is reliable,
+        has no other for its best. Else the data cannot tell the winner, which is the simplest of those unbeaten, from
+        others; nor can they where a fit has not converged or a Pareto k̂ is too high."""
+        agreed = self.evidence is None or not self.evidence.trustworthy or self.evidence.table.index[0] == self.winner
+        return Answer.YES if self.trustworthy and self._alone and agreed else Answer.CANNOT_TELL
 
     @property
     def verdict(self) -> str:
         """One sentence about the winner against every other model; see :meth:`preferred` for what a preference is."""
-        parts = [self._judgement(self.winner, str(name)) for name in self.table.index.drop(self.winner)]
+        others = [str(name) for name in self.table.index.drop(self.winner)]
+        # what cannot be told comes first: it is the answer
+        others.sort(key=lambda name: self.preferred(self.winner, name))
+        parts = [self._judgement(self.winner, name) for name in others]
         if bad := int(self.table["pareto_k_bad"].sum()):
             parts.append(f"but {bad} Pareto k̂ above the limit make these numbers unreliable")
         if failed := [name for name, good in self.converged.items() if not good]:
             parts.append(f"but the fit of {', '.join(failed)} has not converged")
         if self.evidence is not None:
             parts.append(self._with_evidence(self.evidence))
-        return "; ".join(parts) + "."
+        own = self.descriptions.get(self.winner)
+        if own is not None and own.answer is Answer.NO:
+            worst = min(own.p_values, key=lambda name: own.p_values[name])
+            parts.append(
+                f"but {self.winner} does NOT describe the data ({worst}, p {probability(own.p_values[worst])})"
+            )
+        doubted = self._alone and self.answer is not Answer.YES
+        return ("the data cannot tell: " if doubted else "") + "; ".join(parts) + "."
 
     def _with_evidence(self, evidence: Evidence) -> str:
-        """Whether marginal likelihoods say the same."""
+        """What marginal likelihoods say beside it."""
         best, winner = str(evidence.table.index[0]), self.winner
-        probability = f"posterior probability {evidence.table['probability'].iloc[0]:.3g}"
+        sure = f"posterior probability {probability(evidence.table['probability'].iloc[0])}"
         if not evidence.trustworthy:
             return "the evidence could not be computed reliably"
-        if best == winner or not evidence.preferred(best, winner):
-            return f"the evidence does not object ({best}: {probability})"
-        factor = evidence.factors(best, winner)[0]
+        close = ", ".join(str(name) for name in evidence.table.index[1:] if not evidence.preferred(best, str(name)))
+        if best == winner and evidence.answer is Answer.YES:
+            return (
+                f"the evidence is for {best}, too ({sure})" if self._alone else f"the evidence is for {best} ({sure})"
+            )
+        if best == winner:
+            unsure = f"does not tell it from {close} by 20 to 1" if close else "depends on the priors"
+            return f"the evidence is best for {best}, but {unsure} ({sure})"
+        factor = f"log Bayes factor over {winner} {signed(evidence.factors(best, winner)[0])}, {sure}"
+        if not evidence.preferred(best, winner):
+            return f"the evidence has another best, {best}, which it does not tell from {winner} by 20 to 1 ({factor})"
         if self.preferred(winner, best):
-            return f"the evidence DISAGREES: it is for {best} over {winner} (log Bayes factor {factor:.1f})"
-        return f"the evidence goes further: {best} over {winner} (log Bayes factor {factor:.1f}, {probability})"
+            return f"the evidence DISAGREES: it is for {best} ({factor})"
+        return f"the evidence is for another, {best} ({factor})"
 
     def _judgement(self, winner: str, name: str) -> str:
         if self.preferred(name, winner):
             winner, name = name, winner
         total, se = _sum_and_se(self.pointwise[winner] - self.pointwise[name])
-        by = f"Δelpd {total:.1f} ± {se:.1f}"
-        if not self.preferred(winner, name):
-            return f"no preference between {winner} and {name} ({by})"
         # models that differ by the same in every run have no error to count in
-        errors = f" by {total / se:.1f} standard errors" if se > 1e-6 * total else ""
+        alike = se <= 1e-6 * max(1.0, abs(total))
+        by = f"Δelpd {signed(total)}, the same in every run" if alike else f"Δelpd {plus_minus(total, se)}"
+        if not self.preferred(winner, name):
+            return f"the data cannot tell {winner} from {name} ({by})"
+        errors = "" if alike else f" by {total / se:.1f} standard errors"
         return f"{winner} is preferred over {name}{errors} ({by})"
 
     def preferred(self, one: str, other: str) -> bool:
@@ -117,10 +144,18 @@ class Comparison:
         total, se = _sum_and_se(self.pointwise[one] - self.pointwise[other])
         return total > max(MIN_DIFFERENCE, MIN_STANDARD_ERRORS * se)
 
+    def formatted(self) -> pd.DataFrame:
+        """The table as text, the best model being the reference of differences."""
+        whole = [name for name in ("parameters", "pareto_k_bad") if name in self.table]
+        text = self.table.drop(columns=whole).map("{:.2f}".format).reindex(columns=self.table.columns)
+        text[whole] = self.table[whole].astype(int).astype(str)
+        text.loc[text.index[0], ["elpd_diff", "diff_se"]] = ["(reference)", ""]
+        return text
+
     def summary(self) -> Text:
         """The tables and the verdict as text."""
-        tables = [self.table] if self.evidence is None else [self.table, self.evidence.table]
-        return Text("\n".join([*(table.to_string(float_format="{:.2f}".format) for table in tables), self.verdict]))
+        tables = [self.formatted()] if self.evidence is None else [self.formatted(), self.evidence.formatted()]
+        return Text("\n".join([*(table.to_string() for table in tables), self.verdict]))
 
 
 def compare(fits: Mapping[str, Fit], *, evidence: Evidence | None = None) -> Comparison:
@@ -131,10 +166,7 @@ def compare(fits: Mapping[str, Fit], *, evidence: Evidence | None = None) -> Com
     :raises ArgumentError: for anything but a mapping, for fewer than two fits, fits of different data or of different
         units of observation, or a fit whose log likelihood is not finite.
     """
-    if not isinstance(fits, Mapping):
-        raise ArgumentError(f"fits: expected fits by name, as {{'one': fit, 'two': fit}}, got {type(fits).__name__}")
-    if len(fits) < 2:
-        raise ArgumentError(f"fits: expected at least two to compare, got {len(fits)}")
+    check_fits(fits, least=2)
     first_name, first = next(iter(fits.items()))
     for name, other in fits.items():
         if other.likelihood != first.likelihood:
@@ -175,6 +207,7 @@ def compare(fits: Mapping[str, Fit], *, evidence: Evidence | None = None) -> Com
         per_run,
         {name: one.diagnosis.passed for name, one in fits.items()},
         evidence,
+        {name: one.description for name, one in fits.items()},
     )
 
 

@@ -19,6 +19,8 @@ import pandas as pd
 from jaxtyping import Float
 from scipy import special, stats
 
+from coulombfit.answers import Answer, probability, signed
+from coulombfit.errors import ArgumentError
 from coulombfit.importance import RELIABLE, Integral, weigh
 from coulombfit.models import Model, Standardisation
 from coulombfit.models.unconstrained import sites_at
@@ -26,6 +28,7 @@ from coulombfit.posterior import ASYMMETRY, log_posterior, represent, start_of
 from coulombfit.precision import double_precision
 from coulombfit.progress import tracked
 from coulombfit.result import Fit, Text
+from coulombfit.seeds import check_seed
 
 __all__ = ["LIKELIHOODS", "Evidence", "evidence", "savage_dickey"]
 
@@ -83,25 +86,45 @@ class Evidence:
         return bool(self.factors(one, other)[0] > DECISIVE)
 
     @property
+    def answer(self) -> Answer:
+        """Yes where the best model leads every other by 20 to 1, no alternative prior turns that round, and every
+        Pareto k̂ is low enough; else the data cannot tell. Of one model nothing is asked."""
+        best, *others = map(str, self.table.index)
+        if not others:
+            return Answer.NOT_RUN
+        leads = all(self.preferred(best, name) and self.factors(best, name).min() > 0 for name in others)
+        return Answer.YES if leads and self.trustworthy else Answer.CANNOT_TELL
+
+    @property
     def verdict(self) -> str:
         """One sentence about the best model against every other."""
-        best = str(self.table.index[0])
-        parts = [f"evidence: {best} has posterior probability {self.table['probability'].iloc[0]:.3g}"]
-        for name in map(str, self.table.index[1:]):
+        best, *others = map(str, self.table.index)
+        if not others:
+            parts = [f"nothing to weigh {best} against: evidence tells models from each other"]
+        else:
+            leads = (
+                "the evidence is for" if self.answer is Answer.YES else "the data cannot tell: the best by evidence is"
+            )
+            parts = [f"{leads} {best}, posterior probability {probability(self.table['probability'].iloc[0])}"]
+        for name in others:
             factors = self.factors(best, name)
-            span = f"{factors.min():.1f} to {factors.max():.1f} under other priors"
-            parts.append(f"log Bayes factor over {name} {factors[0]:.1f} ({span})")
+            low, high = (signed(value) for value in (factors.min(), factors.max()))
+            parts.append(f"log Bayes factor over {name} {signed(factors[0])} ({low} to {high} under other priors)")
         if not self.trustworthy:
-            bad = ", ".join(map(str, self.table.index[self.table["pareto_k"] > RELIABLE]))
+            bad = ", ".join(map(str, self.table.index[~(self.table["pareto_k"] <= RELIABLE)]))
             parts.append(f"but Pareto k̂ of {bad} is above {RELIABLE}, and these numbers are unreliable")
         return "; ".join(parts) + "."
 
+    def formatted(self) -> pd.DataFrame:
+        """The table as text: the best is the reference, and no probability is 0 or 1."""
+        text = self.table.map("{:.4g}".format)
+        text["probability"] = [probability(value).removeprefix("= ") for value in self.table["probability"]]
+        text["log_bayes_factor"] = ["(reference)", *map(signed, self.table["log_bayes_factor"].iloc[1:])]
+        return text
+
     def summary(self) -> Text:
         """Both tables and the verdict as text."""
-        tables = (
-            self.table.to_string(float_format="{:.4g}".format),
-            self.sensitivity.to_string(float_format="{:.2f}".format),
-        )
+        tables = (self.formatted().to_string(), self.sensitivity.to_string(float_format="{:.2f}".format))
         return Text("\n".join([tables[0], "change of log evidence under other priors", tables[1], self.verdict]))
 
 
@@ -111,20 +134,20 @@ def evidence(fits: Mapping[str, Fit], *, seed: int = 0, progress: bool | None = 
     :param fits: fits of the same observations by the name to show; their draws are not used.
     :param seed: of the points; the same seed gives the same numbers.
     :param progress: show what is being done; by default where stderr is a terminal.
-    :raises ValueError: for none, fits of different data, or of a composite likelihood, which has no evidence.
+    :raises ArgumentError: for none, fits of different data, or of a composite likelihood, which has no evidence.
     """
-    if not fits:
-        raise ValueError("fits: expected at least one, got none")
+    check_seed(seed)
+    check_fits(fits, least=1)
     first = next(iter(fits.values()))
     for name, fit in fits.items():
         if fit.likelihood not in LIKELIHOODS:
-            raise ValueError(
+            raise ArgumentError(
                 f"fits: expected likelihoods {', '.join(LIKELIHOODS)}, got {fit.likelihood!r} of {name!r}, "
                 "which counts levels as independent and has no evidence"
             )
         same = fit.record["data"]["fingerprint"] == first.record["data"]["fingerprint"]
         if not same or fit.likelihood != first.likelihood:
-            raise ValueError(f"fits: expected fits of the same observations, got different ones in {name!r}")
+            raise ArgumentError(f"fits: expected fits of the same observations, got different ones in {name!r}")
     rows, changes = {}, {}
     for name, fit in tracked(fits.items(), "integrating", show=progress):
         found = _of_fit(fit, seed)
@@ -136,6 +159,21 @@ def evidence(fits: Mapping[str, Fit], *, seed: int = 0, progress: bool | None = 
     return Evidence(table, pd.DataFrame.from_dict(changes, orient="index").loc[table.index])
 
 
+def check_fits(fits: object, least: int) -> None:
+    """Refuse anything but so many fits by name.
+
+    :raises ArgumentError: naming what came.
+    """
+    if not isinstance(fits, Mapping):
+        raise ArgumentError(f"fits: expected fits by name, as {{'one': fit, 'two': fit}}, got {type(fits).__name__}")
+    if len(fits) < least:
+        what = "two to compare" if least > 1 else "one"
+        raise ArgumentError(f"fits: expected at least {what}, got {len(fits) or 'none'}")
+    for name, fit in fits.items():
+        if not isinstance(fit, Fit):
+            raise ArgumentError(f"fits: expected fits, got {type(fit).__name__} under {name!r}")
+
+
 def savage_dickey(fit: Fit) -> float:
     """Log Bayes factor of one species over two, p(q = 0 | data)/π(q = 0), from the draws of a two-width fit.
 
@@ -143,10 +181,10 @@ def savage_dickey(fit: Fit) -> float:
     of r are reflected at 0, where the density is even, and smoothed; unreliable where few draws come near 0.
 
     :param fit: of a model with parameter r: "two-species" or "anisotropic".
-    :raises ValueError: for a fit without r.
+    :raises ArgumentError: for a fit without r.
     """
     if "r" not in fit.tree["posterior"]:
-        raise ValueError(f"fit: expected one with parameter r, got {fit.model.name!r}")
+        raise ArgumentError(f"fit: expected one with parameter r, got {fit.model.name!r}")
     r = fit.tree["posterior"]["r"].to_numpy().ravel()
     # π(q) = 1/2 on either side of 0
     return float(np.log(stats.gaussian_kde(np.concatenate([r, -r]))(0.0)[0] / 0.5))

@@ -26,17 +26,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from coulombfit.checks.inferred import FEWEST, Inferred, bootstrap, positive, posterior
+from coulombfit.answers import Answer
+from coulombfit.checks.inferred import FEWEST, Inferred, about, bootstrap, positive, posterior
 from coulombfit.dimensions import SNAPSHOTS
-from coulombfit.errors import DataError
+from coulombfit.errors import ArgumentError, DataError
 from coulombfit.result import Fit
-from coulombfit.seeds import check_seed
+from coulombfit.seeds import check_seed, fingerprint_of, generator_for
 from coulombfit.spectra import real_array
 
 __all__ = ["WidthPrediction", "WidthRatio", "predict_width"]
 
 FEWEST_STEPS = 50
 """Steps of all runs below which intervals of a variance are too narrow."""
+MARGIN = np.log(1.25)
+"""Of ln of the ratio of widths, beyond which an interval says little."""
 SURE = 0.99
 """Probability of a stationary state from which its width is predicted."""
 
@@ -59,14 +62,26 @@ class WidthPrediction(Inferred):
         return float(np.isfinite(self.tree["posterior"]["sigma"]).mean())
 
     @property
+    def answer(self) -> Answer:
+        """Whether there is a stationary state, whose width is predicted: yes and no from a probability of 99 % on."""
+        if self.restoring >= SURE:
+            return Answer.YES
+        return Answer.NO if self.restoring <= 1.0 - SURE else Answer.CANNOT_TELL
+
+    @property
     def verdict(self) -> str:
         """One sentence."""
         omega = self.table.loc["omega"]
         drift = f"Ω = {self.quoted('omega')} from {self.runs} runs"
-        if self.restoring < SURE:
-            if omega["median"] * self.learning_rate > 1:
-                return f"no width is predicted: steps may be too large for a stationary state, αΩ ≥ 2, {drift}."
-            return f"no width is predicted: the drift is not significantly restoring, {drift}."
+        if self.answer is Answer.NO:
+            why = "steps are too large for it, αΩ ≥ 2" if omega["median"] > 0 else "the drift is not restoring"
+            return f"no width is predicted, there is no stationary state: {why}, {drift}."
+        if self.answer is Answer.CANNOT_TELL:
+            too_large = omega["median"] * self.learning_rate > 1
+            why = "steps may be too large for it, αΩ ≥ 2" if too_large else "the drift is not significantly restoring"
+            return (
+                f"the data cannot tell whether there is a stationary state, and no width is predicted: {why}, {drift}."
+            )
         return f"predicted σ = {self.quoted('sigma')}; {drift}, g̃² = {self.quoted('g2')}."
 
     def compare(self, inferred: Fit | ArrayLike, *, seed: int = 0) -> WidthRatio:
@@ -76,20 +91,21 @@ class WidthPrediction(Inferred):
 
         :param inferred: a fit of a pair, whose ``sigma`` or ``sigma_m`` is taken, or draws of σ, any shape, units of x.
         :param seed: the same seed gives the same draws.
-        :raises ValueError: for a fit without one width.
+        :raises ArgumentError: for a fit without one width.
         :raises DataError: for draws that are no positive numbers.
         """
         check_seed(seed)
         if isinstance(inferred, Fit):
             names = [name for name in ("sigma_m", "sigma") if name in inferred.numbers]
             if not names:
-                raise ValueError(f"inferred: expected a fit with one width, got {inferred.model.name!r}; give draws")
+                raise ArgumentError(f"inferred: expected a fit with one width, got {inferred.model.name!r}; give draws")
             inferred = inferred.numbers[names[0]].to_numpy()
         draws = real_array(inferred, "inferred").ravel()
         if not draws.size or draws.min() <= 0:
             raise DataError("inferred: expected positive draws of a width, got none or some that are not")
         predicted = self.tree["posterior"]["sigma"].to_numpy().ravel()
-        chosen = np.random.default_rng(seed).choice(draws, predicted.shape)
+        rng = generator_for(seed, "inferred widths", fingerprint_of(draws, predicted))
+        chosen = rng.choice(draws, predicted.shape)
         return WidthRatio(posterior({"ratio": predicted / chosen}))
 
 
@@ -98,13 +114,24 @@ class WidthRatio(Inferred):
     """Posterior of predicted over inferred width, ``ratio`` of ``tree`` and ``table``."""
 
     @property
+    def answer(self) -> Answer:
+        """Whether Eq. 9 predicts the width: no where 1 is outside the 99 % interval; yes where the 90 % interval holds
+        it and ends within a factor of 1.25 of it; else the data cannot tell."""
+        ratio = self.tree["posterior"]["ratio"].to_numpy()
+        return about(np.log(np.maximum(ratio, np.finfo(float).tiny)), 0.0, MARGIN)
+
+    @property
     def verdict(self) -> str:
         """One sentence."""
         row = self.table.loc["ratio"]
         if not np.isfinite(row["upper"]):
-            return f"no width is predicted, at most that it is above {row['lower']:.3g} times the inferred one."
-        agreement = "in agreement" if row["lower"] <= 1.0 <= row["upper"] else "NOT in agreement"
-        return f"the width predicted by Eq. 9 is {self.quoted('ratio')} times the inferred one, {agreement}."
+            least = f"at most that it is above {row['lower']:.3g} times the inferred one"
+            return f"the data cannot tell: no width is predicted, {least}."
+        said = {
+            Answer.YES: "the width predicted by Eq. 9 is in agreement with the inferred one",
+            Answer.NO: "the width predicted by Eq. 9 is NOT in agreement with the inferred one",
+        }.get(self.answer, "the data cannot tell whether the width predicted by Eq. 9 is the inferred one")
+        return f"{said}: their ratio is {self.quoted('ratio')}."
 
 
 def predict_width(
@@ -124,7 +151,7 @@ def predict_width(
     :param learning_rate: α > 0.
     :param batch_size: \|B\| > 0.
     :param seed: the same seed gives the same draws.
-    :raises ValueError: for a learning rate, batch size or seed out of range.
+    :raises ArgumentError: for a learning rate, batch size or seed out of range.
     :raises DataError: for arrays of other or unlike shapes, fewer than 10 runs or 50 steps, or constant levels.
     """
     check_seed(seed)
@@ -147,7 +174,7 @@ def predict_width(
         raise DataError(f"levels: expected means that fluctuate and change, got sd {unit:.3g}, of changes {step:.3g}")
     x, d = (x - origin) / unit, d / step
     moments = np.stack([(x**i * d**j).mean(axis=1) for i, j in ((1, 0), (0, 1), (2, 0), (1, 1), (0, 2))], axis=1)
-    mx, md, mxx, mxd, mdd = bootstrap(moments, np.random.default_rng(seed)).T
+    mx, md, mxx, mxd, mdd = bootstrap(moments, generator_for(seed, "drift and noise", fingerprint_of(x, d))).T
     slope = (mxd - mx * md) / (mxx - mx**2)
     free = x.size / max(x.size - 2, 1)
     variance = size * step**2 * free * (mdd - md**2 - slope * (mxd - mx * md))

@@ -10,12 +10,15 @@ import pandas as pd
 import xarray as xr
 from jaxtyping import Float
 
+from coulombfit.answers import Answer, about_a_value
 from coulombfit.errors import ArgumentError
 from coulombfit.result import INTERVAL, Text
 
-__all__ = ["FEWEST", "Inferred", "bootstrap", "positive", "posterior"]
+__all__ = ["FEWEST", "Inferred", "about", "bootstrap", "positive", "posterior"]
 
 DRAWS = 2000
+REFUTED = 0.99
+"""Content of the interval outside which a value is refuted."""
 FEWEST = 10
 """Runs or samples of which a bootstrap can be made."""
 
@@ -59,6 +62,17 @@ def posterior(draws: Mapping[str, Float[np.ndarray, "draw ..."]]) -> xr.DataTree
     dims = ("chain", "draw", "level")
     one_chain = {name: (dims[: values.ndim + 1], values[None]) for name, values in draws.items()}
     return xr.DataTree.from_dict({"posterior": xr.Dataset(one_chain)})
+
+
+def about(draws: Float[np.ndarray, "..."], value: float, margin: float) -> Answer:
+    """Whether a number is ``value``: no outside its 99 % interval; yes where the 90 % interval holds it and ends no
+    further than ``margin`` from it; else the data cannot tell."""
+    contents = np.array([REFUTED, INTERVAL])
+    lower, upper = np.quantile(draws, [(1 - contents) / 2, (1 + contents) / 2], method="inverted_cdf")
+    if about_a_value(lower[0], upper[0], value, margin) is Answer.NO:
+        return Answer.NO
+    within = about_a_value(lower[1], upper[1], value, margin)
+    return Answer.YES if within is Answer.YES else Answer.CANNOT_TELL
 
 
 def bootstrap(values: Float[np.ndarray, "unit n"], rng: np.random.Generator) -> Float[np.ndarray, "draw n"]:

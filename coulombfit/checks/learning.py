@@ -29,9 +29,10 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 from scipy import linalg, optimize, stats
 
+from coulombfit.answers import Answer, probability
 from coulombfit.checks.inferred import Inferred, positive, posterior
 from coulombfit.dimensions import SNAPSHOTS
-from coulombfit.errors import DataError
+from coulombfit.errors import ArgumentError, DataError
 from coulombfit.importance import RELIABLE, weigh_function
 from coulombfit.mode import Peak
 from coulombfit.seeds import check_seed, fingerprint_of
@@ -72,16 +73,30 @@ class LearningCurve(Inferred):
         return bool(self.fits["p_value"].min() * len(self.fits) >= ALARM)
 
     @property
+    def answer(self) -> Answer:
+        """Whether Eq. 22 describes the mean curves: no where it is rejected; yes where it is not and every rate is
+        known to a factor of ten, by reliable weights; else the data cannot tell."""
+        if not self.described:
+            return Answer.NO
+        rates = self.table.loc[[f"rate[{k}]" for k in self.fits.index]]
+        known = (rates["upper"] <= UNRESOLVED * rates["lower"]).all()
+        return Answer.YES if known and (self.fits["pareto_k"] <= RELIABLE).all() else Answer.CANNOT_TELL
+
+    @property
     def verdict(self) -> str:
         """One sentence."""
         size = f"{self.runs} runs at {len(self.steps)} steps"
         if self.described:
             rates = ", ".join(self.quoted(f"rate[{k}]") for k in self.fits.index)
-            parts = [f"Eq. 22 describes the mean curves of {size} (least p = {self.fits['p_value'].min():.2g})"]
+            least = f"least p {probability(self.fits['p_value'].min())}"
+            parts = [f"Eq. 22 describes the mean curves of {size} ({least})"]
+            if self.answer is Answer.CANNOT_TELL:
+                what = f"the mean curves of {size}, which do not reject it ({least})"
+                parts = [f"the data cannot tell whether Eq. 22 describes {what}"]
             parts.append(f"rates a per step {rates}")
         else:
             bad = self.fits["p_value"] * len(self.fits) < ALARM
-            which = ", ".join(f"{k} (p = {p:.2g})" for k, p in self.fits["p_value"][bad].items())
+            which = ", ".join(f"{k} (p {probability(p)})" for k, p in self.fits["p_value"][bad].items())
             parts = [f"Eq. 22 does NOT describe the mean curve of level {which} over {size}"]
             parts.append("its rates are not those of single runs")
         for k in self.fits.index:
@@ -111,12 +126,12 @@ class LearningCurve(Inferred):
         :param g2: g̃², one number or shape (level,), units of x² over learning rate and step squared.
         :param learning_rate: α > 0.
         :param batch_size: \|B\| > 0.
-        :raises ValueError: for a g̃² that is not positive or of another shape, or numbers out of range.
+        :raises ArgumentError: for a g̃² that is not positive or of another shape, or numbers out of range.
         """
         alpha, batch = positive("learning_rate", learning_rate), positive("batch_size", batch_size)
         noise = real_array(g2, "g2")
         if noise.shape not in ((), (1,), (len(self.fits),)) or (noise <= 0).any():
-            raise ValueError(f"g2: expected positive numbers, one or {len(self.fits)}, got shape {noise.shape}")
+            raise ArgumentError(f"g2: expected positive numbers, one or {len(self.fits)}, got shape {noise.shape}")
         rate = self.tree["posterior"]["rate"]
         return np.sqrt(2.0 * alpha**2 / batch * noise / -np.expm1(-2.0 * rate)).rename("sigma")
 
@@ -135,7 +150,7 @@ def learning_curve(eigenvalues: ArrayLike, steps: ArrayLike, *, seed: int = 0) -
     :param eigenvalues: shape (run, snapshot, level), units of x; levels descending or in the order of the species.
     :param steps: shape (snapshot,), ascending; Eq. 22 counts t from step 0.
     :param seed: the same seed gives the same draws.
-    :raises ValueError: for a seed out of range.
+    :raises ArgumentError: for a seed out of range.
     :raises DataError: for other shapes, negative levels, fewer than 6 snapshots or 24 runs, steps
         that do not ascend, or a level whose fluctuations at some steps follow from those at others.
     """

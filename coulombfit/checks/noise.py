@@ -11,14 +11,16 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from coulombfit.checks.inferred import FEWEST, Inferred, bootstrap, positive, posterior
-from coulombfit.errors import DataError
-from coulombfit.seeds import check_seed
+from coulombfit.answers import Answer, probability
+from coulombfit.checks.inferred import FEWEST, Inferred, about, bootstrap, positive, posterior
+from coulombfit.errors import ArgumentError, DataError
+from coulombfit.seeds import check_seed, fingerprint_of, generator_for
 from coulombfit.spectra import real_array
 
 __all__ = ["NoiseScaling", "noise_scaling"]
 
 ALARM = 0.01
+MARGIN = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,12 +36,23 @@ class NoiseScaling(Inferred):
     p: float
 
     @property
+    def answer(self) -> Answer:
+        """Whether noise scales as the central limit theorem says: no where variances follow no power of the batch size
+        (p below 0.01) or 1 is outside the 99 % interval of b; yes where the 90 % interval holds 1 and ends within 0.25
+        of it; else the data cannot tell."""
+        return Answer.NO if self.p < ALARM else about(self.tree["posterior"]["b"].to_numpy(), 1.0, MARGIN)
+
+    @property
     def verdict(self) -> str:
         """One sentence."""
-        row = self.table.loc["b"]
-        agreement = "in agreement" if row["lower"] <= 1.0 <= row["upper"] else "NOT in agreement"
-        misfit = f"; but variances do not follow a power of |B| (p = {self.p:.2g})" if self.p < ALARM else ""
-        return f"noise scales as |B|^(−b/2) with b = {self.quoted('b')}, {agreement} with 1{misfit}."
+        quoted = f"b = {self.quoted('b')}"
+        if self.p < ALARM:
+            p = probability(self.p)
+            return f"noise does NOT scale as |B|^(−1/2): variances do not follow a power of |B| (p {p}; {quoted})."
+        if self.answer is Answer.CANNOT_TELL:
+            return f"the data cannot tell whether noise scales as |B|^(−b/2) with b = 1: {quoted}."
+        agreement = "in agreement" if self.answer is Answer.YES else "NOT in agreement"
+        return f"noise scales as |B|^(−b/2) with {quoted}, {agreement} with 1."
 
 
 def noise_scaling(steps: Mapping[int, ArrayLike], *, seed: int = 0) -> NoiseScaling:
@@ -52,20 +65,25 @@ def noise_scaling(steps: Mapping[int, ArrayLike], *, seed: int = 0) -> NoiseScal
 
     :param steps: by batch size \|B\|, steps recorded at the same weights, shape (sample,) or (sample, component).
     :param seed: the same seed gives the same draws.
-    :raises ValueError: for fewer than two batch sizes, or one that is not positive.
+    :raises ArgumentError: for fewer than two batch sizes, or one that is not positive.
     :raises DataError: for another shape, unlike components, fewer than 10 samples, or steps all alike.
     """
     check_seed(seed)
+    if not isinstance(steps, Mapping):
+        raise ArgumentError(f"steps: expected steps by batch size, as {{16: steps}}, got {type(steps).__name__}")
     if len(steps) < 2:
-        raise ValueError(f"steps: expected at least two batch sizes, got {len(steps)}")
-    rng = np.random.default_rng(seed)
+        raise ArgumentError(f"steps: expected at least two batch sizes, got {len(steps)}")
     sizes = sorted(steps)
     log_size = np.log([positive("batch size of steps", size) for size in sizes])
     samples = [_samples(steps[size], f"steps[{size}]") for size in sizes]
     if len({one.shape[1] for one in samples}) > 1:
         raise DataError(f"steps: expected as many components at every |B|, got {[one.shape[1] for one in samples]}")
     estimates = np.log([one.var(axis=0, ddof=1).sum() for one in samples])
-    logs = np.stack([_log_variances(one, rng) for one in samples], axis=1)
+    # of each batch size its own: equal steps at two of them would else be drawn alike
+    streams = [
+        generator_for(seed, "noise", size, fingerprint_of(one)) for size, one in zip(sizes, samples, strict=True)
+    ]
+    logs = np.stack([_log_variances(one, rng) for one, rng in zip(samples, streams, strict=True)], axis=1)
     weights = 1.0 / logs.var(axis=0)
     centred = log_size - np.average(log_size, weights=weights)
     slopes = weights * centred / (weights * centred**2).sum()

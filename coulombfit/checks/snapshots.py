@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from coulombfit.answers import Answer, probability
 from coulombfit.arrays import real_array
 from coulombfit.dimensions import SNAPSHOTS
 from coulombfit.drift import FEWEST_RUNS, change
@@ -20,6 +21,7 @@ from coulombfit.result import Text
 __all__ = ["Stationarity", "stationarity"]
 
 ALARM = 0.01
+WORTH_SEEING = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +30,8 @@ class Stationarity:
 
     ``table`` has a row a snapshot but the last: its ``step``, the ``quantity`` that differs most, the ``change`` of
     that to the last snapshot in units of the last one's value (of widths and spacings) or standard deviation (of
-    centres), ``z`` and ``p_value`` among all quantities. ``last`` is the step of the last snapshot.
+    centres), ``z`` and ``p_value`` among all quantities, and ``seen``, the change in the same units from which on one
+    would have been found in four data sets of five, whatever the quantity. ``last`` is the step of the last snapshot.
     """
 
     table: pd.DataFrame
@@ -45,16 +48,37 @@ class Stationarity:
         return found
 
     @property
+    def seen(self) -> float:
+        """The change that would have been seen between the last snapshot and each that does not differ from it; of
+        squared widths and spacings as a share, of centres in standard deviations of the level. NaN where all differ."""
+        return float("nan") if self.since is None else float(self.table.loc[self.since :, "seen"].max())
+
+    @property
+    def answer(self) -> Answer:
+        """No where the last but one differs from the last; yes where none does from some on, and changes by a half
+        would have been seen: of a width by a quarter, of a centre by half a standard deviation."""
+        if self.since is None:
+            return Answer.NO
+        return Answer.YES if self.seen <= WORTH_SEEING else Answer.CANNOT_TELL
+
+    @property
     def verdict(self) -> str:
         """One sentence."""
         if self.since is None:
             row = self.table.iloc[-1]
             return (
                 f"NOT stationary: {row['quantity']} still changes from step {row['step']:g} to the last, "
-                f"{self.last:g} (z = {row['z']:.1f}, p = {row['p_value']:.2g}); train longer."
+                f"{self.last:g} (z = {row['z']:.1f}, p {probability(row['p_value'])}); train longer."
             )
         first = self.table.loc[self.since]
-        return f"stationary since step {first['step']:g}: nothing differs from the last snapshot, step {self.last:g}."
+        same = f"nothing differs from the last snapshot, step {self.last:g}"
+        size = f"changes by {self.seen:.2g} of squared widths or of sd of centres"
+        if self.answer is Answer.YES:
+            return f"stationary since step {first['step']:g}: {same}, and {size} would have been seen."
+        return (
+            f"the data cannot tell whether the ensemble is stationary: since step {first['step']:g} {same}, but of "
+            f"{size} no less would have been seen; more runs would show more."
+        )
 
     def summary(self) -> Text:
         """The table and the verdict as text."""
@@ -87,5 +111,6 @@ def stationarity(eigenvalues: ArrayLike, steps: ArrayLike | None = None) -> Stat
             "change": found.change,
             "z": found.z,
             "p_value": found.p,
+            "seen": found.seen,
         }
     return Stationarity(pd.DataFrame.from_dict(rows, orient="index").rename_axis("snapshot"), float(t[-1]))
