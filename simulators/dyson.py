@@ -97,7 +97,7 @@ def simulate(
     :param save_every: keep the spectrum at steps 0, save_every, 2 save_every, …; None keeps the last one only.
     :param step_size: h; by default 2/m · N^(−1/3), m the most levels within 2σ_i of a c_i, itself included; 1 for the
         matrix form.
-    :param seed: the same seed gives the same runs, in whatever ensemble.
+    :param seed: the same seed gives the same runs of a setting, in whatever ensemble; another setting has others.
     :param dtype: "float32" or "float64".
     :param progress: show progress on stderr; by default where it is a terminal.
     :param checkpoint: folder for unfinished work; the same call goes on from there, to the same bits.

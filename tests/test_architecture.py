@@ -106,6 +106,8 @@ COULOMBFIT = [
 ]
 SIMULATORS = [
     "arguments",
+    "isolation",
+    "streams",
     "replacing",
     "checkpoint",
     "schedule",
