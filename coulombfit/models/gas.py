@@ -24,7 +24,7 @@ __all__ = ["FreeGas", "Gas"]
 APART = 60.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Gas(Model):
     """Coulomb gas of N levels, Eq. 7 with β = 1: a bare centre and a width for every cluster of degenerate levels.
 
@@ -40,8 +40,7 @@ class Gas(Model):
     name = "gas"
     description = "Coulomb gas of all levels, bare centres (Eq. 7)"
     likelihoods = ("levels",)
-    # a start within the prior's bulk may put clusters on top of each other
-    start_radius = 0.1
+    reports = ("centre", "sigma")
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sizes", tuple(int(size) for size in self.sizes))
@@ -119,12 +118,14 @@ class Gas(Model):
         return True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FreeGas(Gas):
     """Coulomb gas of one cluster of degenerate levels with its repulsion β unknown; β = 1 for real weights."""
 
     name = "gas-beta"
     description = "Coulomb gas of one cluster, repulsion β free (Eq. 7)"
+    reports = ("centre", "sigma", "beta")
+    unitless = ("beta",)
 
     def fitted_to(self, spectra: Spectra) -> Model:
         model = super().fitted_to(spectra)

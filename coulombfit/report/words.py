@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from coulombfit.checks.comparison import Comparison
 from coulombfit.checks.consistency import ALARM, Consistency
@@ -46,7 +46,7 @@ def symbol(parameter: str) -> Markup:
     """A parameter as it is written; of a cluster or a level with its number."""
     name, _, index = parameter.partition("[")
     of = " of level " if name == "amplitude" else " of cluster "
-    return SYMBOLS[name] + (f"{of}{index.removesuffix(']')}" if index else "")
+    return SYMBOLS.get(name, escape(name)) + (f"{of}{index.removesuffix(']')}" if index else "")
 
 
 def verdicts(
@@ -83,8 +83,10 @@ def _numbers(name: str, fit: Fit) -> str:
     quoted = []
     for parameter, row in table.iterrows():
         stem, bracket, index = str(parameter).partition("[")
-        if stem in QUOTED:
-            quoted.append(f"{QUOTED[stem]}{bracket}{index} = {row['mean']} ({row['lower']} to {row['upper']})")
+        if stem in QUOTED or stem not in SYMBOLS:
+            quoted.append(
+                f"{QUOTED.get(stem, stem)}{bracket}{index} = {row['mean']} ({row['lower']} to {row['upper']})"
+            )
     return f"How wide? {name}: {', '.join(quoted)}; {INTERVAL:.0%} intervals."
 
 
