@@ -9,6 +9,8 @@ from typing import TypeVar
 
 import jax
 
+from coulombfit.precision import isolated
+
 __all__ = ["CORES", "on_all_cores"]
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -22,8 +24,8 @@ def on_all_cores(function: Callable[[Item], Result], items: Iterable[Item]) -> l
     double = bool(jax.config.read("jax_enable_x64"))
 
     def work(item: Item) -> Result:
-        # the switch belongs to a thread
-        with jax.enable_x64(double):
+        # switches belong to a thread
+        with isolated(double):
             return jax.block_until_ready(function(item))
 
     several = list(items)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -40,7 +40,7 @@ class Gas(Model):
     name = "gas"
     description = "Coulomb gas of all levels, bare centres (Eq. 7)"
     likelihoods = ("levels",)
-    reports = ("centre", "sigma")
+    reports: ClassVar[tuple[str, ...]] = ("centre", "sigma")
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sizes", tuple(int(size) for size in self.sizes))
