@@ -74,6 +74,7 @@ COULOMBFIT = [
     "checks.snapshots",
     "checks",
     "plots.palette",
+    "plots.names",
     "plots.symbols",
     "plots.canvas",
     "plots.saving",

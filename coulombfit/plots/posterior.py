@@ -13,7 +13,8 @@ from matplotlib.ticker import MaxNLocator
 from scipy import stats
 
 from coulombfit.models import REDUNDANT
-from coulombfit.plots.canvas import Panels, new_figure, several
+from coulombfit.plots.canvas import Panels, drawn, new_figure, several
+from coulombfit.plots.names import legible, with_every_name
 from coulombfit.plots.palette import Style, ink, styles
 from coulombfit.plots.symbols import symbol
 from coulombfit.result import Fit
@@ -30,6 +31,7 @@ TICKS = 2
 """Intervals between ticks, at most: panels are small."""
 
 
+@drawn
 def corner(
     fits: Mapping[str, Fit] | Fit,
     axes: Iterable[Axes] | None = None,
@@ -81,7 +83,7 @@ def corner(
         # of a triangle made here, in the empty corner
         where: Any = panels[0].figure if axes is None and len(names) > 1 else panels[0]
         handles, labels = panels[0].get_legend_handles_labels()
-        where.legend(handles, labels, frameon=False, fontsize="small", loc="upper right")
+        with_every_name(where.legend(handles, labels, frameon=False, fontsize="small", loc="upper right"))
     return panels
 
 
@@ -102,7 +104,7 @@ def _draws(fit: Fit, names: Sequence[str]) -> list[Float[np.ndarray, " draw"]]:
 def _marginal(ax: Axes, draws: Float[np.ndarray, " draw"], label: str, style: Style) -> None:
     bins = list(np.histogram_bin_edges(draws, "fd")) if np.ptp(draws) > 0 else BINS
     ax.hist(draws, bins, density=True, histtype="stepfilled", color=style["color"], alpha=0.25)
-    ax.hist(draws, bins, density=True, histtype="step", label=label, **style)
+    ax.hist(draws, bins, density=True, histtype="step", label=legible(label), **style)
     ax.set_ylim(0, None)
     ax.tick_params(left=False, labelleft=False)
 
