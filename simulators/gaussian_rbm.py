@@ -85,6 +85,7 @@ def simulate(
     :param checkpoint: folder for unfinished work; the same call goes on from there, to the same bits.
     :raises ValueError: for an argument outside its range.
     :raises Diverged: where every run left the region in which K is positive definite.
+    :raises OSError: where unfinished work cannot be written, as on a full disk; what was kept before stays.
     :warns UserWarning: where runs left it, which are left out; where the run is shorter than
         :func:`steps_to_stationarity`.
     """

@@ -94,6 +94,7 @@ def simulate(
     :raises ValueError: for an argument outside its range, or α beyond the stable range of a linear network with
         averaged inputs, 0 < α < 2(1 + γ)/λ_max.
     :raises Diverged: where every run diverged, as small batches may at an α that is stable on average.
+    :raises OSError: where unfinished work cannot be written, as on a full disk; what was kept before stays.
     :warns UserWarning: where α is too large for batches as small; where runs diverged, which are left out; where the
         run is shorter than :func:`steps_to_stationarity`, or that is not known.
     """

@@ -66,8 +66,9 @@ class Dynamics(NamedTuple):
     """The random numbers of one step, from the setting, a key of this chunk, one that all runs share, and lanes."""
     step: Callable[[Numbers, State, Any], State]
     """One update with given random numbers."""
-    observe: Callable[[Numbers, State], Mapping[str, Array]]
-    """What to keep of a state: arrays (…, run). NaN marks a run that has left the model's domain."""
+    observe: Callable[[Numbers, State], Mapping[str, np.ndarray]]
+    """What to keep of states of chunks side by side, (chunk, …, run), by NumPy. NaN marks a run that has left the
+    model's domain."""
 
 
 def ensemble(
@@ -142,11 +143,11 @@ def _group(
     with isolated(schedule.dtype == "float64"), jax.default_device(device):
         common = jax.random.fold_in(root, COMMON)
         keys = jax.vmap(partial(jax.random.fold_in, root))(group * width + jnp.arange(width))
-        start, advance, observe = _compiled(dynamics, lanes)
+        start, advance = _compiled(dynamics, lanes)
         state = start(numbers, keys)
         seen: list[dict[str, np.ndarray]] = []
         t, pace = 0, CALL
-        saved = None if store is None else store.load(group, state)
+        saved = None if store is None else store.load(group, state, dynamics.observe(numbers, state), kept)
         if saved is not None:
             state, seen, t = saved
             advanced(t)
@@ -165,7 +166,7 @@ def _group(
                 advanced(count)
                 if store is not None:
                     store.save(group, state, seen, t)
-            seen.append(jax.tree.map(np.asarray, observe(numbers, state)))
+            seen.append(dict(dynamics.observe(numbers, state)))
         if store is not None:
             store.save(group, state, seen, t, now=True)
     # (chunk, …, lane) of every snapshot to (run, snapshot, …)
@@ -175,8 +176,11 @@ def _group(
 
 
 @lru_cache(maxsize=64)
-def _compiled(dynamics: Dynamics, lanes: int) -> tuple[Callable, Callable, Callable]:
-    """Start, advance and observe for chunks side by side; cached, because JAX compiles every new function anew."""
+def _compiled(dynamics: Dynamics, lanes: int) -> tuple[Callable, Callable]:
+    """Start and advance chunks side by side; cached, because JAX compiles every new function anew.
+
+    They run in threads, and hold no LAPACK call, in which two programs may wait for each other for ever.
+    """
 
     def start(numbers: Numbers, key: Key[Array, ""]) -> State:
         return dynamics.init(numbers, jax.random.fold_in(key, 0), lanes)
@@ -214,11 +218,7 @@ def _compiled(dynamics: Dynamics, lanes: int) -> tuple[Callable, Callable, Calla
         return jax.vmap(lambda key, state: advance(numbers, key, common, state, first, blocks, block))(keys, states)
 
     one_setting = (None, 0)
-    return (
-        jax.jit(jax.vmap(start, one_setting)),
-        jax.jit(several, static_argnums=6),
-        jax.jit(jax.vmap(dynamics.observe, one_setting)),
-    )
+    return jax.jit(jax.vmap(start, one_setting)), jax.jit(several, static_argnums=6)
 
 
 def _width(runs: int, lanes: int, devices: list[jax.Device]) -> int:
