@@ -115,7 +115,7 @@ class Checkpoint:
             stacked = {name: file[f"seen:{name}"] for name in names}
             count = len(stacked[names[0]]) if names else 0
             seen = [{name: stacked[name][i] for name in names} for i in range(count)]
-            step = int(file["step"])
+            step = int(file["step"].item())
             low, high = (int(kept[min(max(k, 0), len(kept) - 1)]) for k in (count - 1, count))
             alike = [_alike(state, like), *(_alike(one, dict(observed)) for one in seen)]
             if not all(alike) or count > len(kept) or not (low if count else 0) <= step <= high:
