@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import jax
 
+from coulombfit.precision import isolated
+
 __all__ = ["CORES", "Call", "calls_seen", "side_by_side"]
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -45,8 +47,8 @@ def side_by_side(calls: Iterable[Call]) -> list[Any]:
     double = bool(jax.config.read("jax_enable_x64"))
 
     def work(call: Call) -> Any:
-        # the switch belongs to a thread
-        with jax.enable_x64(double):
+        # switches belong to a thread
+        with isolated(double):
             return jax.block_until_ready(call.program(*call.arguments))
 
     several = list(calls)

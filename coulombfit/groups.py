@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float
 
-from coulombfit.models import OBSERVED, REPORTED, Model, Parameters, Standardisation
+from coulombfit.models import OBSERVED, Model, Parameters, Standardisation
 from coulombfit.models.unconstrained import sites_at
 from coulombfit.sampler import Sampling
 
@@ -30,12 +30,7 @@ _parameters = jax.jit(lambda model, sites, unit: model.parameters(sites, unit), 
 
 def reported(model: Model, sites: Parameters, unit: Standardisation) -> Parameters:
     """The reported parameters in units of the data."""
-    return _in_order(_parameters(model, sites, unit))
-
-
-def _in_order(parameters: Parameters) -> Parameters:
-    # JAX hands dictionaries back in alphabetical order
-    return {name: parameters[name] for name in REPORTED if name in parameters}
+    return model.in_order(_parameters(model, sites, unit))
 
 
 @partial(jax.jit, static_argnums=(0, 1, 4))
@@ -62,7 +57,7 @@ def tree_of(
     :param stats: of the sampler, shape (chain, draw) or ().
     """
     key_prior, key_predictive = jax.random.split(key)
-    runs, draws = len(observations), np.asarray(posterior["sigma" if "sigma" in posterior else "sigma_m"]).shape[1]
+    runs, draws = len(observations), np.asarray(next(iter(posterior.values()))).shape[1]
     rows = _thin(runs, sampling.per_run_runs)
     site = OBSERVED[likelihood]
     kept, predicted = _thin(draws, sampling.per_run_draws), _thin(draws, sampling.predictive_draws)
@@ -75,7 +70,7 @@ def tree_of(
     return xr.DataTree.from_dict(
         {
             "posterior": _dataset(posterior, every),
-            "prior": _dataset(_in_order(_from_priors(model, likelihood, key_prior, unit, draws)), every),
+            "prior": _dataset(model.in_order(_from_priors(model, likelihood, key_prior, unit, draws)), every),
             "log_likelihood": _dataset({site: log_likelihood}, kept, ("run",)).assign_coords(which),
             "posterior_predictive": _dataset({site: predictive}, predicted, dims).assign_coords(which),
             "sample_stats": _dataset(stats, every),

@@ -87,22 +87,39 @@ class Checkpoint:
         arrays: dict[str, Any] = {f"state{i}": np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(state))}
         if seen:
             arrays |= {f"seen:{name}": np.stack([one[name] for one in seen]) for name in seen[0]}
-        with replacing(self._path(group)) as temporary, temporary.open("wb") as file:
-            np.savez(file, step=t, **arrays)
+        path = self._path(group)
+        try:
+            with replacing(path) as temporary, temporary.open("wb") as file:
+                np.savez(file, step=t, **arrays)
+        except OSError as error:
+            raise OSError(error.errno, f"checkpoint: cannot write {path}: {error.strerror or error}") from error
         self.written[group] = time.monotonic()
 
-    def load(self, group: int, like: Any) -> tuple[Any, list[dict[str, np.ndarray]], int] | None:
-        """State, observations and step of a group, or None where nothing was kept."""
+    def load(
+        self, group: int, like: Any, observed: Mapping[str, np.ndarray], kept: np.ndarray
+    ) -> tuple[Any, list[dict[str, np.ndarray]], int] | None:
+        """State, observations and step of a group, or None where nothing was kept.
+
+        :param like: a state, and ``observed``, an observation: those in the file are like them.
+        :param kept: the steps that are observed, of which the file has the first.
+        :raises ValueError: for a damaged file.
+        """
         path = self._path(group)
         if not path.exists():
             return None
         with _refusing_damage(path), path.open("rb") as opened_file, np.load(opened_file, allow_pickle=False) as file:
             leaves, structure = jax.tree.flatten(like)
-            state = jax.tree.unflatten(structure, [jax.numpy.asarray(file[f"state{i}"]) for i in range(len(leaves))])
+            state = jax.tree.unflatten(structure, [np.asarray(file[f"state{i}"]) for i in range(len(leaves))])
             names = [name.removeprefix("seen:") for name in file.files if name.startswith("seen:")]
             stacked = {name: file[f"seen:{name}"] for name in names}
             count = len(stacked[names[0]]) if names else 0
-            return state, [{name: stacked[name][i] for name in names} for i in range(count)], int(file["step"])
+            seen = [{name: stacked[name][i] for name in names} for i in range(count)]
+            step = int(file["step"].item())
+            low, high = (int(kept[min(max(k, 0), len(kept) - 1)]) for k in (count - 1, count))
+            alike = [_alike(state, like), *(_alike(one, dict(observed)) for one in seen)]
+            if not all(alike) or count > len(kept) or not (low if count else 0) <= step <= high:
+                raise ValueError("not what was kept of this work")
+            return jax.tree.map(jax.numpy.asarray, state), seen, step
 
     def remove(self) -> None:
         """Remove the files and, where nothing else is in it, the folder."""
@@ -115,6 +132,16 @@ class Checkpoint:
 
     def _path(self, group: int) -> Path:
         return self.folder / f"group-{group:06d}.npz"
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """The same names, shapes and types."""
+
+    def described(tree: Any) -> list[tuple]:
+        leaves = jax.tree_util.tree_leaves_with_path(tree)
+        return [(path, tuple(leaf.shape), np.dtype(leaf.dtype)) for path, leaf in leaves]
+
+    return described(one) == described(other)
 
 
 @contextmanager

@@ -97,11 +97,12 @@ def simulate(
     :param save_every: keep the spectrum at steps 0, save_every, 2 save_every, …; None keeps the last one only.
     :param step_size: h; by default 2/m · N^(−1/3), m the most levels within 2σ_i of a c_i, itself included; 1 for the
         matrix form.
-    :param seed: the same seed gives the same runs, in whatever ensemble.
+    :param seed: the same seed gives the same runs of a setting, in whatever ensemble; another setting has others.
     :param dtype: "float32" or "float64".
     :param progress: show progress on stderr; by default where it is a terminal.
     :param checkpoint: folder for unfinished work; the same call goes on from there, to the same bits.
     :raises ValueError: for an argument outside its range.
+    :raises OSError: where unfinished work cannot be written, as on a full disk; what was kept before stays.
     :warns UserWarning: where the run is shorter than 10/h steps, 5/h of the matrix form.
     """
     schedule = Schedule(runs, steps, save_every, seed, dtype, progress, checkpoint).check()
@@ -196,8 +197,8 @@ def _levels() -> Dynamics:
         accepted = jnp.log1p(-uniform) < log_ratio
         return jax.tree.map(lambda a, b: jnp.where(accepted, a, b), new, old)
 
-    def observe(n: Numbers, state: Levels) -> dict[str, Array]:
-        return {"eigenvalues": jnp.sort(n.centres + n.widths * state.deviations, axis=0)[::-1]}
+    def observe(n: Numbers, state: Levels) -> dict[str, np.ndarray]:
+        return {"eigenvalues": np.sort(np.asarray(n.centres + n.widths * state.deviations), axis=-2)[..., ::-1, :]}
 
     return Dynamics(init, draw, step, observe)
 
@@ -219,9 +220,10 @@ def _matrices(beta: int) -> Dynamics:
     def step(n: Numbers, old: Matrix, noise: Array) -> Matrix:
         return Matrix(jnp.exp(-n.step_size) * old.elements + jnp.sqrt(-jnp.expm1(-2.0 * n.step_size)) * noise)
 
-    def observe(n: Numbers, state: Matrix) -> dict[str, Array]:
-        values = jnp.linalg.eigvalsh(jnp.moveaxis(state.elements, -1, 0)).T[::-1]
-        return {"eigenvalues": n.centres[0] + n.widths[0] * values}
+    def observe(n: Numbers, state: Matrix) -> dict[str, np.ndarray]:
+        # not compiled: see simulators.small_matrices.squared_singular_values
+        values = np.linalg.eigvalsh(np.moveaxis(np.asarray(state.elements), -1, -3))[..., ::-1]
+        return {"eigenvalues": np.asarray(n.centres[0] + n.widths[0] * np.moveaxis(values, -1, -2))}
 
     return Dynamics(init, draw, step, observe)
 

@@ -7,7 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from simulators.arguments import check_seed, positive, whole
+from simulators.arguments import check_seed, numbers, positive, whole
+from simulators.isolation import isolated
+from simulators.streams import key_for
 
 __all__ = ["one_species", "two_species"]
 
@@ -20,14 +22,16 @@ def one_species(*, centre: float, sigma: float, runs: int, seed: int = 0) -> Flo
     :param centre: c, units of x.
     :param sigma: σ > 0, units of x.
     :param runs: number of pairs.
-    :param seed: the same seed gives the same pairs.
+    :param seed: the same seed and setting give the same pairs; settings are independent of each other.
     :raises ValueError: for an argument outside its range.
     """
     positive(sigma=sigma)
+    numbers("centre", centre, "a finite number", (0,))
     whole(runs=runs)
     check_seed(seed)
-    with jax.enable_x64(True):
-        noise = sigma * jax.random.normal(jax.random.key(seed), (runs, 3))
+    setting = {"ensemble": "one-species", "centre": float(centre), "sigma": float(sigma)}
+    with isolated(True):
+        noise = sigma * jax.random.normal(key_for(seed, setting), (runs, 3))
         half_difference = 0.5 * (noise[:, 0] - noise[:, 1])
         half_spacing = jnp.hypot(half_difference, jnp.sqrt(0.5) * noise[:, 2])
         middle = centre + 0.5 * (noise[:, 0] + noise[:, 1])
@@ -47,16 +51,19 @@ def two_species(
     :param sigma_1: σ₁ > 0, the width of one species, units of x.
     :param sigma_2: σ₂ > 0, that of the other.
     :param runs: number of pairs.
-    :param seed: the same seed gives the same pairs.
+    :param seed: the same seed and setting give the same pairs; settings are independent of each other.
     :raises ValueError: for an argument outside its range.
     """
     positive(sigma_1=sigma_1, sigma_2=sigma_2)
+    numbers("centre", centre, "a finite number", (0,))
     whole(runs=runs)
     check_seed(seed)
     sigma_m = np.sqrt(0.5 * (sigma_1**2 + sigma_2**2))
     r = 0.5 * (sigma_1**2 - sigma_2**2) / sigma_m**2
-    with jax.enable_x64(True):
-        key_noise, key_sign = jax.random.split(jax.random.key(seed))
+    widths = {"sigma_1": float(sigma_1), "sigma_2": float(sigma_2)}
+    setting = {"ensemble": "two-species", "centre": float(centre), **widths}
+    with isolated(True):
+        key_noise, key_sign = jax.random.split(key_for(seed, setting))
         noise = np.sqrt(2.0) * jax.random.normal(key_noise, (runs, 3))
         spacing = sigma_m * jnp.hypot(noise[:, 0], noise[:, 1])
         sign = jax.random.rademacher(key_sign, (runs,), dtype=spacing.dtype)

@@ -79,12 +79,13 @@ def simulate(
     :param steps: number of updates.
     :param save_every: keep the spectrum at steps 0, save_every, 2 save_every, …; None keeps the last one only.
     :param keep_weights: keep the weights as well.
-    :param seed: the same seed gives the same runs, in whatever ensemble.
+    :param seed: the same seed gives the same runs of a setting, in whatever ensemble; another setting has others.
     :param dtype: "float32", at two to three times the speed, or "float64".
     :param progress: show progress on stderr; by default where it is a terminal.
     :param checkpoint: folder for unfinished work; the same call goes on from there, to the same bits.
     :raises ValueError: for an argument outside its range.
     :raises Diverged: where every run left the region in which K is positive definite.
+    :raises OSError: where unfinished work cannot be written, as on a full disk; what was kept before stays.
     :warns UserWarning: where runs left it, which are left out; where the run is shorter than
         :func:`steps_to_stationarity`.
     """

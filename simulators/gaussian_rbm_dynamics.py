@@ -111,11 +111,12 @@ def machine_dynamics(batch_size: int, noise: str, gibbs_steps: int, keep_weights
         rest = product(kick, wishart.triangle(new, w.shape[0]))
         return cholesky(product(moved, transpose(moved)) + product(rest, transpose(rest)))
 
-    def observe(n: Numbers, state: Machine) -> dict[str, Array]:
-        x = n.sigma_h2 * squared_singular_values(state.weights)
-        kept = {"eigenvalues": jnp.where(x[0] < n.mu2, x, jnp.nan)}
+    def observe(n: Numbers, state: Machine) -> dict[str, np.ndarray]:
+        weights = np.asarray(state.weights)
+        x = np.asarray(n.sigma_h2) * squared_singular_values(weights)
+        kept = {"eigenvalues": np.where(x[..., :1, :] < n.mu2, x, np.nan)}
         if keep_weights:
-            kept["weights"] = jnp.einsum("ij,jkr->ikr", n.modes, state.weights)
+            kept["weights"] = np.einsum("ij,...jkr->...ikr", np.asarray(n.modes), weights)
         return kept
 
     return Dynamics(init, draw, step, observe)

@@ -51,9 +51,12 @@ def cholesky(a: Float[Array, "n n run"]) -> Float[Array, "n n run"]:
     return lower
 
 
-def squared_singular_values(w: Float[Array, "n m run"]) -> Float[Array, "level run"]:
-    """Eigenvalues of WᵀW, descending, without forming it; NaN for matrices that are not finite."""
-    finite = jnp.isfinite(w).all(axis=(0, 1))
-    matrices = jnp.moveaxis(jnp.where(finite, w, 0.0), -1, 0)
-    values = jnp.linalg.svd(matrices, compute_uv=False).T ** 2
-    return jnp.where(finite, values, jnp.nan)
+def squared_singular_values(w: Float[np.ndarray, "*chunk n m run"]) -> Float[np.ndarray, "*chunk level run"]:
+    """Eigenvalues of WᵀW, descending, without forming it; NaN for matrices that are not finite.
+
+    In NumPy, because a compiled program that holds a LAPACK call may wait for ever for one that runs beside it.
+    """
+    matrices = np.moveaxis(w, -1, -3)
+    finite = np.isfinite(matrices).all(axis=(-2, -1), keepdims=True)
+    values = np.linalg.svd(np.where(finite, matrices, 0.0), compute_uv=False) ** 2
+    return np.moveaxis(np.where(finite[..., 0], values, np.nan), -1, -2)

@@ -87,13 +87,14 @@ def simulate(
     :param steps: number of updates.
     :param save_every: keep the spectrum at steps 0, save_every, 2 save_every, …; None keeps the last one only.
     :param keep_weights: keep the weights as well.
-    :param seed: the same seed gives the same runs, in whatever ensemble.
+    :param seed: the same seed gives the same runs of a setting, in whatever ensemble; another setting has others.
     :param dtype: "float32" or "float64".
     :param progress: show progress on stderr; by default where it is a terminal.
     :param checkpoint: folder for unfinished work; the same call goes on from there, to the same bits.
     :raises ValueError: for an argument outside its range, or α beyond the stable range of a linear network with
         averaged inputs, 0 < α < 2(1 + γ)/λ_max.
     :raises Diverged: where every run diverged, as small batches may at an α that is stable on average.
+    :raises OSError: where unfinished work cannot be written, as on a full disk; what was kept before stays.
     :warns UserWarning: where α is too large for batches as small; where runs diverged, which are left out; where the
         run is shorter than :func:`steps_to_stationarity`, or that is not known.
     """

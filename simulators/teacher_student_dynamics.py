@@ -92,9 +92,10 @@ def student_dynamics(
             update = change = n.momentum * change + update
         return Student(w + update, change)
 
-    def observe(n: Numbers, state: Student) -> dict[str, Array]:
-        kept = {"eigenvalues": squared_singular_values(state.weights)}
-        return {**kept, "weights": state.weights} if keep_weights else kept
+    def observe(n: Numbers, state: Student) -> dict[str, np.ndarray]:
+        weights = np.asarray(state.weights)
+        kept = {"eigenvalues": squared_singular_values(weights)}
+        return {**kept, "weights": weights} if keep_weights else kept
 
     return Dynamics(init, draw, step, observe)
 

@@ -4,8 +4,9 @@ Ensembles of small matrices are a problem of memory layout, not of linear algebr
 axis, so that one instruction serves many runs, and a chunk of them fits the cache of one core; chunks go to all cores,
 or side by side to an accelerator. Random numbers of several steps are drawn at once, ahead of the steps.
 
-Chunk c has the key ``fold_in(seed, c)``, its start the key ``fold_in(that, 0)`` and its step t = 1, 2, … the key
-``fold_in(that, t)``. Chunks are computed whole, so a run is the same in whatever ensemble.
+The root of all keys is the setting's, see :mod:`simulators.streams`. Chunk c has the key ``fold_in(root, c)``, its
+start the key ``fold_in(that, 0)`` and its step t = 1, 2, … the key ``fold_in(that, t)``. Chunks are computed whole, so
+a run is the same in whatever ensemble. What all runs of a setting share has the key ``fold_in(root, COMMON)``.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from simulators.checkpoint import Checkpoint, opened
+from simulators.isolation import isolated
 from simulators.schedule import Schedule
+from simulators.streams import key_for
 
 __all__ = ["Dynamics", "ensemble"]
 
@@ -45,6 +48,8 @@ CALL = 1000
 """Most steps of one call; fewer where they take longer than a second, so that interruptions and progress are seen."""
 SIDE_BY_SIDE = 64
 """Chunks an accelerator takes at once."""
+STREAMS = 2
+"""Counts up where other random numbers than before come of a setting: unfinished work with those cannot go on."""
 COMMON = 2**32 - 1
 """In place of a chunk's number, in the key that all runs share."""
 
@@ -61,8 +66,9 @@ class Dynamics(NamedTuple):
     """The random numbers of one step, from the setting, a key of this chunk, one that all runs share, and lanes."""
     step: Callable[[Numbers, State, Any], State]
     """One update with given random numbers."""
-    observe: Callable[[Numbers, State], Mapping[str, Array]]
-    """What to keep of a state: arrays (…, run). NaN marks a run that has left the model's domain."""
+    observe: Callable[[Numbers, State], Mapping[str, np.ndarray]]
+    """What to keep of states of chunks side by side, (chunk, …, run), by NumPy. NaN marks a run that has left the
+    model's domain."""
 
 
 def ensemble(
@@ -74,32 +80,35 @@ def ensemble(
     :param numbers: the setting's numbers, in the schedule's precision.
     :param schedule: how many runs, how many steps, which snapshots; where unfinished work is kept. The same call after
         an interruption goes on from there, to the same bits; the folder is removed at the end.
-    :param setting: what that folder must have been made with.
+    :param setting: the simulator's own arguments: streams of random numbers are theirs, and that folder must have been
+        made with them.
     :return: observations (run, snapshot, …) by name, and the steps they belong to.
     :raises ValueError: for a folder of another setting, or one in use.
+    :raises RuntimeError: in a process forked after JAX was used.
     """
     runs, steps = schedule.runs, schedule.steps
     kept = np.array([steps]) if schedule.save_every is None else np.arange(0, steps + 1, schedule.save_every)
-    devices = jax.local_devices()
-    if devices[0].platform == "cpu":
-        devices = devices[:1]  # its threads serve all cores; virtual ones would only compile again
-    workers = _cores() if devices[0].platform == "cpu" else len(devices)
-    with jax.enable_x64(schedule.dtype == "float64"):
+    with isolated(schedule.dtype == "float64"):
+        devices = jax.local_devices()
+        if devices[0].platform == "cpu":
+            devices = devices[:1]  # its threads serve all cores; virtual ones would only compile again
+        workers = _cores() if devices[0].platform == "cpu" else len(devices)
         lanes = _lanes(dynamics, numbers)
+        root = key_for(schedule.seed, setting)
     width = _width(runs, lanes, devices)
     groups = range(-(-runs // (lanes * width)))
     _compiled(dynamics, lanes)  # before threads ask for it side by side
     stop = threading.Event()
+    whole = {**setting, **schedule.record(), "chunk": lanes * width, "streams": STREAMS}
     watched = Console(stderr=True).is_terminal if schedule.progress is None else schedule.progress
     with (
-        opened(schedule.checkpoint, {**setting, "chunk": lanes * width}) as store,
+        opened(schedule.checkpoint, whole) as store,
         Progress(console=Console(stderr=True), disable=not watched) as bar,
         ThreadPoolExecutor(min(workers, len(groups))) as pool,
     ):
         task = bar.add_task(f"{runs} runs of {steps} steps", total=steps * len(groups))
-        work = partial(
-            _group, dynamics, numbers, kept, schedule, lanes, width, store, stop, lambda done: bar.advance(task, done)
-        )
+        advanced = partial(bar.advance, task)
+        work = partial(_group, dynamics, numbers, root, kept, schedule, lanes, width, store, stop, advanced)
         futures = [pool.submit(work, group, devices[group % len(devices)]) for group in groups]
         try:
             finished, _ = wait(futures, return_when=FIRST_EXCEPTION)
@@ -118,6 +127,7 @@ def ensemble(
 def _group(
     dynamics: Dynamics,
     numbers: Numbers,
+    root: Key[Array, ""],
     kept: np.ndarray,
     schedule: Schedule,
     lanes: int,
@@ -129,16 +139,15 @@ def _group(
     device: jax.Device,
 ) -> dict[str, np.ndarray]:
     """Observations of the runs of one group of chunks, (run, snapshot, …)."""
-    with jax.enable_x64(schedule.dtype == "float64"), jax.default_device(device):
-        with jax.enable_x64(True):  # else of a long seed only half would count
-            root = jax.random.key(schedule.seed)
+    # switches belong to a thread
+    with isolated(schedule.dtype == "float64"), jax.default_device(device):
         common = jax.random.fold_in(root, COMMON)
         keys = jax.vmap(partial(jax.random.fold_in, root))(group * width + jnp.arange(width))
-        start, advance, observe = _compiled(dynamics, lanes)
+        start, advance = _compiled(dynamics, lanes)
         state = start(numbers, keys)
         seen: list[dict[str, np.ndarray]] = []
         t, pace = 0, CALL
-        saved = None if store is None else store.load(group, state)
+        saved = None if store is None else store.load(group, state, dynamics.observe(numbers, state), kept)
         if saved is not None:
             state, seen, t = saved
             advanced(t)
@@ -157,7 +166,7 @@ def _group(
                 advanced(count)
                 if store is not None:
                     store.save(group, state, seen, t)
-            seen.append(jax.tree.map(np.asarray, observe(numbers, state)))
+            seen.append(dict(dynamics.observe(numbers, state)))
         if store is not None:
             store.save(group, state, seen, t, now=True)
     # (chunk, …, lane) of every snapshot to (run, snapshot, …)
@@ -167,8 +176,11 @@ def _group(
 
 
 @lru_cache(maxsize=64)
-def _compiled(dynamics: Dynamics, lanes: int) -> tuple[Callable, Callable, Callable]:
-    """Start, advance and observe for chunks side by side; cached, because JAX compiles every new function anew."""
+def _compiled(dynamics: Dynamics, lanes: int) -> tuple[Callable, Callable]:
+    """Start and advance chunks side by side; cached, because JAX compiles every new function anew.
+
+    They run in threads, and hold no LAPACK call, in which two programs may wait for each other for ever.
+    """
 
     def start(numbers: Numbers, key: Key[Array, ""]) -> State:
         return dynamics.init(numbers, jax.random.fold_in(key, 0), lanes)
@@ -206,11 +218,7 @@ def _compiled(dynamics: Dynamics, lanes: int) -> tuple[Callable, Callable, Calla
         return jax.vmap(lambda key, state: advance(numbers, key, common, state, first, blocks, block))(keys, states)
 
     one_setting = (None, 0)
-    return (
-        jax.jit(jax.vmap(start, one_setting)),
-        jax.jit(several, static_argnums=6),
-        jax.jit(jax.vmap(dynamics.observe, one_setting)),
-    )
+    return jax.jit(jax.vmap(start, one_setting)), jax.jit(several, static_argnums=6)
 
 
 def _width(runs: int, lanes: int, devices: list[jax.Device]) -> int:

@@ -72,8 +72,7 @@ def evolve(
     :raises Diverged: where no run stayed.
     :warns UserWarning: where some left.
     """
-    setting = {**parameters, **schedule.record()}
-    observed, steps = ensemble(dynamics, numbers, schedule, setting)
+    observed, steps = ensemble(dynamics, numbers, schedule, parameters)
     eigenvalues = observed["eigenvalues"]
     stayed = np.isfinite(eigenvalues).all(axis=(1, 2))
     excluded = int(stayed.size - stayed.sum())
@@ -82,4 +81,4 @@ def evolve(
     if excluded:
         warnings.warn(f"{excluded} of {stayed.size} runs diverged and are left out: {cause}", UserWarning, stacklevel=3)
     weights = observed["weights"][stayed] if "weights" in observed else None
-    return Trajectory(eigenvalues[stayed], steps, setting, excluded, weights)
+    return Trajectory(eigenvalues[stayed], steps, {**parameters, **schedule.record()}, excluded, weights)

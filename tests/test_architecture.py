@@ -93,6 +93,7 @@ COULOMBFIT = [
     "checks.snapshots",
     "checks",
     "plots.palette",
+    "plots.names",
     "plots.symbols",
     "plots.canvas",
     "plots.saving",
@@ -125,6 +126,8 @@ COULOMBFIT = [
 ]
 SIMULATORS = [
     "arguments",
+    "isolation",
+    "streams",
     "replacing",
     "checkpoint",
     "schedule",

@@ -1,5 +1,7 @@
 """The driver: one run is the same however it is computed, and work survives an interruption."""
 
+import errno
+import re
 import shutil
 import signal
 import subprocess
@@ -12,7 +14,7 @@ import jax
 import numpy as np
 import pytest
 
-from simulators import checkpoint, gaussian_rbm, teacher_student, training
+from simulators import checkpoint, dyson, gaussian_rbm, teacher_student, training
 from simulators.teacher_student_dynamics import student_dynamics, student_numbers
 from simulators.teacher_student_response import setup
 
@@ -141,6 +143,108 @@ def test_damaged_work_is_refused(tmp_path, often, monkeypatch) -> None:
         with pytest.raises(ValueError, match=rf"checkpoint: .*{file} is damaged; remove its folder to start anew"):
             eigenvalues(runs=2, checkpoint=folder)
         shutil.rmtree(folder)
+
+
+def other_numbers(path: Path, **changed) -> None:
+    with np.load(path) as file:
+        arrays = dict(file)
+    with path.open("wb") as file:
+        np.savez(file, **{name: value for name, value in {**arrays, **changed}.items() if value is not None})
+
+
+def test_c5_work_that_is_a_file_but_not_ours_is_refused(tmp_path, often, monkeypatch) -> None:
+    """Numbers that can be read and would be computed with: other shapes, types, steps, and too many snapshots."""
+    save, folder = checkpoint.Checkpoint.save, tmp_path / "work"
+    setting = {"runs": 2, "steps": 60, "save_every": 30, "checkpoint": folder}
+
+    def failing(self, group, state, seen, t, **more) -> None:
+        save(self, group, state, seen, t, **more)
+        if t == 60:
+            raise KeyboardInterrupt
+
+    changes = (
+        {"state0": np.zeros((1, 2, 2, 3))},
+        {"state0": np.zeros((1, 2, 2, 128), np.float32)},
+        {"state0": None},
+        {"state0": np.array(["a"])},
+        {"step": 20_000},
+        {"step": -1},
+        {"step": 3},
+        {"step": np.zeros(2)},
+        {"seen:eigenvalues": np.zeros((9, 1, 2, 128))},
+        {"seen:eigenvalues": np.zeros((2, 1, 3, 128))},
+        {"seen:eigenvalues": np.zeros(0)},
+        {"seen:others": np.zeros((2, 1, 2, 128))},
+    )
+    for changed in changes:
+        with monkeypatch.context() as patch:
+            patch.setattr(checkpoint.Checkpoint, "save", failing)
+            with pytest.raises(KeyboardInterrupt):
+                eigenvalues(**setting)
+        other_numbers(folder / "group-000000.npz", **changed)
+        with pytest.raises(ValueError, match=r"checkpoint: .*npz is damaged; remove its folder to start anew"):
+            eigenvalues(**setting)
+        shutil.rmtree(folder)
+
+
+def test_c5_a_full_disk_is_an_oserror_that_names_the_file(tmp_path, often, monkeypatch) -> None:
+    """What was kept before stays, and the same call goes on when there is room."""
+    reference, folder, calls = eigenvalues(runs=2), tmp_path / "work", []
+
+    def full(file, **arrays) -> None:
+        calls.append(1)
+        if len(calls) == 3:
+            file.write(b"half of it")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        savez(file, **arrays)
+
+    savez = np.savez
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez", full)
+        with pytest.raises(OSError, match=r"checkpoint: cannot write .*group-000000\.npz: No space left") as raised:
+            eigenvalues(runs=2, checkpoint=folder)
+    assert raised.value.errno == errno.ENOSPC
+    assert sorted(path.name for path in folder.iterdir() if path.name != ".lock") == [
+        "group-000000.npz",
+        "setting.json",
+    ]
+    np.testing.assert_array_equal(eigenvalues(runs=2, checkpoint=folder), reference)
+
+
+SIMULATIONS = {
+    "students": lambda: teacher_student.simulate(runs=2, steps=100),
+    "students of true batches": lambda: teacher_student.simulate(
+        runs=2, steps=100, batches="independent", batch_size=40, activation="tanh", momentum=0.1
+    ),
+    "machines": lambda: gaussian_rbm.simulate(runs=2, steps=10, noise="both"),
+    "machines with chains": lambda: gaussian_rbm.simulate(runs=2, steps=10, noise="pcd"),
+    "gases": lambda: dyson.simulate(centres=[1.0, 0.0], widths=0.1, runs=2, steps=100),
+    "matrices": lambda: dyson.simulate(centres=[0.0, 0.0], widths=0.1, form="matrix", beta=2, runs=2, steps=10),
+}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", SIMULATIONS)
+def test_c1_programs_of_simulators_hold_no_lapack(name, monkeypatch) -> None:
+    """They run side by side in threads, where two LAPACK calls may wait for each other for ever."""
+    seen = []
+    compiled = training._compiled
+
+    def looked_at(dynamics, lanes):
+        def watched(program):
+            def call(*arguments):
+                seen.append(program.lower(*arguments).as_text())
+                return program(*arguments)
+
+            return call
+
+        return tuple(watched(program) for program in compiled(dynamics, lanes))
+
+    monkeypatch.setattr(training, "_compiled", looked_at)
+    SIMULATIONS[name]()
+    assert len(seen) >= 2
+    for text in seen:
+        assert not re.findall(r"stablehlo\.(?:custom_call|triangular_solve|cholesky)", text)
 
 
 def test_two_processes_do_not_share_a_folder(tmp_path) -> None:

@@ -20,11 +20,10 @@ from jax.scipy.special import erf, erfc
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 from numpyro.distributions import constraints
-from numpyro.distributions.util import validate_sample
 
 from coulombfit.laws.density import random_level, repulsion
 from coulombfit.laws.pair import alike, descending_pair, from_sum_and_spacing, log_spacing
-from coulombfit.laws.parameters import TwoWidths
+from coulombfit.laws.parameters import TwoWidths, checked, nan_unless_valid
 from coulombfit.laws.quadrature import sum_over_nodes
 from coulombfit.laws.quantile import symmetric_quantile
 
@@ -95,7 +94,7 @@ class AnisotropicPair(TwoWidths):
         spacing = jnp.hypot(first - second, jnp.sqrt(2.0) * self.sigma_m * off)
         return from_sum_and_spacing(self.centre, first + second, spacing)
 
-    @validate_sample
+    @checked
     def log_prob(self, value: ArrayLike) -> Array:
         value = jnp.asarray(value)
         dx1, dx2 = value[..., 0] - self.centre, value[..., 1] - self.centre
@@ -171,7 +170,7 @@ class AnisotropicDensity(TwoWidths):
         pair = AnisotropicPair(self.centre, self.sigma_1, self.sigma_2)
         return random_level(key_level, pair.sample(key_pair, sample_shape))
 
-    @validate_sample
+    @checked
     def log_prob(self, value: ArrayLike) -> Array:
         u, less, determinant, nodes, gather = self._standard(value)
         # not jnp.abs, whose second derivative at zero is lost
@@ -186,6 +185,7 @@ class AnisotropicDensity(TwoWidths):
     def variance(self) -> Array:
         return jnp.broadcast_to(1.5 * self.sigma_m**2, self.batch_shape)
 
+    @nan_unless_valid
     def cdf(self, value: ArrayLike) -> Array:
         u, less, determinant, nodes, gather = self._standard(value)
         u = jnp.clip(u, -1e4, 1e4)  # nothing changes beyond, nor at infinity
@@ -193,6 +193,7 @@ class AnisotropicDensity(TwoWidths):
         correction = sum_over_nodes(_cdf_term, nodes, (jnp.maximum(gather, 0.15),), (u, less, determinant))
         return 0.5 * erfc(-u / jnp.sqrt(determinant)) - 0.5 * jnp.exp(-0.5 * u**2 / (2.0 - less)) * correction
 
+    @nan_unless_valid
     def icdf(self, q: ArrayLike) -> Array:
         return symmetric_quantile(self, q, jnp.maximum(self.sigma_1, self.sigma_2))
 

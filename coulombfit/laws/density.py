@@ -14,10 +14,9 @@ from jax.scipy.special import erf, erfc
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 from numpyro.distributions import constraints
-from numpyro.distributions.util import validate_sample
 
 from coulombfit.laws.pair import LOG_FOUR_SQRT_PI, OneSpeciesPair, TwoSpeciesPair
-from coulombfit.laws.parameters import OneWidth, TwoWidths
+from coulombfit.laws.parameters import OneWidth, TwoWidths, checked, nan_unless_valid
 from coulombfit.laws.quantile import symmetric_quantile
 
 __all__ = ["OneSpeciesDensity", "TwoSpeciesDensity"]
@@ -62,7 +61,7 @@ class OneSpeciesDensity(OneWidth):
         key_pair, key_level = jax.random.split(key)
         return random_level(key_level, OneSpeciesPair(self.centre, self.sigma).sample(key_pair, sample_shape))
 
-    @validate_sample
+    @checked
     def log_prob(self, value: ArrayLike) -> Array:
         u = (jnp.asarray(value) - self.centre) / self.sigma
         return jnp.log(repulsion(u)) - 0.5 * u**2 - LOG_FOUR_SQRT_PI - jnp.log(self.sigma)
@@ -75,10 +74,12 @@ class OneSpeciesDensity(OneWidth):
     def variance(self) -> Array:
         return jnp.broadcast_to(1.5 * jnp.square(self.sigma), self.batch_shape)
 
+    @nan_unless_valid
     def cdf(self, value: ArrayLike) -> Array:
         u = (jnp.asarray(value) - self.centre) / self.sigma
         return 0.5 * erfc(-u) - jnp.sqrt(0.125) * jnp.exp(-0.5 * u**2) * erf(u / jnp.sqrt(2.0))
 
+    @nan_unless_valid
     def icdf(self, q: ArrayLike) -> Array:
         return symmetric_quantile(self, q, self.sigma)
 
@@ -106,7 +107,7 @@ class TwoSpeciesDensity(TwoWidths):
         pair = TwoSpeciesPair(self.centre, self.sigma_1, self.sigma_2)
         return random_level(key_level, pair.sample(key_pair, sample_shape))
 
-    @validate_sample
+    @checked
     def log_prob(self, value: ArrayLike) -> Array:
         dx = jnp.asarray(value) - self.centre
         u1, u2 = dx / self.sigma_1, dx / self.sigma_2
@@ -126,6 +127,7 @@ class TwoSpeciesDensity(TwoWidths):
     def variance(self) -> Array:
         return jnp.broadcast_to((1.5 + 0.5 * self.asymmetry**2) * self.sigma_m**2, self.batch_shape)
 
+    @nan_unless_valid
     def cdf(self, value: ArrayLike) -> Array:
         dx = jnp.asarray(value) - self.centre
         u1, u2 = dx / self.sigma_1, dx / self.sigma_2
@@ -134,5 +136,6 @@ class TwoSpeciesDensity(TwoWidths):
         whole = 0.5 * erfc(-dx * self.sigma_m / (self.sigma_1 * self.sigma_2))
         return whole - jnp.sqrt(2.0) / 8.0 * correction / self.sigma_m
 
+    @nan_unless_valid
     def icdf(self, q: ArrayLike) -> Array:
         return symmetric_quantile(self, q, jnp.maximum(self.sigma_1, self.sigma_2))

@@ -15,7 +15,6 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 from numpyro.distributions import Distribution, biject_to, constraints, transforms
-from numpyro.distributions.util import validate_sample
 
 from coulombfit.laws.gas_normaliser import (
     LARGEST_WITH_PAIRS,
@@ -26,11 +25,12 @@ from coulombfit.laws.gas_normaliser import (
     log_normaliser,
     separated_parameters,
 )
+from coulombfit.laws.parameters import checked
 
 __all__ = ["CoulombGas", "descending"]
 
 
-class _Descending(constraints.Constraint):
+class _Descending(constraints.ParameterFreeConstraint):
     """Spectra with ``x1 > … > xN``."""
 
     event_dim = 1
@@ -38,8 +38,9 @@ class _Descending(constraints.Constraint):
     def __call__(self, x: Array | np.ndarray) -> Array | np.ndarray | np.bool:
         return (x[..., :-1] > x[..., 1:]).all(axis=-1)
 
-    def tree_flatten(self) -> tuple[tuple, tuple]:
-        return (), ((), {})
+    # a class that defines equality, as NumPyro's does, has lost its hash
+    def __hash__(self) -> int:
+        return hash(type(self))
 
     def feasible_like(self, prototype: Array) -> Array:
         return jnp.broadcast_to(-jnp.arange(prototype.shape[-1], dtype=prototype.dtype), prototype.shape)
@@ -48,9 +49,15 @@ class _Descending(constraints.Constraint):
 descending = _Descending()
 
 
+class _ToDescending(transforms.ComposeTransform):
+    """Real vectors onto the support, which is where its last part alone would not say that it ends."""
+
+    codomain = descending
+
+
 @biject_to.register(type(descending))
 def _from_unconstrained(constraint: constraints.Constraint) -> transforms.Transform:
-    return transforms.ComposeTransform([transforms.OrderedTransform(), transforms.AffineTransform(0.0, -1.0)])
+    return _ToDescending([transforms.OrderedTransform(), transforms.AffineTransform(0.0, -1.0)])
 
 
 class CoulombGas(Distribution):
@@ -92,24 +99,26 @@ class CoulombGas(Distribution):
         *,
         validate_args: bool | None = None,
     ):
-        centres, widths = jnp.asarray(centres), jnp.asarray(widths)
         clusters = _clusters(centres, widths)
         self.sizes = (1,) * clusters if sizes is None else tuple(sizes)
         _refuse_sizes(self.sizes, clusters)
         if clusters > 1:
             _refuse_without_normaliser(self.sizes, beta)
-        dtype = jnp.result_type(centres, widths, beta, float)
-        batch_shape = np.broadcast_shapes(centres.shape[:-1], widths.shape[:-1], jnp.shape(beta))
-        self.centres = jnp.broadcast_to(centres.astype(dtype), (*batch_shape, clusters))
-        self.widths = jnp.broadcast_to(widths.astype(dtype), (*batch_shape, clusters))
-        self.beta = jnp.broadcast_to(jnp.asarray(beta, dtype), batch_shape)
+        batch_shape = np.broadcast_shapes(jnp.shape(centres)[:-1], jnp.shape(widths)[:-1], jnp.shape(beta))
+        # what is known stays so inside compiled functions, and is validated there
+        with jax.ensure_compile_time_eval():
+            centres, widths = jnp.asarray(centres), jnp.asarray(widths)
+            dtype = jnp.result_type(centres, widths, beta, float)
+            self.centres = jnp.broadcast_to(centres.astype(dtype), (*batch_shape, clusters))
+            self.widths = jnp.broadcast_to(widths.astype(dtype), (*batch_shape, clusters))
+            self.beta = jnp.broadcast_to(jnp.asarray(beta, dtype), batch_shape)
         super().__init__(batch_shape, (sum(self.sizes),), validate_args=validate_args)
 
     def validate_args(self, strict: bool = True) -> None:
         super().validate_args(strict)
         with jax.ensure_compile_time_eval():
             far = far_apart(self.sizes, self.centres, self.widths)
-        if not isinstance(far, jax.core.Tracer) and not far.all():
+        if not isinstance(far, jax.core.Tracer) and not np.asarray(far).all():
             *batch, first = np.argwhere(~np.asarray(far))[0]
             c, w = (np.asarray(a)[(*batch, slice(first, first + 2))] for a in (self.centres, self.widths))
             raise ValueError(
@@ -128,7 +137,7 @@ class CoulombGas(Distribution):
         """ln ∫ over x1 > … > xN of the right-hand side above; infinite where the clusters are not separated."""
         return log_normaliser(self.sizes, self.centres, self.widths, self.beta)
 
-    @validate_sample
+    @checked
     def log_prob(self, value: ArrayLike) -> Array:
         return _log_density(self.sizes, jnp.asarray(value), self.centres, self.widths, self.beta)
 
@@ -149,13 +158,15 @@ class CoulombGas(Distribution):
         return _by_rejection(key, shape, self.sizes, self.centres, self.widths)
 
 
-def _clusters(centres: Array, widths: Array) -> int:
-    for name, value in (("centres", centres), ("widths", widths)):
-        if value.ndim == 0 or value.shape[-1] == 0:
-            raise ValueError(f"{name}: expected one number a cluster along the last axis, got shape {value.shape}")
-    if centres.shape[-1] != widths.shape[-1]:
-        raise ValueError(f"widths: expected {centres.shape[-1]}, one a centre, got {widths.shape[-1]}")
-    return centres.shape[-1]
+def _clusters(centres: ArrayLike, widths: ArrayLike) -> int:
+    shapes = {"centres": jnp.shape(centres), "widths": jnp.shape(widths)}
+    for name, shape in shapes.items():
+        if not shape or shape[-1] == 0:
+            raise ValueError(f"{name}: expected one number a cluster along the last axis, got shape {shape}")
+    clusters, given = (shape[-1] for shape in shapes.values())
+    if clusters != given:
+        raise ValueError(f"widths: expected {clusters}, one a centre, got {given}")
+    return clusters
 
 
 def _refuse_sizes(sizes: tuple[int, ...], clusters: int) -> None:

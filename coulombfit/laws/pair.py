@@ -16,16 +16,15 @@ from jax import lax
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 from numpyro.distributions import biject_to, constraints, transforms
-from numpyro.distributions.util import validate_sample
 
-from coulombfit.laws.parameters import OneWidth, TwoWidths
+from coulombfit.laws.parameters import OneWidth, TwoWidths, checked
 
 __all__ = ["GaussianPair", "OneSpeciesPair", "TwoSpeciesPair", "descending_pair"]
 
 LOG_FOUR_SQRT_PI = log(4.0) + 0.5 * log(pi)
 
 
-class _DescendingPair(constraints.Constraint):
+class _DescendingPair(constraints.ParameterFreeConstraint):
     """Pairs ``(x1, x2)`` with ``x1 > x2``."""
 
     event_dim = 1
@@ -33,8 +32,9 @@ class _DescendingPair(constraints.Constraint):
     def __call__(self, x: Array | np.ndarray) -> Array | np.ndarray:
         return x[..., 0] > x[..., 1]
 
-    def tree_flatten(self) -> tuple[tuple, tuple]:
-        return (), ((), {})
+    # a class that defines equality, as NumPyro's does, has lost its hash
+    def __hash__(self) -> int:
+        return hash(type(self))
 
     def feasible_like(self, prototype: Array) -> Array:
         return jnp.broadcast_to(jnp.array([1.0, 0.0], dtype=prototype.dtype), prototype.shape)
@@ -44,9 +44,15 @@ descending_pair = _DescendingPair()
 """The support of the laws of a pair as a NumPyro constraint: real x₁ > x₂, event shape (2,)."""
 
 
+class _ToDescendingPair(transforms.ComposeTransform):
+    """Real vectors onto the support, which is where its last part alone would not say that it ends."""
+
+    codomain = descending_pair
+
+
 @biject_to.register(type(descending_pair))
 def _from_unconstrained(constraint: constraints.Constraint) -> transforms.Transform:
-    return transforms.ComposeTransform([transforms.OrderedTransform(), transforms.PermuteTransform(jnp.array([1, 0]))])
+    return _ToDescendingPair([transforms.OrderedTransform(), transforms.PermuteTransform(jnp.array([1, 0]))])
 
 
 def log_spacing(x: Float[Array, "*batch 2"]) -> Float[Array, "*batch"]:
@@ -83,7 +89,7 @@ class GaussianPair(OneWidth):
         levels = jnp.asarray(self.centre)[..., None] + jnp.asarray(self.sigma)[..., None] * noise
         return jnp.flip(jnp.sort(levels, axis=-1), axis=-1)
 
-    @validate_sample
+    @checked
     def log_prob(self, value: ArrayLike) -> Array:
         value = jnp.asarray(value)
         u1, u2 = (value[..., 0] - self.centre) / self.sigma, (value[..., 1] - self.centre) / self.sigma
@@ -122,7 +128,7 @@ class OneSpeciesPair(OneWidth):
         total = jnp.sqrt(2.0) * self.sigma * jax.random.normal(key_total, shape)
         return from_sum_and_spacing(self.centre, total, spacing)
 
-    @validate_sample
+    @checked
     def log_prob(self, value: ArrayLike) -> Array:
         value = jnp.asarray(value)
         u1, u2 = (value[..., 0] - self.centre) / self.sigma, (value[..., 1] - self.centre) / self.sigma
@@ -169,7 +175,7 @@ class TwoSpeciesPair(TwoWidths):
         total = self.asymmetry * labelled + spread * jax.random.normal(key_total, shape)
         return from_sum_and_spacing(self.centre, total, spacing)
 
-    @validate_sample
+    @checked
     def log_prob(self, value: ArrayLike) -> Array:
         value = jnp.asarray(value)
         dx1, dx2 = value[..., 0] - self.centre, value[..., 1] - self.centre

@@ -15,8 +15,8 @@ REACH = 40.0
 HALVINGS = 62
 
 
-def symmetric_quantile(law: Distribution, q: ArrayLike, width: Array) -> Array:
-    """The x with ``law.cdf(x) = q``, for a law symmetric about its mean with tails of at most ``width``.
+def symmetric_quantile(law: Distribution, q: ArrayLike, width: ArrayLike) -> Array:
+    """The x with ``law.cdf(x) = q``, for a law symmetric about its mean with tails of at most ``width``; NaN for no q.
 
     Bisection in the lower half, where a CDF has its relative precision, mirrored for q > ½. A last Newton step from the
     root, which is held fixed, makes the derivatives in q and in the parameters those of the implicit function.
@@ -37,4 +37,4 @@ def symmetric_quantile(law: Distribution, q: ArrayLike, width: Array) -> Array:
     root = lax.stop_gradient(0.5 * sum(lax.fori_loop(0, HALVINGS, halve, (low, high))))
     newton = root - (law.cdf(root) - target) / lax.stop_gradient(jnp.exp(law.log_prob(root)))
     x = jnp.where(q > 0.5, 2.0 * mean - newton, newton)
-    return jnp.where(inside, x, jnp.where(q <= 0, -jnp.inf, jnp.where(q >= 1, jnp.inf, jnp.nan)))
+    return jnp.where(inside, x, jnp.where(q == 0, -jnp.inf, jnp.where(q == 1, jnp.inf, jnp.nan)))

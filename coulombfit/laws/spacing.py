@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array
 from numpyro.distributions import Distribution, constraints
-from numpyro.distributions.util import validate_sample
+
+from coulombfit.laws.parameters import checked, nan_unless_valid
 
 __all__ = ["WignerSurmise"]
 
@@ -27,13 +28,13 @@ class WignerSurmise(Distribution):
     reparametrized_params = ["sigma_m"]
 
     def __init__(self, sigma_m: ArrayLike, *, validate_args: bool | None = None):
-        self.sigma_m = jnp.asarray(sigma_m)
+        self.sigma_m = sigma_m
         super().__init__(jnp.shape(sigma_m), validate_args=validate_args)
 
     def sample(self, key: jax.Array, sample_shape: tuple[int, ...] = ()) -> Array:
-        return 2.0 * self.sigma_m * jnp.sqrt(jax.random.exponential(key, (*sample_shape, *self.batch_shape)))
+        return jnp.sqrt(jax.random.exponential(key, (*sample_shape, *self.batch_shape))) * (2.0 * self.sigma_m)
 
-    @validate_sample
+    @checked
     def log_prob(self, value: ArrayLike) -> Array:
         half = jnp.asarray(value) / (2.0 * self.sigma_m)
         inside = (half > 0) & (half < jnp.inf)
@@ -48,8 +49,10 @@ class WignerSurmise(Distribution):
     def variance(self) -> Array:
         return (4.0 - jnp.pi) * jnp.square(self.sigma_m)
 
+    @nan_unless_valid
     def cdf(self, value: ArrayLike) -> Array:
         return -jnp.expm1(-jnp.square(jnp.maximum(value, 0.0) / (2.0 * self.sigma_m)))
 
+    @nan_unless_valid
     def icdf(self, q: ArrayLike) -> Array:
-        return 2.0 * self.sigma_m * jnp.sqrt(-jnp.log1p(-jnp.asarray(q)))
+        return jnp.sqrt(-jnp.log1p(-jnp.asarray(q))) * (2.0 * self.sigma_m)

@@ -1,6 +1,6 @@
 """Models by name."""
 
-from coulombfit.models.base import OBSERVED, REDUNDANT, REPORTED, Compression, Model, Parameters
+from coulombfit.models.base import OBSERVED, REDUNDANT, Compression, Model, Parameters
 from coulombfit.models.gas import FreeGas, Gas
 from coulombfit.models.pairs import Anisotropic, Gaussian, OneSpecies, PairModel, TwoSpecies
 from coulombfit.models.standardisation import Standardisation
@@ -9,7 +9,6 @@ __all__ = [
     "MODELS",
     "OBSERVED",
     "REDUNDANT",
-    "REPORTED",
     "Compression",
     "Gas",
     "Model",

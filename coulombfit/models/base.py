@@ -20,7 +20,7 @@ from coulombfit.intervals import Edge
 from coulombfit.models.standardisation import Standardisation
 from coulombfit.spectra import Spectra
 
-__all__ = ["CENTRE_SD", "LOG_WIDTH_SD", "OBSERVED", "REDUNDANT", "REPORTED", "Compression", "Model", "Parameters"]
+__all__ = ["CENTRE_SD", "LOG_WIDTH_SD", "OBSERVED", "REDUNDANT", "Compression", "Model", "Parameters"]
 
 OBSERVED = {
     "pair": "eigenvalues",
@@ -34,9 +34,6 @@ OBSERVED = {
 # Scales of the priors in units of the data: weak beside what a handful of runs says.
 CENTRE_SD = 2.0
 LOG_WIDTH_SD = 1.0
-
-REPORTED = ("centre", "sigma", "sigma_1", "sigma_2", "sigma_m", "r", "mean_spacing", "beta")
-"""Every parameter, in the order of tables."""
 
 REDUNDANT = "mean_spacing"
 """A parameter that is a multiple of another, reported for convenience."""
@@ -66,8 +63,17 @@ class Model(ABC):
     """By likelihood, the number of runs from which 90 % intervals cover 87 to 93 % in simulations; None for none."""
     edge: ClassVar[Edge | None] = None
     """Where a parameter has a least value that it may well have."""
-    start_radius: ClassVar[float] = 2.0
-    """Chains start uniformly within this of zero in the unconstrained coordinates of the sites."""
+    reports: ClassVar[tuple[str, ...]] = ()
+    """Names that :meth:`parameters` gives, in the order of tables; those that are not named here follow."""
+    unitless: ClassVar[tuple[str, ...]] = ()
+    """Those of them that are pure numbers."""
+
+    # by class and attributes, of subclasses with attributes of their own too: compiled programs are kept by model
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((type(self), *sorted(vars(self).items())))
 
     @abstractmethod
     def sites(self, likelihood: str) -> dict[str, dist.Distribution]:
@@ -115,11 +121,19 @@ class Model(ABC):
         return {}
 
     def priors(self, unit: Standardisation, likelihood: str) -> dict[str, str]:
-        """The priors in units of the data, in words."""
-        return {
-            _reported(name): _in_words(prior, Standardisation() if name == "beta" else unit)
-            for name, prior in self.sites(likelihood).items()
-        }
+        """The priors in words: in units of the data where those of a site are known, else standardised as they are."""
+        found = {}
+        for site, prior in self.sites(likelihood).items():
+            name = _reported(site)
+            known = name in self.reports
+            words = _in_words(prior, unit if known and name not in self.unitless else Standardisation(), site)
+            found[name] = words if known else f"{words}, standardised"
+        return found
+
+    def in_order(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Reported parameters in the order of tables, none left out: JAX hands them back in alphabetical order."""
+        first = [name for name in self.reports if name in parameters]
+        return {name: parameters[name] for name in (*first, *(other for other in parameters if other not in first))}
 
     def free_parameters(self, likelihood: str) -> int:
         """How many parameters the data determine."""
@@ -162,21 +176,28 @@ def _reported(site: str) -> str:
     return "r" if site == "q" else site
 
 
-def _in_words(prior: dist.Distribution, unit: Standardisation) -> str:
+def _in_words(prior: dist.Distribution, unit: Standardisation, site: str) -> str:
     while isinstance(prior, dist.Independent | dist.ExpandedDistribution):
         prior = prior.base_dist  # one for every cluster
     match prior:
         case dist.LogNormal():
-            return f"LogNormal(median {_shown(unit.scale * np.exp(prior.loc))}, sd of its logarithm {prior.scale:g})"
+            median = _shown(unit.scale * np.exp(prior.loc))
+            return f"LogNormal(median {median}, sd of its logarithm {_shown(prior.scale)})"
         case dist.Normal():
             mean, sd = unit.location + unit.scale * prior.loc, unit.scale * prior.scale
             return f"Normal(mean {_shown(mean, 6)}, sd {_shown(sd)})"
         case dist.Uniform():
-            # of r = |q|, q being uniform about zero
-            return f"Uniform(0, {prior.high:g})"
-    raise NotImplementedError(f"no words for a prior {prior}")
+            if site != _reported(site):
+                return f"Uniform(0, {_shown(prior.high)})"  # of r = |q|, q being uniform about zero
+            low, high = (unit.location + unit.scale * end for end in (prior.low, prior.high))
+            return f"Uniform({_shown(low, 6)}, {_shown(high, 6)})"
+    stated = ", ".join(f"{name} {_shown(getattr(prior, name, None))}" for name in prior.arg_constraints)
+    return f"{type(prior).__name__}({stated}) of the standardised value"
 
 
-def _shown(values: float | np.ndarray, digits: int = 3) -> str:
-    shown = [f"{value:.{digits}g}" for value in np.ravel(values)]
-    return shown[0] if np.ndim(values) == 0 else f"[{', '.join(shown)}]"
+def _shown(values: object, digits: int = 3) -> str:
+    array = np.asarray(values)
+    if not np.issubdtype(array.dtype, np.number):
+        return str(values)
+    shown = [f"{value:.{digits}g}" for value in np.ravel(array)]
+    return shown[0] if array.ndim == 0 else f"[{', '.join(shown)}]"

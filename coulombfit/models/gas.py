@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -24,7 +24,7 @@ __all__ = ["FreeGas", "Gas"]
 APART = 60.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Gas(Model):
     """Coulomb gas of N levels, Eq. 7 with β = 1: a bare centre and a width for every cluster of degenerate levels.
 
@@ -41,8 +41,7 @@ class Gas(Model):
     description = "Coulomb gas of all levels, bare centres (Eq. 7)"
     likelihoods = ("levels",)
     nominal_from = {"levels": 10}
-    # a start within the prior's bulk may put clusters on top of each other
-    start_radius = 0.1
+    reports: ClassVar[tuple[str, ...]] = ("centre", "sigma")
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sizes", tuple(int(size) for size in self.sizes))
@@ -120,13 +119,15 @@ class Gas(Model):
         return True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FreeGas(Gas):
     """Coulomb gas of one cluster of degenerate levels with its repulsion β unknown; β = 1 for real weights."""
 
     name = "gas-beta"
     nominal_from = {"levels": 30}
     description = "Coulomb gas of one cluster, repulsion β free (Eq. 7)"
+    reports = ("centre", "sigma", "beta")
+    unitless = ("beta",)
 
     def fitted_to(self, spectra: Spectra) -> Model:
         model = super().fitted_to(spectra)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
@@ -32,7 +33,7 @@ COMPOSITE = ("density", "density-raw")
 
 
 class PairModel(Model):
-    """Two levels with a common centre. Subclasses are final and hold no state.
+    """Two levels with a common centre. Those here hold no state.
 
     Likelihoods: "pair", the joint law of both levels; "spacing", the law of S = x₁ − x₂; "density", the law of one
     level, as if the levels of a pair were independent, with intervals corrected for their not being so
@@ -42,6 +43,7 @@ class PairModel(Model):
 
     likelihoods: ClassVar[tuple[str, ...]] = ("pair", "density", "density-raw", "spacing")
     width: ClassVar[str] = "sigma"
+    reports: ClassVar[tuple[str, ...]] = ("centre", "sigma", "mean_spacing")
     smooth_in: ClassVar[tuple[Compression, Compression]] = ("moments", "levels")
     """Compression of pairs, and of single levels."""
     repulsive: ClassVar[bool] = True
@@ -122,6 +124,7 @@ def _centre(sites: Parameters, unit: Standardisation) -> Parameters:
     return {"centre": unit.undo(sites["centre"])} if "centre" in sites else {}
 
 
+@dataclass(frozen=True, eq=False)
 class Gaussian(PairModel):
     """Two independent Gaussian levels: no repulsion, the null hypothesis."""
 
@@ -144,6 +147,7 @@ class Gaussian(PairModel):
         return dist.HalfNormal(jnp.sqrt(2.0) * parameters["sigma"])
 
 
+@dataclass(frozen=True, eq=False)
 class OneSpecies(PairModel):
     """Coulomb gas of one species, Eqs. 7, 11 and 31 with σ_m = σ."""
 
@@ -176,6 +180,8 @@ class TwoWidthModel(PairModel):
     width = "sigma_m"
     likelihoods = ("pair", "density", "density-raw")
     edge = Edge("r", 0.0, {"sigma_1": "sigma_m", "sigma_2": "sigma_m"}, "σ₁ = σ₂")
+    reports = ("centre", "sigma_1", "sigma_2", "sigma_m", "r", "mean_spacing")
+    unitless = ("r",)
     joint: ClassVar[type[dist.Distribution]]
     marginal: ClassVar[type[dist.Distribution]]
 
@@ -205,6 +211,7 @@ class TwoWidthModel(PairModel):
         return WignerSurmise(parameters["sigma_m"])
 
 
+@dataclass(frozen=True, eq=False)
 class TwoSpecies(TwoWidthModel):
     """Labelled Coulomb gas of two species, Eqs. 29 to 32."""
 
@@ -215,6 +222,7 @@ class TwoSpecies(TwoWidthModel):
     smooth_in = ("sum and spacing", "levels")
 
 
+@dataclass(frozen=True, eq=False)
 class Anisotropic(TwoWidthModel):
     """Spectrum of a 2×2 matrix with anisotropic noise: what linear training with a hidden layer leaves."""
 

@@ -2,25 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-__all__ = ["Panels", "grid", "left_labels", "legend_on_top", "new_figure", "one", "several"]
+from coulombfit.plots.names import with_every_name
+
+__all__ = ["LETTERING", "Panels", "drawn", "grid", "left_labels", "legend_on_top", "new_figure", "one", "several"]
 
 Panels = np.ndarray[Any, np.dtype[np.object_]]
 """Axes, shape (panel,)."""
 
+LETTERING = {"text.usetex": False, "text.parse_math": True}
+"""What labels rely on, whatever the style: they are matplotlib's own mathematics, and LaTeX may not be there."""
 ROW = 0.1
 """Height of a line of a legend in a figure of a column's width, in units of that of the axes."""
 PANEL = 0.6
 """Size of one of several panels, in units of the figure size of the style."""
 TALL = 1.3
 """How much higher panels are where there are many beside each other, which labels make narrow."""
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def drawn(function: Callable[P, R]) -> Callable[P, R]:
+    """A figure's function, its labels written by matplotlib itself; all else is the style in use."""
+
+    @wraps(function)
+    def draw(*arguments: P.args, **named: P.kwargs) -> R:
+        with mpl.rc_context(LETTERING):
+            return function(*arguments, **named)
+
+    return draw
 
 
 def one(ax: Axes | None) -> Axes:
@@ -87,7 +107,7 @@ def legend_on_top(ax: Axes, columns: int = 2) -> None:
     rows = -(-len(ax.get_legend_handles_labels()[1]) // columns)
     low, high = ax.get_ylim()
     ax.set_ylim(low, high + (high - low) * ROW * rows)
-    ax.legend(frameon=False, fontsize="small", ncols=columns, loc="upper center")
+    with_every_name(ax.legend(frameon=False, fontsize="small", ncols=columns, loc="upper center"))
 
 
 def left_labels(panels: Panels) -> Panels:

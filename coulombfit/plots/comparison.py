@@ -13,7 +13,8 @@ from matplotlib.ticker import MaxNLocator
 
 from coulombfit.checks.comparison import Comparison
 from coulombfit.checks.evidence import Evidence
-from coulombfit.plots.canvas import one
+from coulombfit.plots.canvas import drawn, one
+from coulombfit.plots.names import legible
 from coulombfit.plots.palette import grey, model_style, styles
 from coulombfit.result import Fit
 
@@ -23,6 +24,7 @@ DECISIVE = 3.0
 """Log Bayes factor of 20 to 1."""
 
 
+@drawn
 def comparison(result: Comparison, ax: Axes | None = None, *, fits: Mapping[str, Fit] | None = None) -> Axes:
     """Expected log density of new runs less that of the best model (bars), with one standard error of the difference.
 
@@ -40,6 +42,7 @@ def comparison(result: Comparison, ax: Axes | None = None, *, fits: Mapping[str,
     return ax
 
 
+@drawn
 def evidence(result: Evidence, ax: Axes | None = None, *, fits: Mapping[str, Fit] | None = None) -> Axes:
     """Log Bayes factor of every model to the best (bars), and its range under other priors (lines with ends).
 
@@ -73,7 +76,9 @@ def _bars(ax: Axes, names: Sequence[str], values: Float[np.ndarray, " fit"], fit
     looks = {name: model_style(name) for name in names} if fits is None else styles(fits)
     colours: list[Any] = [looks[name]["color"] for name in names]
     ax.barh(np.arange(len(names)), values, height=0.55, color=colours)
-    ax.set_yticks(np.arange(len(names)), names)
+    ax.set_yticks(np.arange(len(names)), [legible(name) for name in names])
+    for text in ax.get_yticklabels():
+        text.set_usetex(False)
     ax.axvline(0.0, color=grey(ax, 0.7), linewidth=mpl.rcParams["axes.linewidth"])
     ax.invert_yaxis()
     return ax

@@ -14,7 +14,8 @@ from jaxtyping import Array, Float
 from matplotlib.axes import Axes
 
 from coulombfit.models import PairModel, Parameters
-from coulombfit.plots.canvas import Panels, legend_on_top, new_figure, one, several
+from coulombfit.plots.canvas import Panels, drawn, legend_on_top, new_figure, one, several
+from coulombfit.plots.names import legible
 from coulombfit.plots.palette import above, grey, styles
 from coulombfit.plots.symbols import DENSITY, EIGENVALUE, SPACING
 from coulombfit.precision import double_precision
@@ -30,6 +31,7 @@ QUANTILES = (TAIL, 0.5, 1 - TAIL)
 PANELS = ("density", "residuals", "spacing")
 
 
+@drawn
 def laws(fits: Mapping[str, Fit], axes: Iterable[Axes] | None = None) -> Panels:
     """Density with residuals, and spacing, of pair fits.
 
@@ -57,6 +59,7 @@ def laws(fits: Mapping[str, Fit], axes: Iterable[Axes] | None = None) -> Panels:
     return panels
 
 
+@drawn
 def density(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
     """Histogram of all levels with each model's one-level density: posterior median and 90 % band (Eqs. 11, 32).
 
@@ -75,6 +78,7 @@ def density(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
     return ax
 
 
+@drawn
 def residuals(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
     """Levels in the bins of their histogram less what each model expects there, in units of the error of the bin.
 
@@ -105,13 +109,14 @@ def residuals(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
         bands = [np.append(each, each[-1]) for each in (low, high)]
         ax.fill_between(edges, bands[0], bands[1], step="post", color=colour, alpha=0.25, linewidth=0)
         left = (counts - found.size * middle) / error
-        ax.stairs(left, edges, baseline=None, label=name, **style, zorder=above(style))
+        ax.stairs(left, edges, baseline=None, label=legible(name), **style, zorder=above(style))
     ax.set(xlabel=EIGENVALUE, ylabel="residual / error")
     reach = max(3.0, float(np.abs(ax.get_ylim()).max()))
     ax.set_ylim(-reach, reach)
     return ax
 
 
+@drawn
 def spacing(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
     """Histogram of the spacings S with each model's law: posterior median and 90 % band (Eq. 31).
 
@@ -131,6 +136,7 @@ def spacing(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
     return ax
 
 
+@drawn
 def levels(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
     """Histogram of all levels of a gas, new levels under each model (lines), and the bare centres (ticks on top).
 
@@ -147,7 +153,7 @@ def levels(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
     ax.hist(observed.ravel(), edges, density=True, label="levels", color=grey(ax, 0.2), histtype="stepfilled")
     for name, style in styles(fits).items():
         predicted = fits[name].tree["posterior_predictive"]["eigenvalues"].to_numpy()
-        ax.hist(predicted.ravel(), edges, density=True, label=name, histtype="step", **style)
+        ax.hist(predicted.ravel(), edges, density=True, label=legible(name), histtype="step", **style)
         for centre in fits[name].tree["posterior"]["centre"].mean(("chain", "draw")).to_numpy():
             ax.plot([centre, centre], [0.95, 1.0], transform=ax.get_xaxis_transform(), color=style["color"])
     ax.set(xlabel=EIGENVALUE, ylabel=DENSITY)
@@ -194,7 +200,7 @@ def _bands(ax: Axes, fits: Mapping[str, Fit], across: np.ndarray, law_of: Callab
         fit = fits[name]
         lower, middle, upper = np.quantile(_values(fit, law_of(fit), across, _density_at), QUANTILES, axis=0)
         ax.fill_between(across, lower, upper, color=style["color"], alpha=0.25, linewidth=0)
-        ax.plot(across, middle, label=name, **style, zorder=above(style))
+        ax.plot(across, middle, label=legible(name), **style, zorder=above(style))
     ax.set_ylim(0, None)
     legend_on_top(ax)
 

@@ -12,7 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from scipy import stats
 
-from coulombfit.plots.canvas import Panels, new_figure, several
+from coulombfit.models import REDUNDANT
+from coulombfit.plots.canvas import Panels, drawn, new_figure, several
+from coulombfit.plots.names import legible, with_every_name
 from coulombfit.plots.palette import Style, ink, styles
 from coulombfit.plots.symbols import symbol
 from coulombfit.result import Fit
@@ -29,6 +31,7 @@ TICKS = 2
 """Intervals between ticks, at most: panels are small."""
 
 
+@drawn
 def corner(
     fits: Mapping[str, Fit] | Fit,
     axes: Iterable[Axes] | None = None,
@@ -61,6 +64,7 @@ def corner(
     if panels is None:
         panels = _triangle(len(names), places)
     looks, known = styles(several_fits), truths or {}
+    unitless = [name for fit in several_fits.values() for name in fit.model.unitless]
     thinned = {label: _draws(fit, names) for label, fit in several_fits.items()}
     for ax, (i, j) in zip(panels, places, strict=True):
         for label, draws in thinned.items():
@@ -69,8 +73,8 @@ def corner(
             else:
                 _contours(ax, draws[j], draws[i], looks[label])
         _mark(ax, known.get(names[j]), known.get(names[i]) if i > j else None)
-        ax.set_xlabel(_with_unit(names[j]))
-        ax.set_ylabel("posterior density" if i == j else _with_unit(names[i]))
+        ax.set_xlabel(_with_unit(names[j], unitless))
+        ax.set_ylabel("posterior density" if i == j else _with_unit(names[i], unitless))
         ax.xaxis.set_major_locator(MaxNLocator(TICKS))
         ax.yaxis.set_major_locator(MaxNLocator(TICKS))
     if axes is None:
@@ -79,14 +83,16 @@ def corner(
         # of a triangle made here, in the empty corner
         where: Any = panels[0].figure if axes is None and len(names) > 1 else panels[0]
         handles, labels = panels[0].get_legend_handles_labels()
-        where.legend(handles, labels, frameon=False, fontsize="small", loc="upper right")
+        with_every_name(where.legend(handles, labels, frameon=False, fontsize="small", loc="upper right"))
     return panels
 
 
 def _free(fit: Fit) -> list[str]:
-    """Parameters that determine all others: those that have priors."""
+    """Parameters that determine all others: those that have priors; all of a model that samples others."""
     sites = ["r" if site == "q" else site for site in fit.model.sites(fit.likelihood)]
-    return [str(name) for name in fit.numbers if str(name).partition("[")[0] in sites]
+    numbers = [str(name) for name in fit.numbers.drop_vars(REDUNDANT, errors="ignore")]
+    found = [name for name in numbers if name.partition("[")[0] in sites]
+    return found if len(found) >= fit.model.free_parameters(fit.likelihood) else numbers
 
 
 def _draws(fit: Fit, names: Sequence[str]) -> list[Float[np.ndarray, " draw"]]:
@@ -98,7 +104,7 @@ def _draws(fit: Fit, names: Sequence[str]) -> list[Float[np.ndarray, " draw"]]:
 def _marginal(ax: Axes, draws: Float[np.ndarray, " draw"], label: str, style: Style) -> None:
     bins = list(np.histogram_bin_edges(draws, "fd")) if np.ptp(draws) > 0 else BINS
     ax.hist(draws, bins, density=True, histtype="stepfilled", color=style["color"], alpha=0.25)
-    ax.hist(draws, bins, density=True, histtype="step", label=label, **style)
+    ax.hist(draws, bins, density=True, histtype="step", label=legible(label), **style)
     ax.set_ylim(0, None)
     ax.tick_params(left=False, labelleft=False)
 
@@ -123,8 +129,8 @@ def _mark(ax: Axes, x: float | None, y: float | None) -> None:
         ax.axhline(y, **looks)
 
 
-def _with_unit(name: str) -> str:
-    return symbol(name) + ("" if name in ("r", "beta") else ", units of $x$")
+def _with_unit(name: str, unitless: Sequence[str]) -> str:
+    return symbol(name) + ("" if name.partition("[")[0] in unitless else ", units of $x$")
 
 
 def _triangle(count: int, places: Sequence[tuple[int, int]]) -> Panels:

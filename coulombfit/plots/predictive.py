@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from coulombfit.checks.predictive import PredictiveCheck
-from coulombfit.plots.canvas import Panels, new_figure, several
+from coulombfit.plots.canvas import Panels, drawn, new_figure, several
 from coulombfit.plots.palette import grey, ink
 from coulombfit.plots.uniform import pit
 
@@ -23,6 +23,7 @@ LABELS = {
 }
 
 
+@drawn
 def predictive(check: PredictiveCheck, axes: Iterable[Axes] | None = None) -> Panels:
     """Each quantity of the data (line) among those of replicated data (grey), and the transforms of the data.
 

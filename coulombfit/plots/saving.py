@@ -16,6 +16,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.text import Text
 
 from coulombfit.files import replacing, require_writable
+from coulombfit.plots.canvas import LETTERING
 
 __all__ = ["WIDTHS", "figure_of", "require_figure", "savefig"]
 
@@ -26,6 +27,8 @@ LETTERS = 8.0
 COLLAPSED = "axes sizes collapsed to zero"
 """What matplotlib says where labels leave no room for panels."""
 EMBEDDED = {"svg.fonttype": "none", "svg.hashsalt": "coulombfit", "pdf.fonttype": 42, "ps.fonttype": 42}
+WHOLE = {"savefig.bbox": "standard"}
+"""The width that was asked for, though the style would cut what is empty."""
 UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
@@ -50,7 +53,7 @@ def savefig(
     ending = require_figure(path)
     if isinstance(dpi, bool) or not isinstance(dpi, int | float | np.number) or not 0 < dpi < np.inf:
         raise ValueError(f"dpi: expected a number above 0, got {dpi!r}")
-    with replacing(path) as temporary, mpl.rc_context(EMBEDDED), _resized(figure, inches):
+    with replacing(path) as temporary, mpl.rc_context({**EMBEDDED, **LETTERING, **WHOLE}), _resized(figure, inches):
         try:
             with warnings.catch_warnings():
                 warnings.filterwarnings("error", f".*{COLLAPSED}")

@@ -12,7 +12,8 @@ from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator
 
 from coulombfit.checks.displacement import Displacement
 from coulombfit.checks.scaling_result import Scaling
-from coulombfit.plots.canvas import Panels, grid, legend_on_top, one
+from coulombfit.plots.canvas import Panels, drawn, grid, legend_on_top, one
+from coulombfit.plots.names import legible
 from coulombfit.plots.palette import LINES, grey, level_style
 from coulombfit.plots.symbols import ALPHA_OVER_B
 from coulombfit.result import INTERVAL
@@ -27,6 +28,7 @@ WIDTH = r"width $\sigma/f$, units of $x$"
 """f is the known factor, 1 where there is none."""
 
 
+@drawn
 def scaling(result: Scaling, axes: Iterable[Axes] | None = None) -> Panels:
     """Widths of every setting and level: against √(α/\\|B\\|), on logarithmic axes, and over the rule.
 
@@ -94,6 +96,7 @@ def _exponents(result: Scaling) -> str:
     )
 
 
+@drawn
 def displacement(result: Displacement, ax: Axes | None = None) -> Axes:
     """Centres of every level less their limit, against α/\\|B\\|, with each prediction as a line.
 
@@ -122,7 +125,7 @@ def displacement(result: Displacement, ax: Axes | None = None) -> Axes:
         for name, line in zip(result.predictions, LINES, strict=False):
             ax.plot(across, row[name] * across, color=colour, linestyle=line, linewidth=thin)
     for name, line in zip(result.predictions, LINES, strict=False):
-        ax.plot([], [], color=grey(ax, 0.8), linestyle=line, linewidth=thin, label=name)
+        ax.plot([], [], color=grey(ax, 0.8), linestyle=line, linewidth=thin, label=legible(name))
     ax.set(xlabel=ALPHA_OVER_B, ylabel="centre less its limit, units of $x$", xlim=(0, None))
     legend_on_top(ax)
     return ax

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from coulombfit.plots.names import legible
+
 __all__ = ["ALPHA_OVER_B", "DENSITY", "EIGENVALUE", "SPACING", "symbol"]
 
 SYMBOLS = {
@@ -22,9 +24,9 @@ ALPHA_OVER_B = r"$\alpha/|B|$"
 
 
 def symbol(parameter: str) -> str:
-    """A parameter as mathematics; of a cluster with its number."""
+    """A parameter as mathematics; of a cluster with its number. One that is not known is named as it is."""
     name, _, index = parameter.partition("[")
     written = SYMBOLS.get(name)
     if written is None:
-        return parameter
+        return legible(parameter)
     return f"${written}$" if not index else f"${written}$ of cluster {index.removesuffix(']')}"

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from coulombfit.checks.learning import LearningCurve
 from coulombfit.dimensions import SNAPSHOTS
-from coulombfit.plots.canvas import one
+from coulombfit.plots.canvas import drawn, one
 from coulombfit.plots.fits import edges_of_levels
 from coulombfit.plots.palette import Style, grey, ink, level_style
 from coulombfit.plots.symbols import DENSITY, EIGENVALUE
@@ -22,6 +22,7 @@ GRID = 300
 TAIL = (1 - INTERVAL) / 2
 
 
+@drawn
 def level_diagram(spectra: Spectra, ax: Axes | None = None, *, mu2: float | None = None) -> Axes:
     """Histogram of all levels of all runs, and the targets as dashed lines, degenerate ones with their number (Fig. 2).
 
@@ -59,6 +60,7 @@ def level_diagram(spectra: Spectra, ax: Axes | None = None, *, mu2: float | None
     return ax
 
 
+@drawn
 def learning_curve(
     result: LearningCurve,
     ax: Axes | None = None,

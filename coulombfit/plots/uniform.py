@@ -20,7 +20,8 @@ from scipy import stats
 from coulombfit.checks.calibration import Calibration
 from coulombfit.checks.predictive import PredictiveCheck
 from coulombfit.models import REDUNDANT
-from coulombfit.plots.canvas import Panels, grid, left_labels
+from coulombfit.plots.canvas import Panels, drawn, grid, left_labels
+from coulombfit.plots.names import legible
 from coulombfit.plots.palette import LINES, grey, ink, model_style
 from coulombfit.plots.symbols import symbol
 from coulombfit.result import Fit
@@ -36,6 +37,7 @@ COLUMNS = 3
 DIFFERENCE = "ECDF − uniform"
 
 
+@drawn
 def ranks(fit: Fit, axes: Iterable[Axes] | None = None) -> Panels:
     """How the draws of each chain rank among all draws, a panel a parameter: chains that agree wander about zero.
 
@@ -61,6 +63,7 @@ def ranks(fit: Fit, axes: Iterable[Axes] | None = None) -> Panels:
     return panels if axes is not None else left_labels(panels)
 
 
+@drawn
 def calibration(result: Calibration, axes: Iterable[Axes] | None = None) -> Panels:
     """Ranks of the truth among posterior draws, a panel a parameter.
 
@@ -75,12 +78,13 @@ def calibration(result: Calibration, axes: Iterable[Axes] | None = None) -> Pane
     colour = model_style(result.name.partition(" ")[0])["color"]
     for ax, (name, values) in zip(panels, result.uniform.items(), strict=True):
         _band(ax, values.size)
-        _curve(ax, values.to_numpy(), color=colour, label=result.name)
+        _curve(ax, values.to_numpy(), color=colour, label=legible(result.name))
         ax.set_title(f"{symbol(str(name))}: p = {result.table.loc[name, 'p_value']:.2g}")
         ax.set(xlabel="rank of the truth, as a fraction", ylabel=DIFFERENCE)
     return panels if axes is not None else left_labels(panels)
 
 
+@drawn
 def pit(check: PredictiveCheck, axes: Iterable[Axes] | None = None) -> Panels:
     """Probability integral transforms of the data of every run under the fitted law, for spacings and for levels.
 

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from coulombfit import plots
 from coulombfit.checks.predictive import PredictiveCheck
 from coulombfit.checks.scaling_result import Scaling
+from coulombfit.plots.canvas import LETTERING
 from coulombfit.plots.saving import figure_of
 from coulombfit.result import INTERVAL, Fit
 
@@ -101,7 +102,7 @@ def of_scaling(scaling: Scaling) -> Picture:
 def _picture(drawn: Axes | Iterable[Axes], title: str, caption: str) -> Picture:
     buffer = io.BytesIO()
     # text stays text, and the same fits give the same bytes
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "coulombfit"}):
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "coulombfit", **LETTERING}):
         figure_of(drawn).savefig(buffer, format="svg", metadata={"Date": None})
     # a hundredth of a point is less than anyone sees, and half the size
     short = PATH.sub(lambda path: DIGITS.sub(r"\1", path.group()).replace("\n", ""), buffer.getvalue().decode())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from coulombfit.answers import Answer, all_of, plus_minus, probability
 from coulombfit.checks.comparison import Comparison
@@ -48,7 +48,7 @@ def symbol(parameter: str) -> Markup:
     """A parameter as it is written; of a cluster or a level with its number."""
     name, _, index = parameter.partition("[")
     of = " of level " if name == "amplitude" else " of cluster "
-    return SYMBOLS[name] + (f"{of}{index.removesuffix(']')}" if index else "")
+    return SYMBOLS.get(name, escape(name)) + (f"{of}{index.removesuffix(']')}" if index else "")
 
 
 def verdicts(
@@ -85,8 +85,10 @@ def _numbers(name: str, fit: Fit) -> str:
     quoted = []
     for parameter, row in table.iterrows():
         stem, bracket, index = str(parameter).partition("[")
-        if stem in QUOTED:
-            quoted.append(f"{QUOTED[stem]}{bracket}{index} = {row['mean']} ({row['lower']} to {row['upper']})")
+        if stem in QUOTED or stem not in SYMBOLS:
+            quoted.append(
+                f"{QUOTED.get(stem, stem)}{bracket}{index} = {row['mean']} ({row['lower']} to {row['upper']})"
+            )
     return f"How wide? {name}: {', '.join(quoted)}; {INTERVAL:.0%} intervals."
 
 
