@@ -7,7 +7,7 @@ import pytest
 import coulombfit as cf
 from coulombfit.compression import EXACT, compressed, plain
 from coulombfit.models import MODELS, Model
-from coulombfit.posterior import TOLERANCE, Represented, log_likelihood, represent
+from coulombfit.posterior import TOLERANCE, UNSEEN, Represented, log_likelihood, represent
 from simulators import ensembles
 
 SLOW = {*(("anisotropic", likelihood) for likelihood in ("density", "density-raw", "pair")), ("gas", "levels")}
@@ -64,13 +64,23 @@ def test_compression_against_the_plain_sum(name: str, likelihood: str) -> None:
     assert abs(small[0] - whole[0]) <= 2 * TOLERANCE
 
 
+def worst_within_reach(small: np.ndarray, whole: np.ndarray) -> float:
+    """Largest difference between ln L and its value at the mode, at points where a draw may come.
+
+    Where widths are equal, a flat direction of the proposal reaches 150 below the mode: there nothing is promised.
+    """
+    reached = whole > whole[0] - UNSEEN
+    assert reached.sum() > 20
+    difference = (small - whole) - (small - whole)[0]
+    return float(np.abs(difference[reached]).max())
+
+
 @pytest.mark.parametrize("likelihood", ["pair", "density"])
 @pytest.mark.parametrize("sigma_2", [0.04, 0.004, 0.0004])
 def test_compression_follows_narrow_features(likelihood: str, sigma_2: float) -> None:
     """σ₂/σ₁ down to 0.01: the grid is made finer, or given up, as the error demands."""
     _, small, whole = both(MODELS["two-species"], likelihood, levels("two-species", 2000, sigma_2))
-    difference = (small - whole) - (small - whole)[0]
-    assert np.abs(difference).max() <= TOLERANCE
+    assert worst_within_reach(small, whole) <= TOLERANCE
 
 
 def test_outliers_are_compressed_with_the_rest() -> None:
