@@ -25,7 +25,8 @@ def anisotropic(runs: int, seed: int) -> np.ndarray:
 @pytest.mark.slow
 def test_each_law_agrees_with_itself_alone() -> None:
     """Ratios of widths far from 1, where the labelled gas and the matrix differ."""
-    labelled = ensembles.two_species(centre=4.0, sigma_1=0.1, sigma_2=0.02, runs=400, seed=1)
+    # by the density one seed in twenty alarms, as it is meant to (test_false_alarms_come_at_their_rate); seed 1 does
+    labelled = ensembles.two_species(centre=4.0, sigma_1=0.1, sigma_2=0.02, runs=400, seed=2)
     of_gas = cf.width_consistency(labelled, models=["two-species"])
     assert of_gas.consistent("two-species")
     assert of_gas.consistent("two-species", "density")

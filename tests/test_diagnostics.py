@@ -9,6 +9,7 @@ import xarray as xr
 
 import coulombfit as cf
 from coulombfit import diagnose
+from coulombfit.answers import Answer
 from coulombfit.models import MODELS
 from coulombfit.report.words import Verdict, _gate
 from simulators import ensembles
@@ -155,7 +156,8 @@ def test_few_runs_are_said_by_fit_by_fit_many_and_after_loading(tmp_path: Path) 
     assert said in fit.diagnosis.verdict
     assert said in fit.summary()
     assert _gate({"few": fit}) == Verdict(
-        f"Trust it? Every check of the sampler passed, for few. few: {fit.diagnosis.few}.", None
+        f"Did the sampler converge? Yes, every check passed, for few. But of few: {fit.diagnosis.few}.",
+        Answer.CANNOT_TELL,
     )
     fit.save(tmp_path / "few.nc")
     assert said in cf.Fit.load(tmp_path / "few.nc").summary()

@@ -15,7 +15,7 @@ from coulombfit.cli import app
 pytestmark = pytest.mark.filterwarnings("default:.*are copies of each other")
 
 # Cheaper than the default: thousands of pairs in eight files, three models each.
-SAMPLING = cf.Sampling(warmup=300, draws=400, target_accept=0.9, per_run_draws=100)
+SAMPLING = cf.Sampling(warmup=300, draws=1000, target_accept=0.9, per_run_draws=100)
 
 
 def reference(path: Path) -> dict[str, float]:

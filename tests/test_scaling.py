@@ -339,6 +339,7 @@ def test_factors_are_checked() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*are copies of each other:UserWarning")
 @pytest.mark.skipif(not PUBLIC.is_dir(), reason="the public spectra are not here")
 def test_public_spectra_scatter_and_follow_the_rule() -> None:
     files = sorted(PUBLIC.glob("*.npz"))
