@@ -99,9 +99,15 @@ def test_only_some_of_many_runs_are_looked_at() -> None:
     assert cf.fit(x, sampler="laplace", sampling=sampling).description.answer is Answer.NO
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*do not look like a degenerate pair")
-@pytest.mark.parametrize(("model", "runs"), [("one-species", 30), ("one-species", 300), ("anisotropic", 300)])
+@pytest.mark.parametrize(
+    ("model", "runs"),
+    [
+        pytest.param("one-species", 30, marks=pytest.mark.slow),
+        pytest.param("one-species", 300, marks=pytest.mark.slow),
+        pytest.param("anisotropic", 300, marks=pytest.mark.long),
+    ],
+)
 def test_false_alarms_are_rare(model: str, runs: int) -> None:
     """At most 5 of 200 data sets: of 1 % or less with probability 0.98; a true 5 % fails with probability 0.93."""
     said = []

@@ -152,7 +152,7 @@ def write_checkpoint(path: Path) -> None:
 def read_checkpoint(path: Path) -> None:
     folder = path.parent / "checkpoint"
     shutil.copy(path, folder / "group-000000.npz")
-    Checkpoint(folder, {"seed": 0}).load(0, STATE)
+    Checkpoint(folder, {"seed": 0}).load(0, STATE, {"x": X}, np.array([0, 6]))
 
 
 def read_setting(path: Path) -> None:
