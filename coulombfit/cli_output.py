@@ -39,12 +39,12 @@ def refusing() -> Iterator[None]:
 def require_all_writable(*outputs: Path | None, inputs: Iterable[Path] = ()) -> None:
     """Refuse, before anything is read, to write where nothing can be written, or over an input or another output.
 
-    Two names are the same file whatever their spelling, also by a link.
+    Names are the same file whatever their spelling, also by a link; what lies in an input's folder is part of it.
 
     :raises OSError: where a file cannot be written.
     :raises ArgumentError: where it would overwrite what the same command reads or writes.
     """
-    from coulombfit.files import require_writable
+    from coulombfit.files import is_part_of, require_writable
 
     written: list[Path] = []
     for path in outputs:
@@ -52,18 +52,9 @@ def require_all_writable(*outputs: Path | None, inputs: Iterable[Path] = ()) -> 
             continue
         require_writable(path)
         for kind, others in (("an input", inputs), ("another output", written)):
-            if any(_same_file(path, other) for other in others):
+            if any(is_part_of(path, other) for other in others):
                 raise ArgumentError(f"cannot write {path}: it is {kind} of this command; name another file")
         written.append(path)
-
-
-def _same_file(one: Path, other: Path) -> bool:
-    if one.resolve() == other.resolve():
-        return True
-    try:
-        return one.samefile(other)
-    except OSError:
-        return False
 
 
 def to_json(result: object) -> str:

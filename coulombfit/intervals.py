@@ -19,7 +19,7 @@ from jaxtyping import Float
 from scipy.ndimage import gaussian_filter1d
 from scipy.stats import norm
 
-__all__ = ["INTERVAL", "Edge", "intervals_of"]
+__all__ = ["INTERVAL", "Edge", "Ends", "intervals_of"]
 
 INTERVAL = 0.9
 """Probability content of every quoted interval: equal-tailed, and down to the edge where the data do not exclude it."""
@@ -29,6 +29,7 @@ BINS, REACH = 512, 8.0
 
 
 Ends = tuple[Float[np.ndarray, "*set"], Float[np.ndarray, "*set"]]
+"""Lower and upper."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from coulombfit.errors import ArgumentError
 from coulombfit.models import Model, Standardisation, find_model
-from coulombfit.sampler import SAMPLERS, Sampling
+from coulombfit.sampler import Sampling, check_sampler
 from coulombfit.seeds import check_seed
 from coulombfit.spectra import Spectra, real_array
 
@@ -50,8 +50,7 @@ def ask(model: str, likelihood: str | None, sampler: str, sampling: Sampling | N
     :raises ArgumentError: for an unknown name, or a combination that does not exist.
     """
     chosen, likelihood = find_model(model, likelihood)
-    if sampler not in SAMPLERS:
-        raise ArgumentError(f"sampler: expected one of {', '.join(map(repr, SAMPLERS))}, got {sampler!r}")
+    check_sampler(sampler)
     check_seed(seed)
     if sampling is not None and not isinstance(sampling, Sampling):
         raise ArgumentError(f"sampling: expected coulombfit.Sampling(…), got {sampling!r}")

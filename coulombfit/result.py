@@ -21,7 +21,7 @@ from coulombfit.errors import DataError
 from coulombfit.files import write_netcdf
 from coulombfit.given import describe_given
 from coulombfit.importance import Integral
-from coulombfit.intervals import INTERVAL, intervals_of
+from coulombfit.intervals import INTERVAL, Ends, intervals_of
 from coulombfit.models import MODELS, OBSERVED, Model, Standardisation
 from coulombfit.netcdf import read_tree
 
@@ -116,7 +116,7 @@ class Fit:
         else:
             bulk, tail = azs.ess(posterior, method="bulk"), azs.ess(posterior, method="tail")
             rhat = azs.rhat(posterior) if posterior.sizes["chain"] > 1 else None
-        ends = intervals_of({str(n): d.to_numpy().ravel() for n, d in posterior.items()}, self.model.edge, interval)
+        ends = self._ends(interval)
         rows = {}
         for name, draws in posterior.items():
             lower, upper = ends[str(name)]
@@ -160,7 +160,12 @@ class Fit:
     def at_edge(self) -> str:
         """What to say of an interval that reaches the edge of the model, as σ₁ = σ₂; empty where none does."""
         edge = self.model.edge
-        return edge.remark(self.table().loc[edge.parameter, "lower"]) if edge else ""
+        return edge.remark(float(self._ends(INTERVAL)[edge.parameter][0])) if edge else ""
+
+    def _ends(self, interval: float) -> dict[str, Ends]:
+        """Lower and upper ends of every number."""
+        draws = {str(name): values.to_numpy().ravel() for name, values in self.numbers.items()}
+        return intervals_of(draws, self.model.edge, interval)
 
     @property
     def _sampler(self) -> str:

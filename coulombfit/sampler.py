@@ -12,10 +12,11 @@ import jax.numpy as jnp
 from jaxtyping import Array
 from numpyro.infer import MCMC, NUTS
 
+from coulombfit.errors import ArgumentError
 from coulombfit.importance import Integral
 from coulombfit.mode import LogDensity, Peak
 
-__all__ = ["SAMPLERS", "Chain", "Sampling", "chain_for", "markov_chain"]
+__all__ = ["SAMPLERS", "Chain", "Sampling", "chain_for", "check_sampler", "markov_chain"]
 
 SAMPLERS = ("nuts", "laplace")
 STATISTICS = ("energy", "potential_energy", "num_steps", "accept_prob", "adapt_state.step_size")
@@ -58,9 +59,18 @@ class Sampling:
     def __post_init__(self) -> None:
         for name in self.__dataclass_fields__.keys() - {"target_accept"}:
             if getattr(self, name) < 1:
-                raise ValueError(f"{name}: expected a whole number above 0, got {getattr(self, name)!r}")
+                raise ArgumentError(f"{name}: expected a whole number above 0, got {getattr(self, name)!r}")
         if self.target_accept is not None and not 0 < self.target_accept < 1:
-            raise ValueError(f"target_accept: expected a number between 0 and 1, got {self.target_accept!r}")
+            raise ArgumentError(f"target_accept: expected a number between 0 and 1, got {self.target_accept!r}")
+
+
+def check_sampler(sampler: str) -> None:
+    """Refuse an unknown name.
+
+    :raises ArgumentError: naming those that are known.
+    """
+    if sampler not in SAMPLERS:
+        raise ArgumentError(f"sampler: expected one of {', '.join(map(repr, SAMPLERS))}, got {sampler!r}")
 
 
 def chain_for(

@@ -251,6 +251,7 @@ def test_a_gas_takes_all_levels_unless_told_which_pair(tmp_path: Path) -> None:
         ("fit", "in.nc", "--out", "./link.nc"),
         ("fit", "in.nc", "--out", "hard.nc"),
         ("fit", "in.nc", "--report", "in.nc"),
+        ("fit", "recording", "--out", "recording/segment.nc"),
         ("fit", "in.nc", "--out", "x.nc", "--report", "./x.nc"),
         ("compare", "in.nc", "--report", "in.nc"),
         ("report", "in.nc", "--out", "in.nc"),
@@ -266,6 +267,7 @@ def test_b1_an_output_never_overwrites_an_input_or_another_output(tmp_path: Path
         Path(name).write_text(name)
     Path("link.nc").symlink_to("in.nc")
     Path("hard.nc").hardlink_to("in.nc")
+    Path("recording").mkdir()
     result = run(*arguments, code=2)
     assert "of this command; name another file" in result.stderr
     assert Path("in.nc").read_text() == "in.nc"

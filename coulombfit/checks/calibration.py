@@ -29,7 +29,7 @@ from coulombfit.precision import double_precision
 from coulombfit.preparation import Prepared, Question
 from coulombfit.progress import tracked
 from coulombfit.result import Text
-from coulombfit.sampler import SAMPLERS, Sampling
+from coulombfit.sampler import Sampling, check_sampler
 from coulombfit.seeds import check_seed, generator_for, key_for
 
 __all__ = ["Calibration", "calibrate"]
@@ -156,8 +156,7 @@ def calibrate(
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ArgumentError(f"{name}: expected a whole number of at least {least}, got {value!r}")
     check_seed(seed)
-    if sampler not in SAMPLERS:
-        raise ArgumentError(f"sampler: expected one of {', '.join(map(repr, SAMPLERS))}, got {sampler!r}")
+    check_sampler(sampler)
     if sampling.draws % KEPT:
         raise ArgumentError(f"sampling: expected draws to be a multiple of {KEPT}, got {sampling.draws}")
     question = Question(chosen, likelihood, sampler, sampling, int(seed))

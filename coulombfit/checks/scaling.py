@@ -7,7 +7,6 @@ degenerate level of each setting, with the eigenvalues themselves as data. The r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Real
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +16,7 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from coulombfit.checks.finite_steps import MOST_LEVELS, infer_steps
+from coulombfit.checks.inferred import positive
 from coulombfit.checks.scaling_model import EXPONENTS, Rule, Widths, log_posterior, parameters_of, start_of, widths_of
 from coulombfit.checks.scaling_result import Scaling
 from coulombfit.checks.settings import Settings, settings_of
@@ -27,7 +27,7 @@ from coulombfit.importance import Integral, integrate
 from coulombfit.precision import double_precision
 from coulombfit.progress import working
 from coulombfit.result import INTERVAL
-from coulombfit.sampler import SAMPLERS, Sampling, chain_for
+from coulombfit.sampler import Sampling, chain_for, check_sampler
 from coulombfit.seeds import check_seed, key_for
 from coulombfit.spectra import Spectra, real_array
 
@@ -72,11 +72,8 @@ def scaling(
     :warns UserWarning: of data given twice, which count once, and of spectra that still drift.
     """
     check_seed(seed)
-    for name, value in (("tolerance", tolerance), ("margin", margin)):
-        if not isinstance(value, Real) or not np.isfinite(value) or value <= 0:
-            raise ArgumentError(f"{name}: expected a finite number above 0, got {value!r}")
-    if sampler not in SAMPLERS:
-        raise ArgumentError(f"sampler: expected one of {', '.join(map(repr, SAMPLERS))}, got {sampler!r}")
+    tolerance, margin = positive("tolerance", tolerance), positive("margin", margin)
+    check_sampler(sampler)
     settings = settings_of(spectra, factors)
     count = len(settings.sizes)
     omega = None if curvature is None else _curvature(curvature, count)
