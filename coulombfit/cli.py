@@ -1,14 +1,10 @@
-"""The command ``coulombfit``: files in, files out.
-
-Exit codes: 0 fine, 2 usage, 3 a fit has not converged (its results are written and say so), 4 data refused,
-5 a calibration has failed, 6 every run of a simulation has diverged.
-"""
+"""The command ``coulombfit``: files in, files out. How it ends is in :class:`coulombfit.cli_exit.Exit`."""
 
 from __future__ import annotations
 
 import os
-import re
 import warnings
+from collections.abc import Mapping
 from math import isfinite, sqrt
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +13,7 @@ import typer
 
 import coulombfit as cf
 from coulombfit.cli_checks import check, scaling
+from coulombfit.cli_exit import Exit
 from coulombfit.cli_options import (
     ALL_MODELS,
     PAIR_MODELS,
@@ -28,6 +25,7 @@ from coulombfit.cli_options import (
     LearningRate,
     LearningRateKey,
     Likelihood,
+    Overwrite,
     Pair,
     Report,
     Sampler,
@@ -37,20 +35,18 @@ from coulombfit.cli_options import (
     known_targets,
     setting,
 )
-from coulombfit.cli_output import AsJson, Quiet, Seed, finish, refusing, require_all_writable
+from coulombfit.cli_output import AsJson, Quiet, Seed, finish, refusing, require_all_writable, saved
 from coulombfit.cli_run import run, version
 from coulombfit.cli_simulate import simulate
 from coulombfit.compile_cache import FOLDER, use_cache
 
 __all__ = ["app"]
 
-NOT_CALIBRATED = 5
-
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Bayesian inference of what stochastic gradient descent leaves in the spectra of weight matrices.",
-    epilog="Exit codes: 0 fine, 2 usage, 3 a fit has not converged, 4 data refused, 5 not calibrated, 6 all diverged.",
+    epilog=Exit.table(),
 )
 app.add_typer(simulate, name="simulate")
 app.command()(scaling)
@@ -73,12 +69,6 @@ def prepare(
     warnings.showwarning = lambda message, *_, **__: typer.echo(f"warning: {message}", err=True)
 
 
-def file_name(spectra: cf.Spectra, model: str) -> str:
-    """File name of a fit, from names that may hold anything."""
-    stem = re.sub(r"[^\w.+-]+", "-", spectra.name).strip(".-") or "fit"
-    return f"{stem}.{model}.nc"
-
-
 def read_levels(
     model: str,
     path: Path,
@@ -88,7 +78,7 @@ def read_levels(
     burn_in: int | None,
     learning_rate: float | str | None,
     batch_size: float | str | None,
-    targets: str | None,
+    targets: str | list[float] | None,
     pair: int | None,
 ) -> cf.Spectra:
     """The pair that the reading options describe, or all levels where the model is one of all levels."""
@@ -100,9 +90,21 @@ def read_levels(
         burn_in=burn_in,
         learning_rate=learning_rate,
         batch_size=batch_size,
-        targets=known_targets(targets),
+        targets=targets,
     )
     return spectra if pair is None and model not in PAIR_MODELS else spectra.pair(pair or 0)
+
+
+def chosen_in(
+    spectra: cf.Spectra, named: str | None, snapshot: int | None, burn_in: int | None, pair: int | None
+) -> list[str]:
+    """What was asked for in a file, for the names of its fits."""
+    array = spectra.provenance.get("array") or spectra.provenance.get("layer") or named
+    numbers = {"snapshot": snapshot, "burn-in": burn_in, "pair": pair}
+    return [
+        *([str(array)] if named else []),
+        *(f"{what}{number}" for what, number in numbers.items() if number is not None),
+    ]
 
 
 def fit_result(fit: cf.Fit, path: Path) -> dict[str, Any]:
@@ -113,6 +115,7 @@ def fit_result(fit: cf.Fit, path: Path) -> dict[str, Any]:
         "file": path,
         "parameters": fit.table(),
         "converged": fit.diagnosis.passed,
+        "describes": fit.description.answer,
         "checks": {
             check.name: {"value": check.value if isfinite(check.value or 0) else None, "status": check.status}
             for check in fit.diagnosis.checks
@@ -121,22 +124,21 @@ def fit_result(fit: cf.Fit, path: Path) -> dict[str, Any]:
 
 
 def fit_and_compare(
-    spectra: cf.Spectra, models: list[str], likelihood: str | None, sampler: str, seed: int, out: Path, quiet: bool
-) -> tuple[dict[str, cf.Fit], dict[str, Path], cf.Comparison]:
-    """Fit every model, save each, compare."""
+    spectra: cf.Spectra, paths: Mapping[str, Path], likelihood: str | None, sampler: str, seed: int, quiet: bool
+) -> tuple[dict[str, cf.Fit], cf.Comparison]:
+    """Fit every model, save each where ``paths`` say, compare."""
     from coulombfit.checks.evidence import LIKELIHOODS
     from coulombfit.progress import steps
 
     fits: dict[str, cf.Fit] = {}
-    paths = {model: out / file_name(spectra, model) for model in models}
-    with steps(len(models) + 1, show=False if quiet else None) as begin:
-        for model in models:
+    with steps(len(paths) + 1, show=False if quiet else None) as begin:
+        for model, path in paths.items():
             begin(f"fitting {model}, compiling …")
             fits[model] = cf.fit(spectra, model, likelihood, sampler=sampler, seed=seed, progress=False)
-            fits[model].save(paths[model])
+            fits[model].save(path)
         begin("comparing models")
         whole = all(fit.likelihood in LIKELIHOODS for fit in fits.values())
-        return fits, paths, cf.compare(fits, evidence=cf.evidence(fits, progress=False) if whole else None)
+        return fits, cf.compare(fits, evidence=cf.evidence(fits, progress=False) if whole else None)
 
 
 @app.command()
@@ -157,9 +159,11 @@ def fit(
     sampler: Sampler = "laplace",
     seed: Seed = 0,
     out: Annotated[
-        Path | None, typer.Option(help="Where to save the fit; FILE's name + model + .nc here if not given.")
+        Path | None,
+        typer.Option(help="Where to save the fit (.nc); named after FILE, what is chosen in it, and model."),
     ] = None,
     report: Report = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -170,18 +174,26 @@ def fit(
     with refusing():
         rate = setting(learning_rate, learning_rate_key, "learning_rate")
         size = setting(batch_size, batch_size_key, "batch_size")
+        known = known_targets(targets)
+        from coulombfit import outputs
         from coulombfit.models import find_model
 
-        find_model(model, likelihood)
+        _, chosen = find_model(model, likelihood)
         require_all_writable(out, report, inputs=[file])
-        spectra = read_levels(model, file, weights, eigenvalues, snapshot, burn_in, rate, size, targets, pair)
-        path = out or Path(file_name(spectra, model))
+        outputs.require_ending("out", out, ".nc")
+        outputs.require_ending("report", report, *outputs.PAGES)
+        spectra = read_levels(model, file, weights, eigenvalues, snapshot, burn_in, rate, size, known, pair)
+        asked = chosen_in(spectra, weights or eigenvalues, snapshot, burn_in, pair)
+        path = out or Path(outputs.fit_name(file, model, likelihood, asked))
         require_all_writable(path, report, inputs=[file])
+        outputs.require_unused(path, outputs.fit_label(spectra.fingerprint, model, chosen), overwrite=overwrite)
+        outputs.require_unused(report, outputs.page_label([spectra.fingerprint]), overwrite=overwrite)
         result = cf.fit(spectra, model, likelihood, sampler=sampler, seed=seed, progress=False if quiet else None)
         result.save(path)
         if report is not None:
             cf.write_report(report, fits={model: result}, title=f"{model} fit of {spectra.name}")
-    finish({model: result}, fit_result(result, path), f"{result.summary()}\nsaved {path}", as_json, quiet)
+    answer = {**fit_result(result, path), "report": report}
+    finish({model: result}, answer, f"{result.summary()}\n{saved(path, report)}", as_json, quiet, asked_for=model)
 
 
 @app.command()
@@ -206,6 +218,7 @@ def compare(
     seed: Seed = 0,
     out: Annotated[Path, typer.Option(help="Folder for the fits.")] = Path(),
     report: Report = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -216,33 +229,44 @@ def compare(
     with refusing():
         rate = setting(learning_rate, learning_rate_key, "learning_rate")
         size = setting(batch_size, batch_size_key, "batch_size")
-        from coulombfit.models import find_model
+        known = known_targets(targets)
+        from coulombfit import outputs
+        from coulombfit.models import find_models
 
         models = model or [name for name, one in cf.MODELS.items() if (likelihood or "pair") in one.likelihoods]
-        for name in models:
-            find_model(name, likelihood)
-        if len(set(models)) != len(models) or len(models) < 2:
-            raise ValueError(f"model: expected two or more different models, got {', '.join(models) or 'none'}")
+        kinds = find_models(models, likelihood)
+        if len(models) < 2:
+            raise ValueError(f"model: expected two or more different models, got {models[0]}")
         require_all_writable(report, inputs=[file])
-        spectra = read_levels(models[0], file, weights, eigenvalues, snapshot, burn_in, rate, size, targets, pair)
-        require_all_writable(*(out / file_name(spectra, name) for name in models), report, inputs=[file])
-        fits, paths, comparison = fit_and_compare(spectra, models, likelihood, sampler, seed, out, quiet)
+        outputs.require_ending("report", report, *outputs.PAGES)
+        spectra = read_levels(models[0], file, weights, eigenvalues, snapshot, burn_in, rate, size, known, pair)
+        asked = chosen_in(spectra, weights or eigenvalues, snapshot, burn_in, pair)
+        paths = {name: out / outputs.fit_name(file, name, likelihood, asked) for name in models}
+        require_all_writable(*paths.values(), report, inputs=[file])
+        for name, path in paths.items():
+            outputs.require_unused(path, outputs.fit_label(spectra.fingerprint, name, kinds[name]), overwrite=overwrite)
+        outputs.require_unused(report, outputs.page_label([spectra.fingerprint]), overwrite=overwrite)
+        fits, comparison = fit_and_compare(spectra, paths, likelihood, sampler, seed, quiet)
         if report is not None:
             cf.write_report(report, fits=fits, comparison=comparison, title=f"Models of {spectra.name}")
 
     result = {
         "verdict": comparison.verdict,
+        "answer": comparison.answer,
         "simplest_unbeaten": comparison.winner,
         "comparison": comparison.table,
         "fits": {name: fit_result(one, paths[name]) for name, one in fits.items()},
+        "report": report,
     }
-    finish(fits, result, str(comparison.summary()), as_json, quiet)
+    text = f"{comparison.summary()}\n{saved(*paths.values(), report)}"
+    finish(fits, result, text, as_json, quiet, asked_for=comparison.winner)
 
 
 @app.command()
 def report(
     fits: Annotated[list[Path], typer.Argument(help="Fits saved by fit or compare (.nc).", show_default=False)],
     out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("report.html"),
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -251,10 +275,15 @@ def report(
     Example: coulombfit report runs.one-species.nc runs.two-species.nc --out report.html
     """
     with refusing():
+        from coulombfit import outputs
+
         require_all_writable(out, inputs=fits)
+        outputs.require_ending("out", out, *outputs.PAGES)
         stems = [path.stem for path in fits]
         loaded = {path.stem if stems.count(path.stem) == 1 else str(path): cf.Fit.load(path) for path in fits}
-        same = len({(fit.record["data"]["fingerprint"], fit.likelihood) for fit in loaded.values()}) == 1
+        data = [fit.record["data"]["fingerprint"] for fit in loaded.values()]
+        outputs.require_unused(out, outputs.page_label(data), overwrite=overwrite)
+        same = len(set(data)) == len({fit.likelihood for fit in loaded.values()}) == 1
         comparison = cf.compare(loaded) if same and len(loaded) > 1 else None
         cf.write_report(out, fits=loaded, comparison=comparison)
     finish(loaded, {"file": out, "fits": list(loaded)}, f"saved {out}", as_json, quiet)
@@ -270,6 +299,7 @@ def calibrate(
     seed: Seed = 0,
     out: Annotated[Path, typer.Option(help="The netCDF file of ranks to write.")] = Path("calibration.nc"),
     figure: Annotated[Path | None, typer.Option(help="Also draw the ranks here (.png, .pdf, .svg).")] = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -278,12 +308,17 @@ def calibrate(
     Example: coulombfit calibrate one-species --likelihood density --datasets 200 --figure ranks.png
     """
     with refusing():
-        from coulombfit import plots
-        from coulombfit.files import write_netcdf
+        from coulombfit import outputs, plots
+        from coulombfit.models import find_model
 
+        _, chosen = find_model(model, likelihood)
         require_all_writable(out, figure)
+        outputs.require_ending("out", out, ".nc")
         if figure is not None:
             plots.require_figure(figure)
+        label = f"the calibration of {model} ({chosen}), {datasets} data sets of {runs} runs"
+        outputs.require_unused(out, label, overwrite=overwrite)
+        outputs.require_companion(figure, out, overwrite=overwrite)
         result = cf.calibrate(
             model,
             likelihood,
@@ -293,19 +328,27 @@ def calibrate(
             seed=seed,
             progress=False if quiet else None,
         )
-        write_netcdf(result.tree, out)
+        outputs.write_result(result.tree, out, label)
         if figure is not None:
             plots.savefig(plots.calibration(result), figure, "page")
-    answer = {"verdict": result.verdict, "calibrated": result.passed, "table": result.table, "file": out}
-    finish({}, answer, f"{result.summary()}\nsaved {out}", as_json, quiet)
+    answer = {
+        "verdict": result.verdict,
+        "answer": result.answer,
+        "calibrated": result.passed,
+        "table": result.table,
+        "file": out,
+        "figure": figure,
+    }
+    finish({}, answer, f"{result.summary()}\n{saved(out, figure)}", as_json, quiet)
     if not result.passed:
         typer.echo(f"error: {result.verdict}", err=True)
-        raise typer.Exit(NOT_CALIBRATED)
+        raise typer.Exit(Exit.NOT_CALIBRATED)
 
 
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the results, made if missing.")] = Path("coulombfit-demo"),
+    overwrite: Overwrite = False,
     seed: Seed = 0,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -315,20 +358,29 @@ def demo(
     Example: coulombfit demo --out demo
     """
     import simulators
-    from coulombfit import plots
+    from coulombfit import outputs, plots
+    from coulombfit.seeds import check_seed
 
     students = simulators.teacher_student
     setting: dict[str, Any] = {"Z": students.Z_EQ26, "kappa": 4.0, "learning_rate": 0.1, "noise": 0.1}
+    data, figure, page = out / "spectra.nc", out / "laws.png", out / "report.html"
+    paths = {model: out / outputs.fit_name(Path("students.nc"), model, None) for model in PAIR_MODELS}
+    label = f"the demo of seed {seed}"
     with refusing():
+        check_seed(seed)
         out.mkdir(parents=True, exist_ok=True)
+        require_all_writable(data, figure, page, *paths.values())
+        outputs.require_unused(data, label, overwrite=overwrite)
+        for path in (figure, page, *paths.values()):
+            outputs.require_companion(path, data, overwrite=overwrite)
         run = students.simulate(**setting, runs=1000, steps=8000, seed=seed, progress=False if quiet else None)
         spectra = cf.Spectra(
             run.eigenvalues[:, -1], learning_rate=0.1, batch_size=1, name="students", provenance=run.parameters
         )
-        spectra.save(out / "spectra.nc")
-        fits, paths, comparison = fit_and_compare(spectra, list(PAIR_MODELS), "pair", "laplace", seed, out, quiet)
-        plots.savefig(plots.laws(fits), out / "laws.png", "page")
-        cf.write_report(out / "report.html", fits=fits, comparison=comparison, title="coulombfit demo")
+        outputs.write_result(spectra.to_dataset(), data, label)
+        fits, comparison = fit_and_compare(spectra, paths, "pair", "laplace", seed, quiet)
+        plots.savefig(plots.laws(fits), figure, "page")
+        cf.write_report(page, fits=fits, comparison=comparison, title="coulombfit demo")
     sigma_1, sigma_2 = students.widths(**setting).tolist()
     theory = {"sigma_1": sigma_1, "sigma_2": sigma_2, "sigma_m": sqrt(0.5 * (sigma_1**2 + sigma_2**2))}
     tables = {model: fits[model].formatted() for model in ("anisotropic", "two-species")}
@@ -339,10 +391,12 @@ def demo(
     result = {
         "linear_response": theory,
         "verdict": comparison.verdict,
-        "report": out / "report.html",
+        "answer": comparison.answer,
+        "report": page,
         "fits": {name: fit_result(one, paths[name]) for name, one in fits.items()},
     }
-    finish(fits, result, "\n".join([*lines, comparison.verdict, f"report: {out / 'report.html'}"]), as_json, quiet)
+    text = "\n".join([*lines, comparison.verdict, f"saved {data}, its fits and {figure} beside it", f"report: {page}"])
+    finish(fits, result, text, as_json, quiet, asked_for=comparison.winner)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 import coulombfit as cf
+from coulombfit.cli_exit import Exit
 from coulombfit.cli_options import (
     BatchSize,
     BatchSizeKey,
@@ -17,14 +18,16 @@ from coulombfit.cli_options import (
     File,
     LearningRate,
     LearningRateKey,
+    Overwrite,
     Pair,
     Snapshot,
     Targets,
     Weights,
     known_targets,
+    require_positive,
     setting,
 )
-from coulombfit.cli_output import NOT_CONVERGED, AsJson, Quiet, Seed, finish, refusing, require_all_writable
+from coulombfit.cli_output import AsJson, Quiet, Seed, finish, refusing, require_all_writable, saved
 
 __all__ = ["check", "scaling"]
 
@@ -48,11 +51,15 @@ def scaling(
     ] = None,
     scatter: Annotated[bool, typer.Option(help="Whether settings may scatter beyond sampling.")] = True,
     tolerance: Annotated[float, typer.Option(help="δ of the probability that |b − 1| < δ.")] = 0.1,
+    margin: Annotated[
+        float, typer.Option(help="How far from 1 the 90 % interval of an exponent may reach for the answer yes.")
+    ] = 0.25,
     seed: Seed = 0,
     out: Annotated[Path, typer.Option(help="The netCDF file of draws to write.")] = Path("scaling.nc"),
     figure: Annotated[
         Path | None, typer.Option(help="Also draw widths against √(α/|B|) here (.png, .pdf, .svg).")
     ] = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -61,13 +68,14 @@ def scaling(
     Example: coulombfit scaling runs/*.npz --weights W --learning-rate-key lr --batch-size-key batch_size
     """
     with refusing():
-        from coulombfit import plots
-        from coulombfit.files import write_netcdf
+        from coulombfit import outputs, plots
 
+        require_positive(curvature=curvature, tolerance=tolerance, margin=margin)
+        known = known_targets(targets)
         require_all_writable(out, figure, inputs=files)
+        outputs.require_ending("out", out, ".nc")
         if figure is not None:
             plots.require_figure(figure)
-        known = known_targets(targets)
         spectra = [
             cf.read(
                 file,
@@ -82,28 +90,35 @@ def scaling(
             )
             for file in files
         ]
+        label = outputs.result_label("the scaling rule", [one.fingerprint for one in spectra])
+        outputs.require_unused(out, label, overwrite=overwrite)
+        outputs.require_companion(figure, out, overwrite=overwrite)
         result = cf.scaling(
             spectra,
             curvature=curvature,
             scatter=scatter,
             tolerance=tolerance,
+            margin=margin,
             seed=seed,
             progress=False if quiet else None,
         )
-        write_netcdf(result.tree, out)
+        outputs.write_result(result.tree, out, label)
         if figure is not None:
             plots.savefig(plots.scaling(result), figure, "page")
     answer = {
         "verdict": result.verdict,
+        "answer": result.answer,
+        "answers": result.answers,
         "parameters": result.table,
         "rule": result.rule,
         "converged": result.diagnosis.passed,
         "file": out,
+        "figure": figure,
     }
-    finish({}, answer, f"{result.summary()}\nsaved {out}", as_json, quiet)
+    finish({}, answer, f"{result.summary()}\n{saved(out, figure)}", as_json, quiet)
     if not result.diagnosis.passed:
         typer.echo(f"error: {result.diagnosis.verdict}", err=True)
-        raise typer.Exit(NOT_CONVERGED)
+        raise typer.Exit(Exit.NOT_CONVERGED)
 
 
 def check(
@@ -128,6 +143,7 @@ def check(
     Example: coulombfit check students.nc
     """
     with refusing():
+        require_positive(tolerance=tolerance)
         spectra = cf.read(
             file,
             weights=weights or False,
@@ -149,4 +165,4 @@ def check(
     finish({}, answer, f"{result.summary()}\n{shape.summary()}", as_json, quiet)
     if not result.trustworthy:
         typer.echo("error: Pareto k̂ is above its limit; take more runs", err=True)
-        raise typer.Exit(NOT_CONVERGED)
+        raise typer.Exit(Exit.NOT_CONVERGED)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from math import inf
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from coulombfit.errors import ArgumentError
 
 __all__ = [
     "ALL_MODELS",
@@ -18,6 +21,7 @@ __all__ = [
     "LearningRate",
     "LearningRateKey",
     "Likelihood",
+    "Overwrite",
     "Pair",
     "Report",
     "Sampler",
@@ -25,6 +29,7 @@ __all__ = [
     "Targets",
     "Weights",
     "known_targets",
+    "require_positive",
     "setting",
 ]
 
@@ -64,14 +69,28 @@ Sampler = Annotated[
     str,
     typer.Option(help="laplace, importance sampling about the mode, chains where that would not do; or nuts, chains."),
 ]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace files that hold other results; the same result is always renewed.")
+]
 Report = Annotated[Path | None, typer.Option(help="Also write a posterior report (HTML) here.")]
 
 
 def setting(value: float | None, key: str | None, option: str) -> float | str | None:
     """A number given, or the name under which the file has it."""
     if value is not None and key is not None:
-        raise ValueError(f"{option}: give the value or its name in the file, got both {value:g} and {key!r}")
+        raise ArgumentError(f"{option}: give the value or its name in the file, got both {value:g} and {key!r}")
+    require_positive(**{option: value})
     return value if key is None else key
+
+
+def require_positive(**options: float | None) -> None:
+    """Refuse what is no finite number above 0 before anything is read.
+
+    :raises ArgumentError: naming the option.
+    """
+    for name, value in options.items():
+        if value is not None and not 0 < value < inf:
+            raise ArgumentError(f"{name}: expected a finite number above 0, got {value:g}")
 
 
 def known_targets(text: str | None) -> str | list[float] | None:
@@ -79,6 +98,9 @@ def known_targets(text: str | None) -> str | list[float] | None:
     if text is None:
         return None
     try:
-        return [float(value) for value in text.split(",")]
+        numbers = [float(value) for value in text.split(",")]
     except ValueError:
         return text
+    if wrong := [number for number in numbers if not 0 <= number < inf]:
+        raise ArgumentError(f"targets: expected finite numbers from 0, got {wrong[0]:g}")
+    return numbers

@@ -11,12 +11,11 @@ from typing import Annotated
 import typer
 
 import coulombfit as cf
+from coulombfit.answers import Answer
+from coulombfit.cli_exit import Exit
 from coulombfit.errors import ArgumentError, DataError
 
-__all__ = ["NOT_CONVERGED", "AsJson", "Quiet", "Seed", "finish", "refusing", "require_all_writable", "to_json"]
-
-NOT_CONVERGED = 3
-DATA_REFUSED = 4
+__all__ = ["AsJson", "Quiet", "Seed", "finish", "refusing", "require_all_writable", "saved", "to_json"]
 
 Seed = Annotated[int, typer.Option(help="Random seed, a whole number from 0.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -30,10 +29,10 @@ def refusing() -> Iterator[None]:
         yield
     except DataError as error:
         typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(DATA_REFUSED) from None
+        raise typer.Exit(Exit.DATA_REFUSED) from None
     except (ValueError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
+        raise typer.Exit(Exit.USAGE) from None
 
 
 def require_all_writable(*outputs: Path | None, inputs: Iterable[Path] = ()) -> None:
@@ -75,8 +74,18 @@ def to_json(result: object) -> str:
     return json.dumps(result, default=plain, indent=2, allow_nan=False)
 
 
-def finish(fits: Mapping[str, cf.Fit], result: object, text: str, as_json: bool, quiet: bool) -> None:
-    """Print the result; exit with 3 where a fit has not converged."""
+def saved(*paths: Path | None) -> str:
+    """Where results are."""
+    return "\n".join(f"saved {path}" for path in paths if path is not None)
+
+
+def finish(
+    fits: Mapping[str, cf.Fit], result: object, text: str, as_json: bool, quiet: bool, asked_for: str | None = None
+) -> None:
+    """Print the result; exit with 3 where a fit has not converged, with 7 where the law does not describe the data.
+
+    :param asked_for: which of the fits has to describe them.
+    """
     if as_json:
         typer.echo(to_json(result))
     elif not quiet:
@@ -85,4 +94,7 @@ def finish(fits: Mapping[str, cf.Fit], result: object, text: str, as_json: bool,
     for name, diagnosis in failed.items():
         typer.echo(f"error: {name}: {diagnosis.verdict}", err=True)
     if failed:
-        raise typer.Exit(NOT_CONVERGED)
+        raise typer.Exit(Exit.NOT_CONVERGED)
+    if asked_for is not None and fits[asked_for].description.answer is Answer.NO:
+        typer.echo(f"error: {asked_for}: {fits[asked_for].description.verdict}", err=True)
+        raise typer.Exit(Exit.NOT_DESCRIBED)

@@ -10,7 +10,9 @@ from typing import Annotated
 
 import typer
 
-from coulombfit.cli_output import NOT_CONVERGED, AsJson, Quiet, refusing, to_json
+from coulombfit.answers import Answer
+from coulombfit.cli_exit import Exit
+from coulombfit.cli_output import AsJson, Quiet, refusing, to_json
 
 __all__ = ["run", "version"]
 
@@ -23,6 +25,9 @@ def run(
         bool, typer.Option("--template", help="Print such a file with every choice, and stop.")
     ] = False,
     again: Annotated[bool, typer.Option("--again", help="Compute even what has not changed.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Take over the folder of another analysis, or with other files in it.")
+    ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -39,7 +44,7 @@ def run(
     from coulombfit.analysis import run as carry_out
 
     with refusing():
-        outcome = carry_out(load(analysis), again=again, progress=False if quiet else None)
+        outcome = carry_out(load(analysis), again=again, overwrite=overwrite, progress=False if quiet else None)
     if as_json:
         typer.echo(to_json(outcome.to_json()))
     elif not quiet:
@@ -48,12 +53,18 @@ def run(
             for verdict in one["verdicts"]:
                 typer.echo(f"  {verdict}")
         typer.echo(f"linear scaling rule: {outcome.scaling['verdict']}")
+        typer.echo(f"saved {outcome.report.with_name('results.json')}, fits beside it")
         typer.echo(f"report: {outcome.report}")
     for name, one in [*outcome.sets.items(), ("scaling", outcome.scaling)]:
         if not one["converged"]:
             typer.echo(f"error: {name} has not converged, do not use; see {outcome.report}", err=True)
     if not outcome.converged:
-        raise typer.Exit(NOT_CONVERGED)
+        raise typer.Exit(Exit.NOT_CONVERGED)
+    for name, one in outcome.sets.items():
+        if one["describes"] == Answer.NO:
+            typer.echo(f"error: {name}: {one['winner']} does not describe the data; see {outcome.report}", err=True)
+    if not outcome.described:
+        raise typer.Exit(Exit.NOT_DESCRIBED)
 
 
 def version(as_json: AsJson = False) -> None:

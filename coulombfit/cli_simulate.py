@@ -10,11 +10,13 @@ from typing import Annotated, Any
 import typer
 
 import simulators
+from coulombfit.cli_exit import Exit
+from coulombfit.cli_options import Overwrite
 from coulombfit.cli_output import AsJson, Quiet, Seed, finish, refusing, require_all_writable
+from coulombfit.errors import ArgumentError
+from coulombfit.outputs import require_ending
 
 __all__ = ["simulate"]
-
-DIVERGED = 6
 
 simulate = typer.Typer(no_args_is_help=True, help="Simulate training and save the eigenvalues.")
 
@@ -32,15 +34,20 @@ Unfinished = Annotated[
 LAYERS = {"identity": None, "eq26": "Z_EQ26", "eq27": "Z_EQ27"}
 
 
-def saved(make: Callable[[], simulators.Trajectory], out: Path) -> simulators.Trajectory:
+def saved(
+    make: Callable[[], simulators.Trajectory], out: Path, checkpoint: Path | None, overwrite: bool
+) -> simulators.Trajectory:
     """Simulate and write; one line and an exit code where that cannot be."""
     with refusing():
-        require_all_writable(out)
+        require_all_writable(out, inputs=[] if checkpoint is None else [checkpoint])
+        require_ending("out", out, ".nc")
+        if out.exists() and not overwrite:
+            raise ArgumentError(f"cannot write {out}: it is there; name another file, or say --overwrite")
         try:
             trajectory = make()
         except simulators.Diverged as error:
             typer.echo(f"error: {error}", err=True)
-            raise typer.Exit(DIVERGED) from None
+            raise typer.Exit(Exit.DIVERGED) from None
         trajectory.save(out)
     return trajectory
 
@@ -77,6 +84,7 @@ def of_gaussian_rbm(
     save_every: SaveEvery = None,
     dtype: Dtype = "float64",
     checkpoint: Unfinished = None,
+    overwrite: Overwrite = False,
     seed: Seed = 0,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -112,6 +120,8 @@ def of_gaussian_rbm(
             progress=False if quiet else None,
         ),
         out,
+        checkpoint,
+        overwrite,
     )
     told(trajectory, out, "linear_response_widths", simulators.gaussian_rbm.widths(**machine, **noisy), as_json, quiet)
 
@@ -132,6 +142,7 @@ def of_students(
     save_every: SaveEvery = None,
     dtype: Dtype = "float64",
     checkpoint: Unfinished = None,
+    overwrite: Overwrite = False,
     seed: Seed = 0,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -170,6 +181,8 @@ def of_students(
             progress=False if quiet else None,
         ),
         out,
+        checkpoint,
+        overwrite,
     )
     told(trajectory, out, "linear_response_widths", theory, as_json, quiet)
 
@@ -188,6 +201,7 @@ def of_dyson(
     save_every: SaveEvery = None,
     dtype: Dtype = "float64",
     checkpoint: Unfinished = None,
+    overwrite: Overwrite = False,
     seed: Seed = 0,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -212,6 +226,8 @@ def of_dyson(
             progress=False if quiet else None,
         ),
         out,
+        checkpoint,
+        overwrite,
     )
     told(trajectory, out, "coulomb_shifts", simulators.dyson.coulomb_shift(**gas, beta=beta), as_json, quiet)
 

@@ -15,12 +15,12 @@ from typing import Any, NamedTuple, SupportsFloat, SupportsIndex
 
 import numpy as np
 import xarray as xr
-from filelock import FileLock, Timeout
 from numpy.typing import ArrayLike
 
 from coulombfit.arrays import as_numbers, from_zero, whole_number
 from coulombfit.errors import ArgumentError, DataError
 from coulombfit.files import write_netcdf
+from coulombfit.locks import take_lock
 from coulombfit.recordings import Header, segments, targets_by_layer
 from coulombfit.weights import levels_of
 
@@ -94,12 +94,8 @@ class Recorder:
         if self._header is not None and name and name != self._header.name:
             raise DataError(f"name: the recording {path} is called {self._header.name!r}, got {name!r}")
         self._path.mkdir(parents=True, exist_ok=True)
-        # not of the thread that opens it: the end of the process may come in another
-        self._lock = FileLock(self._path / LOCK, thread_local=False)
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise RuntimeError(f"path: another recorder is writing to {path}; close it first") from None
+        busy = RuntimeError(f"path: another recorder is writing to {path}; close it first")
+        self._lock = take_lock(self._path / LOCK, busy)
         for left in self._path.glob(".*.part"):  # of a process killed while it was writing
             left.unlink(missing_ok=True)
         self._session, self._part = max(segments(self._path), default=-1) + 1, 0
@@ -196,7 +192,8 @@ class Recorder:
             try:
                 self.flush()
             finally:
-                self._lock.release()
+                if self._lock is not None:
+                    self._lock.release()
 
     def _require_ours(self) -> None:
         if os.getpid() != self._owner:

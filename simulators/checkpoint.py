@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,8 @@ SECONDS = 10.0
 """Least time between two files of one group."""
 SETTING = "setting.json"
 LOCK = ".lock"
+NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
+"""What file systems without locks say, as some network ones."""
 
 
 @contextmanager
@@ -42,12 +46,21 @@ def opened(folder: str | Path | None, setting: Mapping[str, Any]) -> Iterator[Ch
     others = [path.name for path in folder.iterdir() if path.name != LOCK and not path.name.endswith(".part")]
     if others and SETTING not in others:
         raise ValueError(f"checkpoint: expected an empty folder or unfinished work, got {folder} with other files")
-    try:
-        # the system takes the lock back when a process ends, however it ends
-        lock = FileLock(folder / LOCK, timeout=0).acquire()
-    except Timeout:
-        raise ValueError(f"checkpoint: {folder} is in use by another process") from None
-    with lock:
+    with ExitStack() as held:
+        try:
+            # the system takes the lock back when a process ends, however it ends
+            held.enter_context(FileLock(folder / LOCK, timeout=0).acquire())
+        except Timeout:
+            raise ValueError(f"checkpoint: {folder} is in use by another process") from None
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+            warnings.warn(
+                f"checkpoint: the file system of {folder} has no locks ({error.strerror}): see to it that no other "
+                "process works there",
+                UserWarning,
+                stacklevel=4,
+            )
         yield Checkpoint(folder, setting)
 
 

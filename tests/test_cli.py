@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 import coulombfit as cf
 import simulators
 from coulombfit.cli import app
+from coulombfit.cli_exit import Exit
 from coulombfit.cli_options import PAIR_MODELS
 
 
@@ -46,7 +47,7 @@ def test_fit_prints_saves_and_reports(weights: Path) -> None:
     output = run("fit", str(weights), *READING, "--report", "report.html").stdout
     assert "learning_rate 0.1, batch_size 16" in output
     assert "Converged: every check passed." in output
-    fit = cf.Fit.load("runs.one-species.nc")
+    fit = cf.Fit.load("runs.W.one-species.nc")
     assert fit.record["seed"] == 0
     assert "fit of runs" in Path("report.html").read_text()
 
@@ -77,17 +78,19 @@ def test_fits_of_the_same_name_are_all_reported(weights: Path) -> None:
 
 
 def test_names_make_harmless_file_names(weights: Path) -> None:
-    cf.read(weights, weights="W", name="../a b/c").save("x.nc")
-    run("fit", "x.nc", "--model", "gaussian")
-    assert Path("a-b-c.gaussian.nc").exists()
+    Path("a b").mkdir()
+    weights.rename("a b/$c d.npz")
+    run("fit", "a b/$c d.npz", *READING, "--model", "gaussian", "--pair", "0")
+    assert Path("c-d.W.pair0.gaussian.nc").exists()
 
 
 def test_compare_then_report_from_the_saved_fits(weights: Path) -> None:
     output = run("compare", str(weights), *READING, "--model", "gaussian", "--model", "one-species").stdout
-    assert "gaussian" in output.splitlines()[-1]
-    run("report", "runs.gaussian.nc", "runs.one-species.nc", "--out", "both.html")
+    assert "gaussian" in output.splitlines()[-3]
+    assert output.splitlines()[-2:] == ["saved runs.W.gaussian.nc", "saved runs.W.one-species.nc"]
+    run("report", "runs.W.gaussian.nc", "runs.W.one-species.nc", "--out", "both.html")
     page = Path("both.html").read_text()
-    assert "runs.one-species" in page
+    assert "runs.W.one-species" in page
     assert "Comparison" in page
 
 
@@ -143,7 +146,7 @@ def test_a_fit_that_fails_its_gate_exits_with_3_and_is_kept(weights: Path, monke
     result = run("fit", str(weights), *READING, "--sampler", "nuts", code=3)
     assert "NOT CONVERGED" in result.stdout
     assert "error: one-species: NOT CONVERGED, do not use: bulk ESS, tail ESS failed." in result.stderr
-    assert Path("runs.one-species.nc").exists()
+    assert Path("runs.W.one-species.nc").exists()
 
 
 @pytest.mark.parametrize(
@@ -161,8 +164,28 @@ def test_a_fit_that_fails_its_gate_exits_with_3_and_is_kept(weights: Path, monke
         (["fit", "{}", "--weights", "W", "--learning-rate", "0.1", "--learning-rate-key", "lr"], 2, "got both 0.1 and"),
         (["fit", "{}", "--weights", "W", "--learning-rate-key", "W"], 4, "expected one positive number, got shape"),
         (["compare", "{}", "--weights", "W", "--model", "gaussian"], 2, "two or more different models, got gaussian"),
+        (
+            ["compare", "{}", "--weights", "W", "--model", "gaussian", "--model", "gas"],
+            2,
+            "some are of a pair",
+        ),
+        (
+            ["compare", "no.npz", "--model", "gaussian", "--model", "gaussian"],
+            2,
+            "different models, got gaussian, g",
+        ),
         (["compare", "{}", "--weights", "W", "--model", "gaussian", "--model", "g"], 2, "model: expected one of"),
         (["compare", "{}", "--weights", "W", "--out", "nowhere"], 2, "the folder nowhere does not exist"),
+        (["fit", "no.npz", "--report", "x.pdf"], 2, "report: expected a name that ends in .html or .htm, got x.pdf"),
+        (["fit", "no.npz", "--out", "x.csv"], 2, "out: expected a name that ends in .nc, got x.csv"),
+        (["report", "no.nc", "--out", "x.pdf"], 2, "out: expected a name that ends in .html or .htm, got x.pdf"),
+        (["scaling", "no.npz", "--out", "x"], 2, "out: expected a name that ends in .nc, got x"),
+        (["scaling", "no.npz", "--margin", "nan"], 2, "margin: expected a finite number above 0, got nan"),
+        (["scaling", "no.npz", "--curvature", "nan"], 2, "curvature: expected a finite number above 0, got nan"),
+        (["check", "no.npz", "--tolerance", "nan"], 2, "tolerance: expected a finite number above 0, got nan"),
+        (["fit", "no.npz", "--learning-rate", "nan"], 2, "learning_rate: expected a finite number above 0, got nan"),
+        (["fit", "no.npz", "--batch-size", "-1"], 2, "batch_size: expected a finite number above 0, got -1"),
+        (["fit", "no.npz", "--targets", "4,nan"], 2, "targets: expected finite numbers from 0, got nan"),
         (["report", "nowhere.nc"], 2, "no such file: nowhere.nc"),
         (["report", "{}"], 4, "cannot read a fit"),
         (["simulate", "teacher-student", "--layer", "eq99"], 2, "layer: expected one of identity, eq26, eq27"),
@@ -198,7 +221,12 @@ def test_help_has_an_example_and_explains_every_option(typed: str) -> None:
 
 
 def test_exit_codes_are_told() -> None:
-    assert "3 a fit has not converged, 4 data refused" in " ".join(run("--help").stdout.split())
+    """In the help, in the README and in one table: all of them, and the same."""
+    text = " ".join(run("--help").stdout.split())
+    readme = " ".join((Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8").split())
+    for code in Exit:
+        assert f"{code.value} {code.meaning}" in text
+        assert f"{code.value} {code.meaning}" in readme
 
 
 def test_version_names_what_results_rest_on() -> None:

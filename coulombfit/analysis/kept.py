@@ -1,4 +1,5 @@
-"""What an analysis keeps on disk: results of each set of data, with a key that says what they came from."""
+"""What an analysis keeps on disk: results of each set of data, with a key that says what they came from, and digests
+that say whether they, and the files that belong to them, are what was kept."""
 
 from __future__ import annotations
 
@@ -10,7 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from coulombfit.errors import DataError
 from coulombfit.files import write_text
+from coulombfit.opening import opened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,19 +46,27 @@ def key_of(*inputs: object) -> str:
 
 
 def remember(path: Path, key: str, results: Mapping[str, Any]) -> None:
-    """Keep results, JSON values."""
-    write_text(json.dumps({"key": key, **results}, allow_nan=False), path)
+    """Keep results, JSON values; ``files`` among them are names of files, from the folder of ``path``."""
+    names = results.get("files", [])
+    kept = {"key": key, **results, "files": {name: digest(Path(path.parent, name)) for name in names}}
+    write_text(json.dumps({**kept, "digest": _digest_of(kept)}, allow_nan=False), path)
 
 
 def recall(path: Path, key: str) -> dict[str, Any] | None:
-    """Results kept under that key; None where there are none, or the files that belong to them are gone."""
+    """Results kept under that key; None where there are none, or they or their files are not what was kept."""
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        with opened(path) as file:
+            kept = json.loads(file.read())
+        if not isinstance(kept, dict) or kept.get("key") != key or kept.pop("digest", None) != _digest_of(kept):
+            return None
+        whole = all(digest(Path(path.parent, name)) == known for name, known in kept["files"].items())
+    except (OSError, DataError, ValueError, RecursionError):
         return None
-    if not isinstance(kept, dict) or kept.get("key") != key:
-        return None
-    return kept if all(Path(path.parent, name).is_file() for name in kept.get("files", [])) else None
+    return kept if whole else None
+
+
+def _digest_of(kept: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
 def plain(table: pd.DataFrame) -> dict[str, dict[str, Any]]:

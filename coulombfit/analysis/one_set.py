@@ -11,6 +11,7 @@ from coulombfit.analysis.kept import plain, stem
 from coulombfit.analysis.plan import Analysis, Data
 from coulombfit.checks.evidence import LIKELIHOODS
 from coulombfit.checks.inferred import FEWEST
+from coulombfit.given import doubts_about
 from coulombfit.models import PairModel
 from coulombfit.report import part_of_data
 
@@ -82,11 +83,19 @@ def rendered(name: str, found: Found) -> dict[str, Any]:
         "winner": found.chosen,
         "verdicts": [verdict.text for verdict in part.verdicts],
         "converged": all(fit.diagnosis.passed for fit in found.fits.values()),
+        "describes": found.fits[found.chosen].description.answer,
+        "doubtful": doubts_about(found.fits[found.chosen].record["data"]),
+        "stationarity": seen.provenance.get("stationarity"),
         "learning_rate": seen.learning_rate,
         "batch_size": seen.batch_size,
         "runs": seen.runs,
         "fits": {
-            model: {"file": found.files[model], "converged": fit.diagnosis.passed, "parameters": plain(fit.table())}
+            model: {
+                "file": found.files[model],
+                "converged": fit.diagnosis.passed,
+                "describes": fit.description.answer,
+                "parameters": plain(fit.table()),
+            }
             for model, fit in found.fits.items()
         },
     }

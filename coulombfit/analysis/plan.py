@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from coulombfit.errors import ArgumentError
 
 __all__ = ["Analysis", "Data", "load"]
 
@@ -15,7 +18,10 @@ PATTERN = frozenset("*?[")
 
 class _Table(BaseModel):
     # a misspelt name is an error, not a default; 1 is a number, and "1" is not
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+Positive = Annotated[float, Field(gt=0)]
 
 
 class Data(_Table):
@@ -26,10 +32,10 @@ class Data(_Table):
     eigenvalues: str | None = None
     snapshot: int | None = None
     burn_in: Annotated[int, Field(ge=0)] | None = None
-    learning_rate: float | str | None = None
-    batch_size: float | str | None = None
-    targets: list[float] | str | None = None
-    factor: float | str | None = None
+    learning_rate: Positive | str | None = None
+    batch_size: Positive | str | None = None
+    targets: list[Annotated[float, Field(ge=0)]] | str | None = None
+    factor: Positive | str | None = None
     pair: Annotated[int, Field(ge=0)] = 0
     ensemble: bool = False
     name: str | None = None
@@ -70,18 +76,24 @@ class Rule(_Table):
     """Whether and how to infer the linear scaling rule."""
 
     enabled: bool = True
-    curvature: float | None = None
+    curvature: Positive | None = None
     scatter: bool = True
-    tolerance: Annotated[float, Field(gt=0)] = 0.1
+    tolerance: Positive = 0.1
+    margin: Positive = 0.25
 
 
 class Analysis(_Table):
-    """A whole analysis; ``folder`` is where its paths are relative to."""
+    """A whole analysis; ``folder`` is where its paths are relative to, ``source`` the file that it was read from."""
 
     folder: Path
-    data: Annotated[list[Data], BeforeValidator(lambda given: [given] if isinstance(given, dict) else given)]
+    source: Path | None = None
+    data: Annotated[
+        list[Data],
+        BeforeValidator(lambda given: [given] if isinstance(given, dict) else given),
+        Field(min_length=1),
+    ]
     title: str = "Posterior report"
-    out: str = "analysis"
+    out: str | None = None
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     fit: Fits = Fits()
     checks: Checks = Checks()
@@ -89,17 +101,25 @@ class Analysis(_Table):
 
     @property
     def out_folder(self) -> Path:
-        """Where results go."""
-        return self.folder / self.out
+        """Where results go: named after the file where it does not say."""
+        return self.folder / (self.out or self.name)
+
+    @property
+    def name(self) -> str:
+        """What tells this analysis from others in the same folder."""
+        return "analysis" if self.source is None else self.source.stem
 
     def sets(self) -> dict[str, tuple[Data, list[Path]]]:
         """Sets of data by name: how to read each, and its files.
 
         :raises FileNotFoundError: for files, or patterns, of which there are none.
+        :raises ArgumentError: for a file that one table names twice.
         """
         found: dict[str, tuple[Data, list[Path]]] = {}
         for data in self.data:
             files = [path for name in data.files for path in self._matching(name)]
+            if twice := [path for path, count in Counter(file.resolve() for file in files).items() if count > 1]:
+                raise ArgumentError(f"files: expected each file once, got {twice[0]} more than once")
             for group in [files] if data.ensemble else [[file] for file in files]:
                 stem = data.name or group[0].stem
                 name, again = stem, 2
@@ -133,10 +153,12 @@ def load(path: str | Path) -> Analysis:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not TOML: {error}") from None
-    if "folder" in content:
-        raise ValueError(f"{path}: folder: not understood")
+    except RecursionError:
+        raise ValueError(f"{path}: not TOML that can be read: nested too deep") from None
+    if given := {"folder", "source"} & content.keys():
+        raise ValueError(f"{path}: {min(given)}: not understood")
     try:
-        return Analysis(folder=path.parent, **content)
+        return Analysis(folder=path.parent, source=path, **content)
     except ValidationError as error:
         raise ValueError(f"{path}: {_in_words(error)}") from None
 
@@ -157,4 +179,4 @@ def _in_words(error: ValidationError) -> str:
 def _table_at(place: tuple[int | str, ...]) -> list[str]:
     tables: dict[str, type[BaseModel]] = {"data": Data, "fit": Fits, "checks": Checks, "scaling": Rule}
     model = next((tables[str(part)] for part in place if str(part) in tables), Analysis)
-    return [name for name in model.model_fields if name != "folder"]
+    return [name for name in model.model_fields if name not in ("folder", "source")]

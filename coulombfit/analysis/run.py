@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from coulombfit.analysis.folder import claimed, own
 from coulombfit.analysis.kept import digest, key_of, plain, recall, remember, stem
 from coulombfit.analysis.plan import Analysis, Data
+from coulombfit.answers import Answer
 from coulombfit.errors import ArgumentError, DataError
 from coulombfit.files import is_part_of
 from coulombfit.progress import steps
@@ -38,32 +40,48 @@ class Outcome:
         """Whether every fit has."""
         return all(one["converged"] for one in [*self.sets.values(), self.scaling])
 
+    @property
+    def described(self) -> bool:
+        """Whether there is no set of data that its best model does not describe."""
+        return all(one["describes"] != Answer.NO for one in self.sets.values())
+
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
         return {
             "report": str(self.report),
             "converged": self.converged,
+            "described": self.described,
             "computed": list(self.done),
             "sets": self.sets,
             "scaling": self.scaling,
         }
 
 
-def run(analysis: Analysis, *, again: bool = False, progress: bool | None = None) -> Outcome:
+def run(analysis: Analysis, *, again: bool = False, overwrite: bool = False, progress: bool | None = None) -> Outcome:
     """Carry out an analysis.
 
     Results go to its folder: fits (fits/NAME.MODEL.nc), the draws of the rule (scaling.nc), ``report.html`` and
-    ``results.json``.
+    ``results.json``. One process at a time works there.
 
     :param again: compute even what has not changed.
+    :param overwrite: take over a folder of another analysis, or one with a report or results of another origin.
+    :param progress: show what is being done; by default where stderr is a terminal.
     :raises FileNotFoundError: for files that are not there.
-    :raises ArgumentError: where what it writes would overwrite a file that it reads.
+    :raises ArgumentError: where what it writes would overwrite a file that it reads, or the results of another
+        analysis; where another process is at work in its folder.
     :raises ValueError: for a name that is none, or a combination that does not exist.
     :raises DataError: for data that cannot be read or that no law can describe, before anything is computed.
     """
     sets = analysis.sets()
-    out = analysis.out_folder
     _spare_inputs(analysis, sets)
+    with claimed(analysis.out_folder, analysis.name, overwrite=overwrite):
+        return _run(analysis, sets, again, progress)
+
+
+def _run(
+    analysis: Analysis, sets: Mapping[str, tuple[Data, list[Path]]], again: bool, progress: bool | None
+) -> Outcome:
+    out = analysis.out_folder
     keys = {name: _key(analysis, *one) for name, one in sets.items()}
     kept = {name: None if again else recall(_place(out, name), key) for name, key in keys.items()}
     rule_key = key_of(keys, analysis.scaling.model_dump(), analysis.seed)
@@ -75,6 +93,7 @@ def run(analysis: Analysis, *, again: bool = False, progress: bool | None = None
         needed = sets if rule is None else changed
         spectra = {name: _read(name, *sets[name]) for name in needed}
         _check_models(analysis)
+    own(out, analysis.name)
     for folder in ("kept/sets", "fits"):
         (out / folder).mkdir(parents=True, exist_ok=True)
     each = len(analysis.fit.models) + 2
@@ -130,7 +149,8 @@ def _spare_inputs(analysis: Analysis, sets: Mapping[str, tuple[Data, list[Path]]
     for name in sets:
         outputs.append(_place(out, name))
         outputs += [out / "fits" / f"{stem(name)}.{model}.nc" for model in analysis.fit.models]
-    for path in (file for _, files in sets.values() for file in files):
+    inputs = [file for _, files in sets.values() for file in files]
+    for path in [*inputs, *filter(None, [analysis.source])]:
         for output in outputs:
             if is_part_of(output, path):
                 raise ArgumentError(
@@ -154,14 +174,9 @@ def _read(name: str, data: Data, files: list[Path]) -> Any:
 
 
 def _check_models(analysis: Analysis) -> None:
-    from coulombfit.models import PairModel, find_model
+    from coulombfit.models import find_models
 
-    models = analysis.fit.models
-    if not models or len(set(models)) < len(models):
-        raise ValueError(f"fit.models: expected different models, got {', '.join(models) or 'none'}")
-    kinds = {isinstance(find_model(model, analysis.fit.likelihood)[0], PairModel) for model in models}
-    if len(kinds) > 1:
-        raise ValueError("fit.models: models of a pair and of all levels describe different data; make two analyses")
+    find_models(analysis.fit.models, analysis.fit.likelihood)
 
 
 def _scaling(analysis: Analysis, spectra: Mapping[str, Any], key: str) -> dict[str, Any]:

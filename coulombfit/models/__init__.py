@@ -1,5 +1,8 @@
 """Models by name."""
 
+from collections.abc import Sequence
+
+from coulombfit.errors import ArgumentError
 from coulombfit.models.base import OBSERVED, REDUNDANT, Compression, Model, Parameters
 from coulombfit.models.gas import FreeGas, Gas
 from coulombfit.models.pairs import Anisotropic, Gaussian, OneSpecies, PairModel, TwoSpecies
@@ -16,6 +19,7 @@ __all__ = [
     "Parameters",
     "Standardisation",
     "find_model",
+    "find_models",
 ]
 
 MODELS: dict[str, Model] = {
@@ -44,3 +48,21 @@ def find_model(name: str, likelihood: str | None = None) -> tuple[Model, str]:
             f"likelihood: model {name!r} takes {', '.join(map(repr, model.likelihoods))}, got {chosen!r}{reason}"
         )
     return model, chosen
+
+
+def find_models(names: Sequence[str], likelihood: str | None = None) -> dict[str, str]:
+    """The likelihood of each of several models that are to be compared.
+
+    :param names: keys of ``MODELS``, different ones.
+    :param likelihood: a key of ``OBSERVED``, or None for each model's default.
+    :raises ArgumentError: for none, for one named twice, and for models of different data, a pair and all levels.
+    :raises ValueError: as :func:`find_model`.
+    """
+    found = {name: find_model(name, likelihood) for name in names}
+    if not names or len(found) < len(names):
+        raise ArgumentError(f"models: expected different models, got {', '.join(names) or 'none'}")
+    if len({isinstance(model, PairModel) for model, _ in found.values()}) > 1:
+        raise ArgumentError(
+            f"models: expected models of the same data, got {', '.join(names)}: some are of a pair, some of all levels"
+        )
+    return {name: chosen for name, (_, chosen) in found.items()}

@@ -14,6 +14,7 @@ from coulombfit.checks.predictive import PredictiveCheck
 from coulombfit.checks.scaling_result import Scaling
 from coulombfit.errors import ArgumentError
 from coulombfit.files import write_text
+from coulombfit.outputs import PAGES, page_label, require_ending
 from coulombfit.report.part import Part, environment, part_of_data, part_of_scaling
 from coulombfit.result import Fit
 
@@ -44,7 +45,7 @@ def write_report(
     :param predictive: :func:`coulombfit.predictive` of fits, by the names of the fits.
     :param scaling: :func:`coulombfit.scaling` over settings.
     :param title: heading of the page.
-    :raises ArgumentError: without fits, or with checks of fits that are not given.
+    :raises ArgumentError: without fits, with checks of fits that are not given, or for a name of another ending.
     """
     if not isinstance(fits, Mapping):
         raise ArgumentError(f"fits: expected fits by name, as {{'name': fit}}, got {type(fits).__name__}")
@@ -73,11 +74,18 @@ def write_report(
                 predictive={name: check for name, check in checks.items() if name in group},
             )
         )
-    write_page(path, title, parts)
+    write_page(path, title, parts, label=page_label(sets))
 
 
-def write_page(path: str | Path, title: str, parts: Sequence[Part], not_run: Sequence[str] = ()) -> None:
-    """Write parts as one page, with sentences about what has no part."""
+def write_page(
+    path: str | Path, title: str, parts: Sequence[Part], not_run: Sequence[str] = (), label: str = ""
+) -> None:
+    """Write parts as one page, with sentences about what has no part.
+
+    :param label: what the page says of itself, unseen; see :mod:`coulombfit.outputs`.
+    :raises ArgumentError: where the name of the page does not end in .html or .htm.
+    """
+    require_ending("path", Path(path), *PAGES)
     templates = environment()
     slug = templates.filters["slug"]
     anchored = [(f"{slug(part.title)}-{k}", part) for k, part in enumerate(parts)]
@@ -85,5 +93,5 @@ def write_page(path: str | Path, title: str, parts: Sequence[Part], not_run: Seq
     style = templates.get_template("style.css").render()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     page = templates.get_template("page.html")
-    text = page.render(title=title, parts=anchored, not_run=not_run, style=style, style_digest=digest)
+    text = page.render(title=title, parts=anchored, not_run=not_run, label=label, style=style, style_digest=digest)
     write_text(text, path)

@@ -1,0 +1,78 @@
+"""The folder of an analysis: of one analysis, and of one process at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from coulombfit.errors import ArgumentError, DataError
+from coulombfit.files import write_text
+from coulombfit.locks import LOCK, take_lock
+from coulombfit.opening import opened
+
+__all__ = ["claimed", "own"]
+
+OWNER = "kept/analysis.json"
+RESULTS = ("report.html", "results.json")
+
+
+@contextmanager
+def claimed(out: Path, name: str, *, overwrite: bool) -> Iterator[None]:
+    """Have a folder for this analysis and this process alone, made where it is missing.
+
+    A folder that was made here, and in which nothing was written, is removed again.
+
+    :param name: of the analysis; a folder of another one is refused.
+    :raises ArgumentError: where the folder is that of another analysis or holds results of another origin, unless they
+        may be overwritten; where another process is at work in it.
+    :warns UserWarning: where the file system has no locks.
+    """
+    if out.exists() and not out.is_dir():
+        raise ArgumentError(f"out: expected a folder, got the file {out}")
+    if not overwrite:
+        _require_own(out, name)
+    made = [folder for folder in (out, *out.parents) if not folder.exists()]
+    out.mkdir(parents=True, exist_ok=True)
+    busy = ArgumentError(f"out: another process is at work in {out}; wait for it, or name another folder")
+    lock = take_lock(out / LOCK, busy)
+    try:
+        if not overwrite:
+            _require_own(out, name)
+        yield
+    finally:
+        _remove_empty(made)
+        if lock is not None:
+            lock.release()
+
+
+def own(out: Path, name: str) -> None:
+    """Say of a folder, before anything else is written to it, whose it is."""
+    (out / OWNER).parent.mkdir(exist_ok=True)
+    write_text(json.dumps({"analysis": name}), out / OWNER)
+
+
+def _require_own(out: Path, name: str) -> None:
+    """Refuse the folder of another analysis, and one with a report or results that no analysis has written."""
+    owner: object = None
+    with suppress(OSError, DataError, ValueError, RecursionError), opened(out / OWNER) as file:
+        owner = json.loads(file.read())
+    other = owner.get("analysis") if isinstance(owner, dict) else None
+    if isinstance(other, str) and other != name:
+        raise ArgumentError(
+            f"out: {out} has the results of another analysis, {other}; name another folder for {name}, or say overwrite"
+        )
+    there = [each for each in RESULTS if (out / each).exists()]
+    if there and not (out / OWNER).parent.is_dir():
+        raise ArgumentError(
+            f"out: {out / there[0]} is there and was not written by an analysis; name another folder, or say overwrite"
+        )
+
+
+def _remove_empty(made: list[Path]) -> None:
+    """Folders made in vain."""
+    if made and {each.name for each in made[0].iterdir()} <= {LOCK}:
+        (made[0] / LOCK).unlink(missing_ok=True)
+        for folder in made:
+            folder.rmdir()
