@@ -1,6 +1,10 @@
 """A whole analysis from one file: what it writes, what it computes again, and what it refuses."""
 
+import errno
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +13,9 @@ from typer.testing import CliRunner, Result
 
 import coulombfit as cf
 from coulombfit.analysis import load, run
-from coulombfit.analysis.kept import digest, stem
+from coulombfit.analysis.kept import digest, recall, stem
 from coulombfit.cli import app
+from coulombfit.cli_exit import Exit
 from simulators import ensembles
 
 SETTINGS = [(0.1, 16), (0.2, 16), (0.1, 64)]
@@ -120,12 +125,24 @@ predictive = false
 @pytest.mark.parametrize(
     ("change", "code", "message"),
     [
+        (('"lr"', "nan"), 2, "data.0.learning_rate: input should be a finite number, got nan"),
+        (('"bs"', "-16.0"), 2, "input should be greater than 0, got -16.0"),
+        (
+            ("[fit]", "[scaling]\ncurvature = nan\n[fit]"),
+            2,
+            "scaling.curvature: input should be a finite number, got nan",
+        ),
+        (("[fit]", "[scaling]\nmargin = 0.0\n[fit]"), 2, "scaling.margin: input should be greater than 0, got 0.0"),
+        (('[[data]]\nfiles = ["runs/*.npz"]', "data = []\nxx = 1"), 2, "data"),
+        (("runs/*.npz", 'runs/*.npz", "./runs/setting1.npz'), 2, "files: expected each file once, got"),
+        (('"gaussian", ', '"one-species", '), 2, "expected different models, got one-species, one-species"),
+        (("title =", "source = 'a'\ntitle ="), 2, "source: not understood"),
         (("[fit]", "[fits]"), 2, "fits: not understood; expected one of data, title, out, seed, fit"),
         (("eigenvalues", "eigenvalue"), 2, "data.0.eigenvalue: not understood; expected one of files, weights"),
         (("runs/*.npz", "nothing/*.npz"), 2, "files: nothing is called"),
         (("runs/*.npz", "none.npz"), 2, "files: no such file"),
         (('"one-species"]', '"two"]'), 2, "model: expected one of"),
-        (('"one-species"]', '"gas"]'), 2, "models of a pair and of all levels"),
+        (('"one-species"]', '"gas"]'), 2, "some are of a pair, some of all levels"),
         (('"x"', '"y"'), 4, "eigenvalues: no array named 'y'"),
         (("[[data]]", "[[data]]\npair = -1"), 2, "data.0.pair: input should be greater than or equal to 0, got -1"),
         (("[[data]]", "[[data]]\npair = 3"), 4, "pair: setting0 has 2 levels, got pair 3"),
@@ -160,7 +177,7 @@ def test_the_template_is_a_plan(tmp_path: Path) -> None:
     chosen = [
         line
         for line in shown
-        if not line.startswith(("eigenvalues", "burn_in", "targets", "factor", "name", "curvature"))
+        if not line.startswith(("eigenvalues", "burn_in", "targets", "factor", "name", "curvature", "out"))
     ]
     path.write_text("\n".join(chosen).replace('likelihood = "pair"', "").replace("snapshot = -1", ""))
     assert load(path) == plain
@@ -207,3 +224,144 @@ def test_b1_an_analysis_never_overwrites_what_it_reads(tmp_path: Path, read: str
     assert "which this analysis reads; name another folder" in invoke(tmp_path, code=2).stderr
     assert sorted(tmp_path.rglob("*")) == before
     assert (tmp_path / "scaling.nc").read_text() == "scaling.nc"
+
+
+TWO = PLAN.replace('files = ["runs/*.npz"]', 'files = ["runs/setting0.npz", "runs/setting1.npz"]').replace(
+    '"gaussian", ', ""
+)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An analysis of two files by one model, carried out once."""
+    path = tmp_path_factory.mktemp("small")
+    write_runs(path)
+    (path / "analysis.toml").write_text(TWO)
+    invoke(path, "--quiet")
+    return path
+
+
+def test_a16_two_analyses_do_not_work_in_one_folder(small: Path) -> None:
+    """Another process, which holds the lock, is waited for by nobody."""
+    program = (
+        "import sys, pathlib\n"
+        "from coulombfit.analysis.folder import claimed\n"
+        "with claimed(pathlib.Path(sys.argv[1]), 'analysis', overwrite=False):\n"
+        "    print('at work', flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", program, str(small / "analysis")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "at work\n"
+        before = (small / "analysis" / "results.json").read_bytes()
+        assert "another process is at work in" in invoke(small, code=2).stderr
+        assert (small / "analysis" / "results.json").read_bytes() == before
+        other.kill()
+    invoke(small, "--quiet")
+
+
+def test_a16_a_folder_without_locks_is_said_to_be_one(small: Path, monkeypatch) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    monkeypatch.setattr("filelock._unix.fcntl.flock", no_locks)
+    with pytest.warns(UserWarning, match="has no locks"):
+        run(load(small / "analysis.toml"))
+
+
+@pytest.mark.parametrize("name", ["fits/setting0.one-species.nc", "scaling.nc", "report.html"])
+def test_a16_what_is_kept_is_checked_by_digest(small: Path, name: str) -> None:
+    """A file that another program has changed is made again; not one that is only as old."""
+    changed = small / "analysis" / name
+    before = changed.read_bytes()
+    changed.write_bytes(before + b" ")
+    again = json.loads(invoke(small, "--json").stdout)
+    assert again["computed"] == (["setting0"] if "fits" in name else [])
+    assert changed.read_bytes() == before
+
+
+ODD = {
+    "no JSON": "{",
+    "too deep": "[" * 100_000,
+    "a number": "5",
+    "files that are a number": '{"key": KEY, "files": 5}',
+    "a digest that is a number": '{"key": KEY, "files": {}, "digest": 5}',
+    "results that are others": '{"key": KEY, "files": {}, "part": null, "results": {}}',
+    "not UTF-8": "\udcff",
+}
+
+
+@pytest.mark.parametrize("content", ODD.values(), ids=ODD)
+def test_a16_damaged_results_count_as_none(small: Path, content: str) -> None:
+    kept = small / "analysis" / "kept" / "sets" / "setting1.json"
+    before = kept.read_bytes()
+    key = json.dumps(json.loads(before)["key"])
+    kept.write_bytes(content.replace("KEY", key).encode(errors="surrogateescape"))
+    assert recall(kept, json.loads(key)) is None
+    kept.write_bytes(before)
+    assert recall(kept, json.loads(key)) is not None
+    # a value changed by hand
+    kept.write_bytes(before.replace(b'"runs": 150', b'"runs": 151'))
+    assert recall(kept, json.loads(key)) is None
+    kept.write_bytes(before)
+
+
+def test_two_analyses_in_one_place_have_folders_of_their_own(small: Path) -> None:
+    (small / "other.toml").write_text(TWO.replace("[data]]", "[data]]\npair = 0"))
+    assert load(small / "other.toml").out_folder == small / "other"
+    (small / "third.toml").write_text('out = "analysis"\n' + TWO)
+    result = CliRunner().invoke(app, ["run", str(small / "third.toml")])
+    assert result.exit_code == Exit.USAGE
+    assert "has the results of another analysis, analysis; name another folder" in result.stderr
+    assert CliRunner().invoke(app, ["run", str(small / "third.toml"), "--overwrite", "--quiet"]).exit_code == 0
+    assert "another analysis, third" in invoke(small, code=2).stderr
+    invoke(small, "--overwrite", "--quiet")
+
+
+def test_b1_an_analysis_spares_itself_and_what_others_have_written(tmp_path: Path) -> None:
+    write_runs(tmp_path)
+    plan = tmp_path / "results.json"
+    plan.write_text('out = "."\n' + TWO)
+    result = CliRunner().invoke(app, ["run", str(plan)])
+    assert result.exit_code == Exit.USAGE
+    assert "would overwrite" in result.stderr
+    assert plan.read_text() == 'out = "."\n' + TWO
+    (tmp_path / "plan.toml").write_text('out = "there"\n' + TWO)
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "report.html").write_text("mine")
+    result = CliRunner().invoke(app, ["run", str(tmp_path / "plan.toml")])
+    assert result.exit_code == Exit.USAGE
+    assert "was not written by an analysis" in result.stderr
+    assert [path.name for path in (tmp_path / "there").iterdir() if path.name != ".lock"] == ["report.html"]
+
+
+def test_results_say_whether_laws_describe_the_data_and_training_was_over(small: Path) -> None:
+    found = json.loads((small / "analysis" / "results.json").read_text())
+    one = found["sets"]["setting0"]
+    assert (found["described"], one["describes"], one["stationarity"], one["doubtful"]) == (True, "yes", None, [])
+    assert one["fits"]["one-species"]["describes"] == "yes"
+    assert found["scaling"]["answer"] in {"yes", "the data cannot tell"}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # the command prints them
+def test_an_analysis_whose_winner_does_not_describe_the_data_exits_with_7(tmp_path: Path) -> None:
+    """Training that still drifts, seen at its first snapshot, by two levels that do not repel."""
+    rng = np.random.default_rng(0)
+    x = 4.0 + np.array([0.3, 0.0])[:, None] + 0.05 * rng.normal(size=(200, 2, 2))
+    np.savez(tmp_path / "free.npz", x=x)
+    (tmp_path / "analysis.toml").write_text(
+        '[data]\nfiles = "free.npz"\neigenvalues = "x"\nsnapshot = 0\n[fit]\nmodels = ["one-species"]\n'
+    )
+    result = invoke(tmp_path, "--json", code=7)
+    assert "NOT stationary" in result.stderr
+    found = json.loads(result.stdout)
+    assert (found["converged"], found["described"]) == (True, False)
+    assert found["sets"]["free"]["stationarity"]["answer"] == "no"
+    assert "free: one-species does not describe the data; see" in result.stderr
+
+
+def test_what_is_kept_may_be_deleted(small: Path) -> None:
+    shutil.rmtree(small / "analysis" / "kept")
+    assert json.loads(invoke(small, "--json").stdout)["computed"] == ["setting0", "setting1"]

@@ -14,7 +14,7 @@ from coulombfit.opening import opened
 
 __all__ = ["claimed", "own"]
 
-OWNER = "kept/analysis.json"
+OWNER = ".analysis.json"
 RESULTS = ("report.html", "results.json")
 
 
@@ -49,7 +49,6 @@ def claimed(out: Path, name: str, *, overwrite: bool) -> Iterator[None]:
 
 def own(out: Path, name: str) -> None:
     """Say of a folder, before anything else is written to it, whose it is."""
-    (out / OWNER).parent.mkdir(exist_ok=True)
     write_text(json.dumps({"analysis": name}), out / OWNER)
 
 
@@ -64,7 +63,8 @@ def _require_own(out: Path, name: str) -> None:
             f"out: {out} has the results of another analysis, {other}; name another folder for {name}, or say overwrite"
         )
     there = [each for each in RESULTS if (out / each).exists()]
-    if there and not (out / OWNER).parent.is_dir():
+    # folders of earlier versions have no name in them, but what was kept
+    if there and not ((out / OWNER).exists() or (out / "kept").is_dir()):
         raise ArgumentError(
             f"out: {out / there[0]} is there and was not written by an analysis; name another folder, or say overwrite"
         )

@@ -14,6 +14,8 @@ from coulombfit.errors import ArgumentError
 __all__ = ["Analysis", "Data", "load"]
 
 PATTERN = frozenset("*?[")
+TYPES = ("function", "constrained", "float", "str", "list[")
+"""How places of errors begin that are types, not names in the file."""
 
 
 class _Table(BaseModel):
@@ -166,7 +168,7 @@ def load(path: str | Path) -> Analysis:
 def _in_words(error: ValidationError) -> str:
     """The first of what is wrong, with its place in the file."""
     first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("function", "constrained")))
+    place = ".".join(str(part) for part in first["loc"] if not str(part).startswith(TYPES))
     if first["type"] == "extra_forbidden":
         table = _table_at(first["loc"][:-1])
         return f"{place}: not understood; expected one of {', '.join(table)}"
