@@ -316,7 +316,7 @@ def calibrate(
         outputs.require_ending("out", out, ".nc")
         if figure is not None:
             plots.require_figure(figure)
-        label = f"the calibration of {model} ({chosen}), {datasets} data sets of {runs} runs"
+        label = f"the calibration of {model} ({chosen}), {datasets} data sets of {runs} runs, seed {seed}"
         outputs.require_unused(out, label, overwrite=overwrite)
         outputs.require_companion(figure, out, overwrite=overwrite)
         result = cf.calibrate(

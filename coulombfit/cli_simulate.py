@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -13,8 +15,7 @@ import simulators
 from coulombfit.cli_exit import Exit
 from coulombfit.cli_options import Overwrite
 from coulombfit.cli_output import AsJson, Quiet, Seed, finish, refusing, require_all_writable
-from coulombfit.errors import ArgumentError
-from coulombfit.outputs import require_ending
+from coulombfit.outputs import require_ending, require_unused, write_result
 
 __all__ = ["simulate"]
 
@@ -35,20 +36,27 @@ LAYERS = {"identity": None, "eq26": "Z_EQ26", "eq27": "Z_EQ27"}
 
 
 def saved(
-    make: Callable[[], simulators.Trajectory], out: Path, checkpoint: Path | None, overwrite: bool
+    simulate_: Callable[..., simulators.Trajectory],
+    setting: dict[str, Any],
+    out: Path,
+    checkpoint: Path | None,
+    overwrite: bool,
+    quiet: bool,
 ) -> simulators.Trajectory:
     """Simulate and write; one line and an exit code where that cannot be."""
+    text = json.dumps(setting, sort_keys=True, default=lambda array: array.tolist())
+    kind = simulate_.__module__.rsplit(".", 1)[-1].replace("_", "-")
+    label = f"the {kind} simulation {hashlib.sha256(text.encode()).hexdigest()[:12]}"
     with refusing():
         require_all_writable(out, inputs=[] if checkpoint is None else [checkpoint])
         require_ending("out", out, ".nc")
-        if out.exists() and not overwrite:
-            raise ArgumentError(f"cannot write {out}: it is there; name another file, or say --overwrite")
+        require_unused(out, label, overwrite=overwrite)
         try:
-            trajectory = make()
+            trajectory = simulate_(**setting, checkpoint=checkpoint, progress=False if quiet else None)
         except simulators.Diverged as error:
             typer.echo(f"error: {error}", err=True)
             raise typer.Exit(Exit.DIVERGED) from None
-        trajectory.save(out)
+        write_result(trajectory.to_dataset(), out, label)
     return trajectory
 
 
@@ -106,23 +114,17 @@ def of_gaussian_rbm(
         "noise": noise,
         "gibbs_steps": gibbs_steps,
     }
-    trajectory = saved(
-        lambda: simulators.gaussian_rbm.simulate(
-            **machine,
-            **noisy,
-            start=start,
-            runs=runs,
-            steps=steps,
-            save_every=save_every,
-            dtype=dtype,
-            checkpoint=checkpoint,
-            seed=seed,
-            progress=False if quiet else None,
-        ),
-        out,
-        checkpoint,
-        overwrite,
-    )
+    setting: dict[str, Any] = {
+        **machine,
+        **noisy,
+        "start": start,
+        "runs": runs,
+        "steps": steps,
+        "save_every": save_every,
+        "dtype": dtype,
+        "seed": seed,
+    }
+    trajectory = saved(simulators.gaussian_rbm.simulate, setting, out, checkpoint, overwrite, quiet)
     told(trajectory, out, "linear_response_widths", simulators.gaussian_rbm.widths(**machine, **noisy), as_json, quiet)
 
 
@@ -168,22 +170,16 @@ def of_students(
     with suppress(ValueError):  # none where mean squares are not finite; the simulator says so, or refuses
         if activation == "identity":
             theory = simulators.teacher_student.widths(**noisy)
-    trajectory = saved(
-        lambda: simulators.teacher_student.simulate(
-            **noisy,
-            activation=activation,
-            runs=runs,
-            steps=steps,
-            save_every=save_every,
-            dtype=dtype,
-            checkpoint=checkpoint,
-            seed=seed,
-            progress=False if quiet else None,
-        ),
-        out,
-        checkpoint,
-        overwrite,
-    )
+    setting: dict[str, Any] = {
+        **noisy,
+        "activation": activation,
+        "runs": runs,
+        "steps": steps,
+        "save_every": save_every,
+        "dtype": dtype,
+        "seed": seed,
+    }
+    trajectory = saved(simulators.teacher_student.simulate, setting, out, checkpoint, overwrite, quiet)
     told(trajectory, out, "linear_response_widths", theory, as_json, quiet)
 
 
@@ -212,23 +208,17 @@ def of_dyson(
     """
     with refusing():
         gas: dict[str, Any] = {"centres": numbers("centres", centres), "widths": numbers("widths", widths)}
-    trajectory = saved(
-        lambda: simulators.dyson.simulate(
-            **gas,
-            beta=beta,
-            form=form,
-            runs=runs,
-            steps=steps,
-            save_every=save_every,
-            dtype=dtype,
-            checkpoint=checkpoint,
-            seed=seed,
-            progress=False if quiet else None,
-        ),
-        out,
-        checkpoint,
-        overwrite,
-    )
+    setting: dict[str, Any] = {
+        **gas,
+        "beta": beta,
+        "form": form,
+        "runs": runs,
+        "steps": steps,
+        "save_every": save_every,
+        "dtype": dtype,
+        "seed": seed,
+    }
+    trajectory = saved(simulators.dyson.simulate, setting, out, checkpoint, overwrite, quiet)
     told(trajectory, out, "coulomb_shifts", simulators.dyson.coulomb_shift(**gas, beta=beta), as_json, quiet)
 
 

@@ -130,6 +130,18 @@ def test_a_fit_whose_law_does_not_describe_the_data_exits_with_7() -> None:
     }
 
 
+def test_b2_a_simulation_is_renewed_by_its_own_setting_alone() -> None:
+    gas = ("simulate", "dyson", "--centres", "4,4", "--runs", "20", "--steps", "50", "--out", "gas.nc")
+    run(*gas, "--widths", "0.1", *QUICK)
+    before = cf.read("gas.nc").fingerprint
+    run(*gas, "--widths", "0.1")
+    assert cf.read("gas.nc").fingerprint == before
+    refused(*gas, "--widths", "0.2")
+    refused(*gas, "--widths", "0.1", "--seed", "1")
+    run(*gas, "--widths", "0.2", "--overwrite", *QUICK)
+    assert cf.read("gas.nc").fingerprint != before
+
+
 @pytest.mark.slow
 def test_a_demo_is_made_again_and_never_over_other_files() -> None:
     run("demo", "--out", "demo", *QUICK)
