@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +11,7 @@ import typer
 
 import simulators
 from coulombfit.cli_output import AsJson, Quiet, Seed, finish, refusing, require_all_writable
+from coulombfit.ending import keeping
 
 __all__ = ["simulate"]
 
@@ -32,9 +33,10 @@ Unfinished = Annotated[
 LAYERS = {"identity": None, "eq26": "Z_EQ26", "eq27": "Z_EQ27"}
 
 
-def saved(make: Callable[[], simulators.Trajectory], out: Path) -> simulators.Trajectory:
+def saved(make: Callable[[], simulators.Trajectory], out: Path, checkpoint: Path | None) -> simulators.Trajectory:
     """Simulate and write; one line and an exit code where that cannot be."""
-    with refusing():
+    unfinished = f"unfinished work stays in {checkpoint}, the same command goes on from there"
+    with refusing(), nullcontext() if checkpoint is None else keeping(unfinished):
         require_all_writable(out)
         try:
             trajectory = make()
@@ -112,6 +114,7 @@ def of_gaussian_rbm(
             progress=False if quiet else None,
         ),
         out,
+        checkpoint,
     )
     told(trajectory, out, "linear_response_widths", simulators.gaussian_rbm.widths(**machine, **noisy), as_json, quiet)
 
@@ -170,6 +173,7 @@ def of_students(
             progress=False if quiet else None,
         ),
         out,
+        checkpoint,
     )
     told(trajectory, out, "linear_response_widths", theory, as_json, quiet)
 
@@ -212,6 +216,7 @@ def of_dyson(
             progress=False if quiet else None,
         ),
         out,
+        checkpoint,
     )
     told(trajectory, out, "coulomb_shifts", simulators.dyson.coulomb_shift(**gas, beta=beta), as_json, quiet)
 
