@@ -1,61 +1,24 @@
-"""The command ``coulombfit`` as a process: how it starts and ends. Nothing slow is imported before it can be ended."""
+"""The command ``coulombfit``: nothing is imported, which takes time, before the process can be ended in good order."""
 
-from __future__ import annotations
-
-import sys
-
-from coulombfit.ending import Ending
+import os
+import signal
 
 __all__ = ["main"]
-
-BROKEN_PIPE = 141
-"""As of a process that SIGPIPE has ended."""
 
 
 def main() -> None:
     """Carry out the command of this process's arguments, and exit."""
-    ending = Ending()
-    ending.watch()
-    for stream in (sys.stdout, sys.stderr):
-        # what a stream's encoding lacks is written as \\u03c3: an answer is not lost for a letter
-        if stream is not None and hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-    try:
-        status = _carry_out(ending)
-        _flush()
-    except BrokenPipeError:
-        # whoever read has seen enough
-        ending.quit(BROKEN_PIPE)
-    except OSError as error:  # a full disk, as all other errors of the system are told by the commands
-        ending.quit(2, f"error: cannot write what this command prints: {error}\n")
-    except BaseException:
-        if ending.asked:
-            ending.end()
-        raise
-    sys.exit(status)
+    if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
+        signal.signal(signal.SIGINT, _end)
+    from coulombfit.cli_process import carry_out
+
+    carry_out()
 
 
-def _carry_out(ending: Ending) -> int | str | None:
-    """The exit status of the command."""
-    from coulombfit.cli import app
-
-    try:
-        with ending.unwinding():
-            app()
-    except SystemExit as end:
-        if ending.asked:  # typer has made an exit of an interrupt
-            ending.end()
-        # it has put these in place where nobody reads any more, and lets all else go on
-        if type(sys.stdout).__name__ == "PacifyFlushWrapper":
-            raise BrokenPipeError from None
-        return end.code
-    return 0
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.flush()
+def _end(number: int, _: object) -> None:
+    """End the process at once; nothing has begun."""
+    os.write(2, b"interrupted: nothing had begun\n")
+    os._exit(128 + number)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ LAYERS = {"identity": None, "eq26": "Z_EQ26", "eq27": "Z_EQ27"}
 def saved(make: Callable[[], simulators.Trajectory], out: Path, checkpoint: Path | None) -> simulators.Trajectory:
     """Simulate and write; one line and an exit code where that cannot be."""
     unfinished = f"unfinished work stays in {checkpoint}, the same command goes on from there"
-    with refusing(), nullcontext() if checkpoint is None else keeping(unfinished):
+    with refusing(), nullcontext() if checkpoint is None else keeping(unfinished, saves=True):
         require_all_writable(out)
         try:
             trajectory = make()

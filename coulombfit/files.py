@@ -12,7 +12,7 @@ import xarray as xr
 
 from coulombfit.seals import sealed
 
-__all__ = ["is_part_of", "remove_unfinished", "replacing", "require_writable", "write_netcdf", "write_text"]
+__all__ = ["abandon", "is_part_of", "replacing", "require_writable", "write_netcdf", "write_text"]
 
 _unfinished: set[Path] = set()
 """Temporary files of this process."""
@@ -74,8 +74,8 @@ def _flush_names(folder: Path) -> None:
             os.close(handle)
 
 
-def remove_unfinished() -> None:
-    """Remove what is being written at this moment, of any thread: for a process that ends without unwinding."""
+def abandon() -> None:
+    """Remove what is half-written, of any thread: for a process that ends without unwinding."""
     for temporary in list(_unfinished):
         with suppress(OSError):
             temporary.unlink(missing_ok=True)

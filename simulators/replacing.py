@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["remove_unfinished", "replacing"]
+__all__ = ["abandon", "replacing"]
 
 _unfinished: set[Path] = set()
 """Temporary files of this process."""
@@ -52,8 +52,8 @@ def _flush_names(folder: Path) -> None:
             os.close(handle)
 
 
-def remove_unfinished() -> None:
-    """Remove what is being written at this moment, of any thread: for a process that ends without unwinding."""
+def abandon() -> None:
+    """Remove what is half-written, of any thread: for a process that ends without unwinding."""
     for temporary in list(_unfinished):
         with suppress(OSError):
             temporary.unlink(missing_ok=True)

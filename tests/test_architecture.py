@@ -125,6 +125,7 @@ COULOMBFIT = [
     "analysis",
     "cli_run",
     "cli",
+    "cli_process",
     "__main__",
 ]
 SIMULATORS = [
