@@ -44,9 +44,9 @@ def _status_of_command(ending: Ending) -> int | str | None:
     except SystemExit as end:
         if ending.asked:  # typer has made an exit of an interrupt
             ending.end()
-        # it has put these in place where nobody reads any more, and lets all else go on
-        if type(sys.stdout).__name__ == "PacifyFlushWrapper":
-            raise BrokenPipeError from None
+        # typer and rich make an exit of a broken pipe, too
+        if end.code == 1 and isinstance(end.__context__, BrokenPipeError):
+            raise end.__context__ from None
         return end.code
     return 0
 

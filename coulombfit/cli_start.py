@@ -49,8 +49,8 @@ def _require_device() -> None:
 
     try:
         jax.devices()
-    except RuntimeError as error:
-        reason = str(error).split("\n", 1)[0].rstrip(".")
+    except (RuntimeError, AssertionError) as error:  # the latter of a known kind of device that is not there
+        reason = str(error).split("\n", 1)[0].rstrip(".") or "there is none"
         typer.echo(
             f"error: JAX_PLATFORMS: expected devices that JAX finds here, got {chosen!r} ({reason}); "
             "unset it, or set it to cpu",

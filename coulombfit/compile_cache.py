@@ -109,6 +109,8 @@ def _require_safe(folder: Path) -> None:
         raise FileNotFoundError("there is no home folder")
     folder.parent.parent.mkdir(parents=True, exist_ok=True)
     for each in (folder.parent, folder):
+        if each.exists() and not each.is_dir():
+            raise NotADirectoryError(f"{each} is not a folder")
         each.mkdir(mode=0o700, exist_ok=True)
     if not os.access(folder, os.W_OK | os.X_OK):
         raise PermissionError(f"{folder} cannot be written to")
