@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import warnings
 from collections.abc import Mapping
 from math import isfinite, sqrt
 from pathlib import Path
@@ -38,7 +36,8 @@ from coulombfit.cli_options import (
 from coulombfit.cli_output import AsJson, Quiet, Seed, finish, refusing, require_all_writable, saved
 from coulombfit.cli_run import run, version
 from coulombfit.cli_simulate import simulate
-from coulombfit.compile_cache import FOLDER, use_cache
+from coulombfit.cli_start import start
+from coulombfit.compile_cache import FOLDER
 
 __all__ = ["app"]
 
@@ -57,16 +56,13 @@ app.command()(version)
 
 @app.callback()
 def prepare(
+    context: typer.Context,
     cache: Annotated[
         bool, typer.Option(help=f"Keep compiled programs on disk, in {FOLDER} or the user's cache folder.")
     ] = True,
 ) -> None:
     """Settings of this process, made before JAX and matplotlib are imported."""
-    # whatever a notebook has left in it: commands draw files
-    os.environ["MPLBACKEND"] = "agg"
-    if cache:
-        use_cache()
-    warnings.showwarning = lambda message, *_, **__: typer.echo(f"warning: {message}", err=True)
+    start(context.invoked_subcommand, cache)
 
 
 def read_levels(

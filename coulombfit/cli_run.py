@@ -13,6 +13,7 @@ import typer
 from coulombfit.answers import Answer
 from coulombfit.cli_exit import Exit
 from coulombfit.cli_output import AsJson, Quiet, refusing, to_json
+from coulombfit.ending import keeping
 
 __all__ = ["run", "version"]
 
@@ -38,12 +39,13 @@ def run(
     Example: coulombfit run --template > analysis.toml; coulombfit run analysis.toml
     """
     if template:
-        typer.echo((files("coulombfit.analysis") / "template.toml").read_text(encoding="utf-8"), nl=False)
+        # bytes: TOML is UTF-8, whatever the encoding of the terminal or of the system
+        typer.echo((files("coulombfit.analysis") / "template.toml").read_bytes(), nl=False)
         return
     from coulombfit.analysis import load
     from coulombfit.analysis import run as carry_out
 
-    with refusing():
+    with refusing(), keeping("what is done of the analysis stays, the same command does the rest"):
         outcome = carry_out(load(analysis), again=again, overwrite=overwrite, progress=False if quiet else None)
     if as_json:
         typer.echo(to_json(outcome.to_json()))

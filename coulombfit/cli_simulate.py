@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +15,7 @@ import simulators
 from coulombfit.cli_exit import Exit
 from coulombfit.cli_options import Overwrite
 from coulombfit.cli_output import AsJson, Quiet, Seed, finish, refusing, require_all_writable
+from coulombfit.ending import keeping
 from coulombfit.outputs import require_ending, require_unused, write_result
 
 __all__ = ["simulate"]
@@ -47,7 +48,8 @@ def saved(
     text = json.dumps(setting, sort_keys=True, default=lambda array: array.tolist())
     kind = simulate_.__module__.rsplit(".", 1)[-1].replace("_", "-")
     label = f"the {kind} simulation {hashlib.sha256(text.encode()).hexdigest()[:12]}"
-    with refusing():
+    unfinished = f"unfinished work stays in {checkpoint}, the same command goes on from there"
+    with refusing(), nullcontext() if checkpoint is None else keeping(unfinished, saves=True):
         require_all_writable(out, inputs=[] if checkpoint is None else [checkpoint])
         require_ending("out", out, ".nc")
         require_unused(out, label, overwrite=overwrite)

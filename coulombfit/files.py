@@ -5,23 +5,28 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import xarray as xr
 
 from coulombfit.seals import sealed
 
-__all__ = ["is_part_of", "replacing", "require_writable", "write_netcdf", "write_text"]
+__all__ = ["abandon", "is_part_of", "replacing", "require_writable", "write_netcdf", "write_text"]
+
+_unfinished: set[Path] = set()
+"""Temporary files of this process."""
 
 
 def require_writable(path: str | Path) -> None:
-    """Raise OSError where a file cannot be written to ``path``: no such folder, or a folder in its place."""
+    """Raise OSError where a file cannot be written to ``path``: no folder, a read-only one, or one in its place."""
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"cannot write {path}: the folder {path.parent} does not exist")
     if path.is_dir():
         raise IsADirectoryError(f"cannot write {path}: it is a folder; name a file")
+    if not os.access(path.parent, os.W_OK):
+        raise PermissionError(f"cannot write {path}: the folder {path.parent} cannot be written to; name another")
 
 
 def is_part_of(path: Path, other: Path) -> bool:
@@ -43,14 +48,37 @@ def replacing(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     require_writable(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+    _unfinished.add(temporary)
     try:
         yield temporary
         # for writing: Windows flushes no other handle
         with temporary.open("r+b") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
+        _flush_names(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+        _unfinished.discard(temporary)
+
+
+def _flush_names(folder: Path) -> None:
+    """Flush to disk which file has which name, where the system can: the new one has it also after a power cut."""
+    if os.name != "posix":
+        return
+    # some file systems refuse; the file itself is whole
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def abandon() -> None:
+    """Remove what is half-written, of any thread: for a process that ends without unwinding."""
+    for temporary in list(_unfinished):
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_netcdf(tree: xr.Dataset | xr.DataTree, path: str | Path) -> None:

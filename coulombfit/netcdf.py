@@ -25,12 +25,15 @@ from coulombfit.errors import DataError
 from coulombfit.opening import LIMIT, opened, refusing_damage, require_within
 from coulombfit.seals import is_whole
 
-__all__ = ["Group", "open_netcdf", "read_tree"]
+__all__ = ["Group", "abandon", "open_netcdf", "read_tree"]
 
 SECONDS = 30.0
 SPEED = 1e7
 """Bytes per second that are waited for."""
 LONGEST_LINE = 2**28
+
+_children: set[subprocess.Popen[bytes]] = set()
+"""Processes that read for this one."""
 
 
 class Group:
@@ -139,6 +142,8 @@ def _apart(path: Path, deep: bool) -> Iterator[Answers]:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ | settings
         )
 
+    _children.add(child)
+
     def fetch(name: str) -> np.ndarray:
         assert child.stdin is not None
         child.stdin.write(json.dumps(name).encode() + b"\n")
@@ -157,6 +162,13 @@ def _apart(path: Path, deep: bool) -> Iterator[Answers]:
     finally:
         child.kill()
         child.communicate()
+        _children.discard(child)
+
+
+def abandon() -> None:
+    """End what reads, for a process that ends without unwinding: a damaged file may hold it for ever."""
+    for child in list(_children):
+        child.kill()
 
 
 def _line(child: subprocess.Popen[bytes], seconds: float) -> dict[str, Any]:

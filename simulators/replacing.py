@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["replacing"]
+__all__ = ["abandon", "replacing"]
+
+_unfinished: set[Path] = set()
+"""Temporary files of this process."""
 
 
 @contextmanager
@@ -23,11 +26,34 @@ def replacing(path: str | Path) -> Iterator[Path]:
     if path.is_dir():
         raise IsADirectoryError(f"cannot write {path}: it is a folder; name a file")
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+    _unfinished.add(temporary)
     try:
         yield temporary
         # for writing: Windows flushes no other handle
         with temporary.open("r+b") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
+        _flush_names(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+        _unfinished.discard(temporary)
+
+
+def _flush_names(folder: Path) -> None:
+    """Flush to disk which file has which name, where the system can: the new one has it also after a power cut."""
+    if os.name != "posix":
+        return
+    # some file systems refuse; the file itself is whole
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def abandon() -> None:
+    """Remove what is half-written, of any thread: for a process that ends without unwinding."""
+    for temporary in list(_unfinished):
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)

@@ -154,6 +154,8 @@ def _group(
         for snapshot in kept[len(seen) :].tolist():
             while t < snapshot:
                 if stop.is_set():
+                    if store is not None:
+                        store.save(group, state, seen, t, now=True)
                     raise InterruptedError
                 count = min(pace, snapshot - t)
                 block = BLOCK if count >= BLOCK else 1

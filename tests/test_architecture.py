@@ -16,6 +16,7 @@ COULOMBFIT = [
     "answers",
     "intervals",
     "seals",
+    "ending",
     "files",
     "precision",
     "progress",
@@ -112,6 +113,7 @@ COULOMBFIT = [
     "report",
     "",
     "compile_cache",
+    "cli_start",
     "cli_output",
     "cli_options",
     "cli_simulate",
@@ -123,6 +125,8 @@ COULOMBFIT = [
     "analysis",
     "cli_run",
     "cli",
+    "cli_process",
+    "__main__",
 ]
 SIMULATORS = [
     "arguments",

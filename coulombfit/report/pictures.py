@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from coulombfit import plots
 from coulombfit.checks.predictive import PredictiveCheck
 from coulombfit.checks.scaling_result import Scaling
-from coulombfit.plots.canvas import LETTERING
+from coulombfit.plots.canvas import LETTERING, drawn
 from coulombfit.plots.saving import figure_of
 from coulombfit.result import INTERVAL, Fit
 
@@ -34,6 +34,7 @@ class Picture:
     caption: str
 
 
+@drawn
 def of_laws(fits: Mapping[str, Fit]) -> list[Picture]:
     """The data with every law that was fitted to them."""
     likelihood = next(iter(fits.values())).likelihood
@@ -99,11 +100,11 @@ def of_scaling(scaling: Scaling) -> Picture:
     )
 
 
-def _picture(drawn: Axes | Iterable[Axes], title: str, caption: str) -> Picture:
+def _picture(axes: Axes | Iterable[Axes], title: str, caption: str) -> Picture:
     buffer = io.BytesIO()
     # text stays text, and the same fits give the same bytes
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "coulombfit", **LETTERING}):
-        figure_of(drawn).savefig(buffer, format="svg", metadata={"Date": None})
+        figure_of(axes).savefig(buffer, format="svg", metadata={"Date": None})
     # a hundredth of a point is less than anyone sees, and half the size
     short = PATH.sub(lambda path: DIGITS.sub(r"\1", path.group()).replace("\n", ""), buffer.getvalue().decode())
     encoded = base64.b64encode(short.encode()).decode("ascii")
