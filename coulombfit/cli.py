@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from math import isfinite, sqrt
 from pathlib import Path
@@ -56,13 +57,12 @@ app.command()(version)
 
 @app.callback()
 def prepare(
-    context: typer.Context,
     cache: Annotated[
         bool, typer.Option(help=f"Keep compiled programs on disk, in {FOLDER} or the user's cache folder.")
     ] = True,
 ) -> None:
     """Settings of this process, made before JAX and matplotlib are imported."""
-    start(context.invoked_subcommand, cache)
+    start(sys.argv[1:], cache)
 
 
 def read_levels(

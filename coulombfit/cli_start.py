@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -17,16 +17,17 @@ WITHOUT_DEVICE = ("--help", "--template")
 """Options of commands that compute nothing."""
 
 
-def start(command: str | None, cache: bool) -> None:
+def start(words: Sequence[str], cache: bool) -> None:
     """Settings of this process.
 
-    :param command: its name.
+    :param words: of the command line.
     :param cache: whether to keep compiled programs.
     """
     # whatever a notebook has left in it: commands draw files
     os.environ["MPLBACKEND"] = "agg"
     warnings.showwarning = _tell
-    if command == "version" or any(option in sys.argv for option in WITHOUT_DEVICE):
+    command = next((word for word in words if not word.startswith("-")), "")
+    if command == "version" or any(option in words for option in WITHOUT_DEVICE):
         return
     if cache:
         use_cache()
