@@ -317,6 +317,7 @@ def demo(
     setting: dict[str, Any] = {"Z": students.Z_EQ26, "kappa": 4.0, "learning_rate": 0.1, "noise": 0.1}
     with refusing():
         out.mkdir(parents=True, exist_ok=True)
+        require_all_writable(out / "report.html")
         run = students.simulate(**setting, runs=1000, steps=8000, seed=seed, progress=False if quiet else None)
         spectra = cf.Spectra(
             run.eigenvalues[:, -1], learning_rate=0.1, batch_size=1, name="students", provenance=run.parameters

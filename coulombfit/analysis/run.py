@@ -12,7 +12,7 @@ from typing import Any
 from coulombfit.analysis.kept import digest, key_of, plain, recall, remember, stem
 from coulombfit.analysis.plan import Analysis, Data
 from coulombfit.errors import ArgumentError, DataError
-from coulombfit.files import is_part_of
+from coulombfit.files import is_part_of, require_writable
 from coulombfit.progress import steps
 
 __all__ = ["Outcome", "run"]
@@ -77,6 +77,7 @@ def run(analysis: Analysis, *, again: bool = False, progress: bool | None = None
         _check_models(analysis)
     for folder in ("kept/sets", "fits"):
         (out / folder).mkdir(parents=True, exist_ok=True)
+    require_writable(out / "results.json")
     each = len(analysis.fit.models) + 2
     with steps(len(changed) * each + 2, show=progress) as begin:
         if changed:
