@@ -34,6 +34,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         temporary.replace(path)
         _flush_names(path.parent)
+    except OSError as error:
+        # a full disk does not say which file it was
+        error.filename = error.filename or str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
         _unfinished.discard(temporary)

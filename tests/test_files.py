@@ -1,6 +1,8 @@
 """Files are written whole or not at all, and never by a library that cannot stand a full disk."""
 
+import errno
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -17,10 +19,13 @@ from simulators.replacing import replacing
 def test_c11_what_is_flushed_to_disk_is_open_for_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import fcntl
 
-    flags = []
+    flags, folders = [], []
 
     def watched(handle: int) -> None:
-        flags.append(fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_ACCMODE)
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            folders.append(handle)
+        else:
+            flags.append(fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_ACCMODE)
 
     monkeypatch.setattr(os, "fsync", watched)
     write_text("x", tmp_path / "x.txt")
@@ -29,6 +34,19 @@ def test_c11_what_is_flushed_to_disk_is_open_for_writing(tmp_path: Path, monkeyp
         temporary.write_text("x")
     assert len(flags) == 3
     assert os.O_RDONLY not in flags
+    assert len(folders) == 3  # the new name, too, outlives a power cut
+
+
+def test_a_folder_that_cannot_be_flushed_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "no such thing here")
+
+    monkeypatch.setattr(os, "fsync", refusing)
+    write_text("x", tmp_path / "x.txt")
+    with replacing(tmp_path / "y.txt") as temporary:
+        temporary.write_text("y")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"x.txt": "x", "y.txt": "y"}
 
 
 SAVE_TRAJECTORY = """

@@ -14,7 +14,7 @@ from coulombfit.analysis.kept import digest, key_of, plain, recall, remember, st
 from coulombfit.analysis.plan import Analysis, Data
 from coulombfit.answers import Answer
 from coulombfit.errors import ArgumentError, DataError
-from coulombfit.files import is_part_of
+from coulombfit.files import is_part_of, require_writable
 from coulombfit.progress import steps
 
 __all__ = ["Outcome", "run"]
@@ -96,6 +96,7 @@ def _run(
     own(out, analysis.name)
     for folder in ("kept/sets", "fits"):
         (out / folder).mkdir(parents=True, exist_ok=True)
+    require_writable(out / "results.json")
     each = len(analysis.fit.models) + 2
     with steps(len(changed) * each + 2, show=progress) as begin:
         if changed:
