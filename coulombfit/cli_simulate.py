@@ -16,7 +16,6 @@ from coulombfit.cli_exit import Exit
 from coulombfit.cli_options import Overwrite
 from coulombfit.cli_output import AsJson, Quiet, Seed, finish, refusing, require_all_writable
 from coulombfit.ending import keeping
-from coulombfit.outputs import require_ending, require_unused, write_result
 
 __all__ = ["simulate"]
 
@@ -45,6 +44,8 @@ def saved(
     quiet: bool,
 ) -> simulators.Trajectory:
     """Simulate and write; one line and an exit code where that cannot be."""
+    from coulombfit.outputs import require_ending, require_unused, write_result
+
     text = json.dumps(setting, sort_keys=True, default=lambda array: array.tolist())
     kind = simulate_.__module__.rsplit(".", 1)[-1].replace("_", "-")
     label = f"the {kind} simulation {hashlib.sha256(text.encode()).hexdigest()[:12]}"

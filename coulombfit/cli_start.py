@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from coulombfit.cli_exit import Exit
 from coulombfit.compile_cache import cache_trouble, use_cache
 
 __all__ = ["start"]
@@ -57,4 +58,4 @@ def _require_device() -> None:
             "unset it, or set it to cpu",
             err=True,
         )
-        raise typer.Exit(2) from None
+        raise typer.Exit(Exit.USAGE) from None
