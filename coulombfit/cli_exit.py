@@ -32,7 +32,9 @@ class Exit(IntEnum):
         7,
         "converged, but the law does not describe the data (of fit: the model asked for; else the winner)",
     )
+    HUNG_UP = 129, "hung up"
     INTERRUPTED = 130, "interrupted (Ctrl-C)"
+    UNREAD = 141, "nobody read what it printed"
     TERMINATED = 143, "terminated"
 
     @classmethod

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sys
 
+from coulombfit.cli_exit import Exit
 from coulombfit.ending import Ending
 
 __all__ = ["carry_out"]
-
-BROKEN_PIPE = 141
-"""As of a process that SIGPIPE has ended."""
 
 
 def carry_out() -> None:
@@ -25,9 +23,9 @@ def carry_out() -> None:
         _flush()
     except BrokenPipeError:
         # whoever read has seen enough
-        ending.quit(BROKEN_PIPE)
+        ending.quit(Exit.UNREAD)
     except OSError as error:  # a full disk, as all other errors of the system are told by the commands
-        ending.quit(2, f"error: cannot write what this command prints: {error}\n")
+        ending.quit(Exit.USAGE, f"error: cannot write what this command prints: {error}\n")
     except BaseException:
         if ending.asked:
             ending.end()

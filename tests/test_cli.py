@@ -1,6 +1,7 @@
 """The command line, as a user runs it."""
 
 import json
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -227,6 +228,9 @@ def test_exit_codes_are_told() -> None:
     for code in Exit:
         assert f"{code.value} {code.meaning}" in text
         assert f"{code.value} {code.meaning}" in readme
+    page = (Path(__file__).parents[1] / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
+    told = [row.split("|")[1] for row in page.splitlines() if re.match(r"\| \d", row)]
+    assert {int(code) for codes in told for code in codes.split(",")} == {code.value for code in Exit}
 
 
 def test_version_names_what_results_rest_on() -> None:
