@@ -60,13 +60,12 @@ app.command()(version)
 
 @app.callback()
 def prepare(
-    context: typer.Context,
     cache: Annotated[
         bool, typer.Option(help=f"Keep compiled programs on disk, in {FOLDER} or the user's cache folder.")
     ] = True,
 ) -> None:
     """Settings of this process, made before JAX and matplotlib are imported."""
-    start(context.invoked_subcommand, cache)
+    start(cache)
 
 
 def file_name(spectra: cf.Spectra, model: str) -> str:

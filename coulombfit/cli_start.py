@@ -13,20 +13,19 @@ from coulombfit.compile_cache import cache_trouble, use_cache
 
 __all__ = ["start"]
 
-WITHOUT_DEVICE = ("--help", "--template")
-"""Options of commands that compute nothing."""
+WITHOUT_DEVICE = ("--help", "--template", "version")
+"""What is typed where nothing is computed."""
 
 
-def start(command: str | None, cache: bool) -> None:
+def start(cache: bool) -> None:
     """Settings of this process.
 
-    :param command: its name.
     :param cache: whether to keep compiled programs.
     """
     # whatever a notebook has left in it: commands draw files
     os.environ["MPLBACKEND"] = "agg"
     warnings.showwarning = _tell
-    if command == "version" or any(option in sys.argv for option in WITHOUT_DEVICE):
+    if any(word in sys.argv for word in WITHOUT_DEVICE):
         return
     if cache:
         use_cache()
