@@ -17,11 +17,11 @@ from coulombfit.posterior import log_posterior
 
 # centre and ln σ of standardised data of ten runs or more; logit of (1 + q)/2, in which the density is even
 WIDEST = {"centre": (-2.5, 2.5), "sigma": (-2.0, 1.5), "sigma_m": (-2.0, 1.5), "q": (0.0, 16.0)}
-COARSE = {"centre": 41, "sigma": 36, "sigma_m": 36, "q": 32}
-FINE = 48
+COARSE = {"centre": 31, "sigma": 26, "sigma_m": 26, "q": 20}
+FINE = 28
 NEGLIGIBLE = 16.0
 """What ln p may be below its maximum and still count."""
-PORTION = 2**15
+PORTION = 2**13
 
 
 @lru_cache(maxsize=16)
