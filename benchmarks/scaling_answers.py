@@ -45,7 +45,8 @@ class Case:
             sigma = 0.05 * np.sqrt(step**self.b_rate / batch**self.b_batch) * np.exp(self.scatter * rng.normal())
             half = sigma * rng.rayleigh(size=runs) / np.sqrt(2)
             middle = 4.0 + sigma * rng.standard_normal(runs) / np.sqrt(2)
-            spectra.append(cf.Spectra(np.stack([middle + half, middle - half], axis=1), rate, batch))
+            levels = np.stack([middle + half, middle - half], axis=1)
+            spectra.append(cf.Spectra(levels, rate, batch, targets=[4.0, 4.0]))
         return spectra
 
 
