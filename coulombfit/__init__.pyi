@@ -28,6 +28,7 @@ from .checks.snapshots import Stationarity as Stationarity
 from .checks.snapshots import stationarity as stationarity
 from .diagnostics import Diagnosis as Diagnosis
 from .diagnostics import diagnose as diagnose
+from .errors import ArgumentError as ArgumentError
 from .errors import DataError as DataError
 from .inference import fit as fit
 from .many import ManyFits as ManyFits
@@ -45,6 +46,7 @@ from .spectra import Spectra as Spectra
 
 __all__ = [
     "MODELS",
+    "ArgumentError",
     "Calibration",
     "Comparison",
     "Consistency",

@@ -117,27 +117,26 @@ class _Table:
             raise ValueError("it is empty" if not self.width else "it has no row below the names of its columns")
         table = np.array(self.values).reshape(self.rows, self.width)
         if not self.named:
-            self._refuse_labels_above(table[0])
+            self._refuse_labels_above(self.first, table[0])
         self._refuse_columns(table)
         refuse_numbering(table, "eigenvalues")
         return table
 
-    def _refuse_labels_above(self, row: Float[np.ndarray, " level"]) -> None:
+    def _refuse_labels_above(self, first: list[str], row: Float[np.ndarray, " level"]) -> None:
         """A first row that numbers the columns."""
-        assert self.first is not None
-        told = f"its first row, {', '.join(self.first)[:80]},"
+        told = f"its first row, {', '.join(first)[:80]},"
         several = self.rows > 1 and self.width > 1
-        if (several and row[0] in {0.0, 1.0} and (np.diff(row) == 1.0).all()) or self.first == ["0"]:
+        if (several and row[0] in {0.0, 1.0} and (np.diff(row) == 1.0).all()) or first == ["0"]:
             raise ValueError(
                 f"{told} looks like the numbers of its columns; remove it or, if it is a run, write a row of names "
                 "above it"
             )
-        if self.rows >= FEWEST_COUNTED and self.digits - _digits(self.first) >= FEWER:
+        if self.rows >= FEWEST_COUNTED and self.digits - _digits(first) >= FEWER:
             raise ValueError(
                 f"{told} has at least {FEWER} digits fewer than any other, as labels of columns have; remove it or, if "
                 "it is a run, write a row of names above it"
             )
-        if self.rows > 1 and self.whole_rows == 1 and all(cell.lstrip("+-").isdigit() for cell in self.first):
+        if self.rows > 1 and self.whole_rows == 1 and all(cell.lstrip("+-").isdigit() for cell in first):
             raise ValueError(
                 f"{told} is of whole numbers above a table of fractions, as labels of columns are; remove it or, if it "
                 "is a run, write a row of names above it"

@@ -23,7 +23,7 @@ from scipy import stats
 
 from coulombfit.answers import Answer, probability
 
-__all__ = ["ENOUGH", "Description", "describe"]
+__all__ = ["ENOUGH", "Description", "describe", "require_describable"]
 
 ALARM = 0.003
 """Nominally: moments of heavy tails are less Gaussian than distances, and all false alarms together stay below 1 %."""
@@ -70,28 +70,54 @@ def describe(tree: xr.DataTree, *, pooled: bool = False) -> Description:
     :param tree: as :attr:`coulombfit.Fit.tree`.
     :param pooled: that these are levels whose pairing is not known: only all levels together say anything.
     """
-    missing = [name for name in ("observed_data", "posterior_predictive") if name not in tree.children]
-    if missing:
-        return Description(Answer.NOT_RUN, {}, reason=f"the fit has no {missing[0]}")
-    predicted = tree["posterior_predictive"].to_dataset()
-    site = str(next(iter(predicted)))
-    data = tree["observed_data"][site].to_numpy()
-    ensembles = predicted[site].to_numpy()
-    ensembles = ensembles.reshape(-1, *ensembles.shape[2:])
-    if len(ensembles) < REPLICATES:
-        return Description(
-            Answer.NOT_RUN, {}, reason=f"it takes {REPLICATES} predicted ensembles, got {len(ensembles)}"
-        )
+    parts = _parts(tree)
+    if isinstance(parts, str):
+        return Description(Answer.NOT_RUN, {}, reason=parts)
+    data, ensembles, stand_for = parts
     runs = ensembles.shape[1]
     rows = np.linspace(0, runs - 1, min(runs, MOST)).astype(int)
-    # the runs that predictions stand for, where they are fewer than the data
-    chosen = predicted["run"].to_numpy()[rows] if "run" in predicted.coords else rows
-    everything = np.concatenate([data[chosen][None], ensembles[:, rows]])
+    everything = np.concatenate([data[stand_for[rows]][None], ensembles[:, rows]])
     found = {name: _p_value(values, **how) for name, (values, how) in _quantities(everything, pooled).items()}
     least = min(1.0, len(found) * min(found.values()))
     adjusted = {name: min(1.0, len(found) * value) for name, value in found.items()}
     enough = Answer.YES if len(data) >= ENOUGH else Answer.CANNOT_TELL
     return Description(Answer.NO if least < ALARM else enough, adjusted, len(data))
+
+
+def require_describable(tree: xr.DataTree) -> None:
+    """Refuse a tree that :func:`describe` cannot describe, without doing so.
+
+    :raises ValueError: where predictions are of other data.
+    """
+    _parts(tree)
+
+
+def _parts(tree: xr.DataTree) -> tuple[np.ndarray, np.ndarray, np.ndarray] | str:
+    """The data (run, …), predicted ensembles (ensemble, run, …) and the runs that these stand for, which may be fewer
+    than the data; or why there are none.
+
+    :raises ValueError: where predictions are of other data, or neither are numbers of runs.
+    """
+    missing = [name for name in ("observed_data", "posterior_predictive") if name not in tree.children]
+    if missing:
+        return f"the fit has no {missing[0]}"
+    predicted, observed = (tree[name].to_dataset() for name in ("posterior_predictive", "observed_data"))
+    site = next((str(name) for name in predicted), "")
+    if site not in observed:
+        raise ValueError(f"predictions of {site or 'nothing'}, and data of {', '.join(map(str, observed))}")
+    data, ensembles = observed[site].to_numpy(), predicted[site].to_numpy()
+    runs = ensembles.shape[2] if ensembles.ndim > 2 else 0
+    if data.ndim not in (1, 2) or not data.size or not runs or ensembles.shape[3:] != data.shape[1:]:
+        raise ValueError(f"predictions of shape {ensembles.shape}, and data of shape {data.shape}")
+    if data.dtype.kind not in "iuf" or ensembles.dtype.kind not in "iuf":
+        raise ValueError(f"predictions of {ensembles.dtype}, and data of {data.dtype}")
+    stand_for = predicted["run"].to_numpy() if "run" in predicted.coords else np.arange(runs)
+    if stand_for.dtype.kind not in "iu" or stand_for.shape != (runs,) or not np.isin(stand_for, range(len(data))).all():
+        raise ValueError(f"predictions of runs that the data, {len(data)}, are without")
+    ensembles = ensembles.reshape(-1, *ensembles.shape[2:])
+    if len(ensembles) < REPLICATES:
+        return f"it takes {REPLICATES} predicted ensembles, got {len(ensembles)}"
+    return data, ensembles, stand_for
 
 
 def _quantities(

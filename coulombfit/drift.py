@@ -5,6 +5,10 @@ of its standard error. Quantities are the mean of each group of unresolved level
 (its width), and spacings of neighbours in a group. p-values are Student's t, times the number of quantities
 (Bonferroni).
 
+What is not found different is stationary only where changes worth seeing are excluded: where 90 % intervals of all
+changes together, Bonferroni's too, end within WORTH_SEEING, of widths (squared) and spacings as a share of themselves,
+of centres in standard deviations of the level. Where they reach further the data cannot tell.
+
 Unasked, a snapshot that is to be fitted is compared with the one before it and with the beginning of the last quarter,
 or with the last one where an earlier one was chosen; on a stationary ensemble that warns once in a thousand. The state
 that training began with says nothing about where it arrived.
@@ -24,27 +28,28 @@ from scipy import stats
 from coulombfit.answers import Answer, probability
 from coulombfit.degeneracy import group_by_gaps
 from coulombfit.errors import DataError
+from coulombfit.intervals import INTERVAL
 
-__all__ = ["FEWEST_RUNS", "Change", "change", "compared_with", "judge_drift"]
+__all__ = ["FEWEST_RUNS", "WORTH_SEEING", "Change", "change", "compared_with", "judge_drift"]
 
 FEWEST_RUNS = 10
 ALARM = 1e-3
 MOST_STEPS = 10
-SEEN_AT, POWER = 0.01, 0.8
-"""What it takes to call a change seen: the p below which it would be found, and how often."""
+WORTH_SEEING = 0.5
+"""Change that must be excluded for a yes: of a squared width by a half, of a centre by half its sd."""
 
 
 class Change(NamedTuple):
     """The quantity that differs most, its change in units of its later value (of widths and spacings) or standard
-    deviation (of centres), z, and p among all quantities; ``seen`` is the change, in the same units, from which on
-    every quantity would be found different at 1 % in four data sets of five.
+    deviation (of centres), z, and p among all quantities; ``excluded`` is the change of any quantity, in the same
+    units, beyond which none is: the furthest end of the 90 % intervals of all of them together.
     """
 
     quantity: str
     change: float
     z: float
     p: float
-    seen: float
+    excluded: float
 
 
 def change(
@@ -68,9 +73,9 @@ def change(
     z = difference.mean(axis=0) / error
     worst = int(np.abs(z).argmax())
     p = min(1.0, len(names) * 2.0 * float(stats.t.sf(abs(z[worst]), len(late) - 1)))
-    needed = stats.t.isf(0.5 * SEEN_AT / len(names), len(late) - 1) + stats.norm.ppf(POWER)
-    seen = float((needed * error / np.abs(units)).max())
-    return Change(names[worst], float(difference[:, worst].mean() / units[worst]), float(z[worst]), p, seen)
+    reach = stats.t.isf(0.5 * (1.0 - INTERVAL) / len(names), len(late) - 1) * error
+    excluded = float(((np.abs(difference.mean(axis=0)) + reach) / np.abs(units)).max())
+    return Change(names[worst], float(difference[:, worst].mean() / units[worst]), float(z[worst]), p, excluded)
 
 
 def compared_with(chosen: int, snapshots: int, steps: Sequence[float] | None = None) -> list[int]:
@@ -120,13 +125,22 @@ def judge_drift(
     worst, other = min(found, key=lambda each: (each[0].p, -abs(each[0].z)))
     p = min(1.0, len(found) * worst.p)
     between = f"between steps {min(other, step):g} and {max(other, step):g} (z = {worst.z:.1f}, p {probability(p)})"
-    record |= {"quantity": worst.quantity, "z": worst.z, "p_value": p}
+    excluded = max(one.excluded for one, _ in found)
+    record |= {"quantity": worst.quantity, "z": worst.z, "p_value": p, "excluded": excluded}
     if p < ALARM:
         verdict = f"NOT stationary: {worst.quantity} still changes {between}."
         advice = "widths are those of no stationary ensemble; train longer, or see cf.stationarity for all snapshots"
         warnings.warn(f"snapshot: {what}{verdict[:-1]}; {advice}", UserWarning, stacklevel=4)
         return record | _answer(Answer.NO, verdict)
-    return record | _answer(Answer.YES, f"Stationary as far as is seen: {worst.quantity} changes most {between}.")
+    largest = f"{worst.quantity} changes most {between}"
+    if excluded > WORTH_SEEING:
+        verdict = (
+            f"The data cannot tell whether training was stationary: changes by {excluded:.2g} of squared widths or of "
+            f"sd of centres are not excluded; {largest}."
+        )
+        return record | _answer(Answer.CANNOT_TELL, verdict)
+    verdict = f"Stationary: changes by more than {excluded:.2g} of squared widths or of sd of centres are excluded"
+    return record | _answer(Answer.YES, f"{verdict}; {largest}.")
 
 
 def _not_judged(x: Float[np.ndarray, "run level"], others: Float[np.ndarray, "run snapshot level"]) -> str | None:

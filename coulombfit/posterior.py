@@ -86,14 +86,14 @@ def represent(
     itself = None
     if coarse is None or observations.size <= max(FEW, CHEAP * coarse.size):
         itself = plain(model, likelihood, observations, unit)
-    if coarse is None or (itself is not None and itself.size <= coarse.size):
-        assert itself is not None
-        return Represented(itself, climbed(itself), 0.0)
+        if coarse is None or itself.size <= coarse.size:
+            return Represented(itself, climbed(itself), 0.0)
     if kind in EXACT:
         return Represented(coarse, climbed(coarse), 0.0)
     for level in range(1, LEVELS):
         fine = itself or compressed(model, likelihood, observations, unit, level)
-        assert fine is not None
+        if fine is None:
+            break  # it cannot be compressed at this level
         peak = climbed(coarse)
         error = _error(log_likelihood(model, likelihood), names, peak, coarse, fine, unit)
         if error <= MARGIN * TOLERANCE:

@@ -152,9 +152,8 @@ class Recorder:
             self._batch_size = from_zero(batch_size, "batch_size", self._batch_size)
             layers = weights if isinstance(weights, Mapping) else {ONLY_LAYER: weights}
             matrices = {str(layer): _numbers(matrix, layer) for layer, matrix in layers.items()}
-            self._check(matrices)
-            assert self._header is not None
-            levels = [levels_of(matrices[layer].astype(np.float64)) for layer in self._header.layers]
+            header = self._checked_header(matrices)
+            levels = [levels_of(matrices[layer].astype(np.float64)) for layer in header.layers]
             self._snapshots.append(_Snapshot(step, self._learning_rate, self._batch_size, levels))
             self._bytes += sum(x.nbytes for x in levels)
             self._last = step
@@ -228,8 +227,8 @@ class Recorder:
             variables[f"eigenvalues_{k}"] = (("snapshot", *runs, f"level_{k}"), np.stack(x))
         return xr.Dataset(variables)
 
-    def _check(self, matrices: Mapping[str, np.ndarray]) -> None:
-        """Refuse what does not fit; with the first snapshot, write the header of a new recording."""
+    def _checked_header(self, matrices: Mapping[str, np.ndarray]) -> Header:
+        """The header, which the first snapshot of a new recording writes; what does not fit it is refused."""
         stacks: set[int | None] = set()
         for layer, matrix in matrices.items():
             if matrix.ndim not in (2, 3) or 0 in matrix.shape or matrix.dtype.kind not in "iuf":
@@ -255,6 +254,7 @@ class Recorder:
             if known != self._header.targets:
                 raise DataError(f"targets: {self._path} has {self._header.targets}, got {known}")
         self._checked = True
+        return self._header
 
 
 def _numbers(matrix: Any, layer: Any) -> np.ndarray:

@@ -15,7 +15,7 @@ import xarray as xr
 from jaxtyping import Float
 
 from coulombfit.answers import rounder
-from coulombfit.description import Description, describe
+from coulombfit.description import Description, describe, require_describable
 from coulombfit.diagnostics import RECORD, Diagnosis, diagnose
 from coulombfit.errors import DataError
 from coulombfit.files import write_netcdf
@@ -143,6 +143,10 @@ class Fit:
 
     def summary(self) -> Text:
         """What was fitted to what, the parameters with intervals, the priors, the gate, and whether the law holds."""
+        return Text("\n".join([*self._summarised(), self.description.verdict]))
+
+    def _summarised(self) -> list[str]:
+        """The lines of a summary but for the last, which describes the data and takes longest."""
         header = [
             f"{self.model.name}: {self.model.description}",
             *describe_given(self.record["data"]),
@@ -153,8 +157,7 @@ class Fit:
         interval = f"posterior (lower, upper: equal-tailed {INTERVAL:.0%} interval)"
         if self.at_edge:
             table.append(self.at_edge)
-        verdicts = [str(self.diagnosis), self.description.verdict]
-        return Text("\n".join([*header, interval, *table, "priors", *priors, *verdicts]))
+        return [*header, interval, *table, "priors", *priors, str(self.diagnosis)]
 
     @property
     def at_edge(self) -> str:
@@ -204,7 +207,11 @@ class Fit:
         fit = cls(tree)
         _require_complete(tree, path)
         try:
-            _ = fit.model, fit.unit, fit.observations, fit.log_evidence, fit.summary()
+            # all that a summary says, but for the description, whose parts are looked at instead
+            _ = fit.model, fit.unit, fit.observations, fit.log_evidence, fit._summarised()
+            require_describable(tree)
+            if not isinstance(fit.record["data"], dict):
+                raise TypeError("its data are no table")
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             raise DataError(f"path: cannot read a fit from {path}: its record is damaged ({reason})") from None

@@ -34,6 +34,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
+from coulombfit.answers import probability
 from coulombfit.errors import DataError
 
 __all__ = ["thin"]
@@ -70,7 +71,7 @@ def thin(
     if drifting := p < ALARM:
         message = (
             f"eigenvalues: the trajectory is not stationary: {worst} {'rises' if z > 0 else 'falls'} from its early to "
-            f"its late half (z = {z:.3g}, p = {p:.2g}); discard the beginning, or train for longer"
+            f"its late half (z = {z:.3g}, p {probability(p)}); discard the beginning, or train for longer"
         )
         warnings.warn(message, UserWarning, stacklevel=3)
     stride = math.ceil(2.0 * g)
@@ -89,7 +90,7 @@ def thin(
     record["described"] = (
         f"kept {len(kept)} of {runs * snapshots} snapshots of {runs} run(s), one in {stride}: statistical inefficiency "
         f"{g:.3g} (by {slowest}), autocorrelation time {0.5 * g * interval:.4g} {unit}; early and late half "
-        f"{'DIFFER' if drifting else 'agree'} (worst: {worst}, z = {z:.2f}, p = {p:.2g})"
+        f"{'DIFFER' if drifting else 'agree'} (worst: {worst}, z = {z:.2f}, p {probability(p)})"
     )
     logging.getLogger("coulombfit").info(record["described"])
     return kept, record

@@ -19,6 +19,7 @@ from scipy import stats
 
 import coulombfit as cf
 from coulombfit import plots
+from coulombfit.answers import probability
 from simulators import teacher_student
 
 SMOKE = os.environ.get("COULOMBFIT_SMOKE") == "1"  # small, to see that it runs
@@ -50,7 +51,7 @@ for axes, (name, z) in zip(panels, LAYERS.items(), strict=True):
     for model, (label, law) in laws.items():
         axes.plot(grid, np.exp(np.asarray(law.log_prob(grid))), label=label, **plots.model_style(model))
         test = stats.kstest(one_level, lambda value, law=law: np.asarray(law.cdf(value)))
-        print(f"{name}, {label}: Kolmogorov-Smirnov p = {test.pvalue:.2g}")
+        print(f"{name}, {label}: Kolmogorov-Smirnov p {probability(test.pvalue)}")
     spacing = x[:, 0] - x[:, 1]
     print(f"{name}: mean spacing {spacing.mean():.5f}, sqrt(pi) sigma_m {np.sqrt(np.pi) * sigma_m:.5f} (Eq. 31)")
     axes.set(xlabel="eigenvalue $x$", ylabel=r"density $\rho(x)$, units of $1/x$", title=f"Z of {name}")

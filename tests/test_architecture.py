@@ -14,6 +14,7 @@ COULOMBFIT = [
     "errors",
     "seeds",
     "answers",
+    "tables",
     "intervals",
     "seals",
     "ending",

@@ -14,7 +14,7 @@ import coulombfit as cf
 from coulombfit.answers import Answer
 from coulombfit.checks.evidence import check_fits
 from coulombfit.checks.smoothing import leave_one_out
-from coulombfit.description import Description
+from coulombfit.description import Description, describe
 from coulombfit.errors import ArgumentError
 
 MODELS = ("gaussian", "one-species", "two-species")
@@ -219,6 +219,20 @@ def test_the_best_law_of_several_may_not_describe_the_data() -> None:
     of_two = dataclasses.replace(found, descriptions={"one": good, "two": bad})
     assert of_two.verdict.endswith("but two does NOT describe the data (spacing, p < 0.001).")
     assert "describe" not in dataclasses.replace(found, descriptions={"one": bad, "two": good}).verdict
+
+
+@pytest.mark.usefixtures("unchecked")  # which would look at a description itself
+def test_only_the_winner_is_described(few: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    fits = {name: cf.fit(few, name, sampler="laplace", sampling=QUICK) for name in ("gaussian", "one-species")}
+    described = []
+    monkeypatch.setattr("coulombfit.result.describe", lambda tree, pooled: described.append(tree) or describe(tree))
+    found = cf.compare(fits)
+    assert described == []
+    assert str(found.verdict) == str(found.verdict)
+    assert [id(tree) for tree in described] == [id(fits[found.winner].tree)]
+    assert set(found.descriptions) == set(fits)
+    assert all(one.p_values for one in found.descriptions.values())
+    assert len(described) == 2
 
 
 def test_what_is_no_fit_is_named(few: np.ndarray) -> None:

@@ -184,3 +184,46 @@ def test_the_tree_stays_one_of_arviz() -> None:
         "sample_stats",
         "observed_data",
     }
+
+
+def damaged(tree: xr.DataTree, name: str) -> xr.DataTree:
+    """The tree of a fit with predictions that are not of its data."""
+    predicted = tree["posterior_predictive"].to_dataset()
+    (values,) = predicted.values()
+    changed = {
+        "of another site": predicted.rename(eigenvalues="spacing"),
+        "of other levels": predicted.isel(level=[0]),
+        "of no runs": predicted.isel(run=[]),
+        "of runs that are not there": predicted.assign_coords(run=np.arange(len(values["run"])) + 5),
+        "text": predicted.astype(str),
+        "nothing": predicted.drop_vars("eigenvalues"),
+    }
+    groups = {group: node.to_dataset() for group, node in tree.children.items()}
+    made = xr.DataTree.from_dict(groups | {"posterior_predictive": changed[name]})
+    made.attrs |= tree.attrs
+    return made
+
+
+@pytest.mark.parametrize(
+    "name", ["of another site", "of other levels", "of no runs", "of runs that are not there", "text", "nothing"]
+)
+def test_a_file_whose_predictions_are_not_of_its_data_is_damaged(tmp_path, name: str) -> None:
+    """Loading finds out, though it does not describe the data, which takes longer than all the rest of it."""
+    found = fit(one_species(30, 0))
+    cf.Fit(damaged(found.tree, name)).save(tmp_path / "fit.nc")
+    with pytest.raises(cf.DataError, match="its record is damaged"):
+        cf.Fit.load(tmp_path / "fit.nc")
+
+
+def test_a_file_is_loaded_without_being_described(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = fit(one_species(30, 0))
+    found.save(tmp_path / "fit.nc")
+
+    def described(*_: object, **__: object) -> None:
+        raise AssertionError("described")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("coulombfit.result.describe", described)
+        back = cf.Fit.load(tmp_path / "fit.nc")
+    assert back.description == found.description
+    assert back.summary() == found.summary()

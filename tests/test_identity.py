@@ -298,13 +298,17 @@ def test_a7_ensembles_that_still_drift_are_warned_about(tmp_path: Path) -> None:
 
 
 def test_a7_ensembles_that_do_not_are_not(tmp_path: Path) -> None:
-    """False alarms at 10⁻³ each: none in 200 stationary ensembles of 10 and 30 runs, whose chance is 0.82."""
-    for read in ensembles(tmp_path, drifting(30, 0.0)).values():
-        assert read().provenance["stationarity"]["answer"] == "yes"
+    """False alarms at 10⁻³ each: none in 200 stationary ensembles of 10 and 30 runs, whose chance is 0.82; of so few
+    nothing can be told either."""
+    for read in ensembles(tmp_path, drifting(1000, 0.0)).values():
+        record = read().provenance["stationarity"]
+        assert record["answer"] == "yes"
+        assert 0.0 < record["excluded"] <= 0.5
+        assert "are excluded" in record["verdict"]
     for seed in range(100):
         for runs in (10, 30):
             np.savez(tmp_path / "y.npz", eigenvalues=drifting(runs, 0.0, seed + 1))
-            assert cf.read(tmp_path / "y.npz").provenance["stationarity"]["answer"] == "yes"
+            assert cf.read(tmp_path / "y.npz").provenance["stationarity"]["answer"] == "the data cannot tell"
 
 
 def test_a7_snapshots_that_are_copies_are_told(tmp_path: Path) -> None:

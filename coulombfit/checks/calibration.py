@@ -31,6 +31,7 @@ from coulombfit.progress import tracked
 from coulombfit.result import Text
 from coulombfit.sampler import Sampling, check_sampler
 from coulombfit.seeds import check_seed, generator_for, key_for
+from coulombfit.tables import as_text
 
 __all__ = ["Calibration", "calibrate"]
 
@@ -117,7 +118,7 @@ class Calibration:
 
     def summary(self) -> Text:
         """Table and verdict as text."""
-        lines = [self.table.to_string(float_format="{:.3f}".format), self.verdict]
+        lines = [as_text(self.table, "{:.3f}"), self.verdict]
         if self.divergent:
             lines.append(f"{self.divergent:.2%} of all draws diverged.")
         return Text("\n".join(lines))

@@ -6,7 +6,7 @@ and every other is negative. Its standard error is √(n · variance over runs o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import arviz_stats as azs
@@ -31,6 +31,22 @@ MIN_STANDARD_ERRORS = 2.0
 
 
 @dataclass(frozen=True, eq=False)
+class _Descriptions(Mapping[str, Description]):
+    """Descriptions of fits by name, which take a while each: only the winner's has a part in the verdict."""
+
+    fits: Mapping[str, Fit]
+
+    def __getitem__(self, name: str) -> Description:
+        return self.fits[name].description
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.fits)
+
+    def __len__(self) -> int:
+        return len(self.fits)
+
+
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """Leave-one-out comparison.
 
@@ -39,7 +55,7 @@ class Comparison:
     ≤ 0 to the best and its ``diff_se``, and ``pareto_k_bad``, the number of runs whose Pareto k̂ exceeds the reliable
     limit, where elpd cannot be trusted. ``pointwise`` has the elpd of every run, a variable a model; ``converged``
     says of each fit whether it has; ``evidence`` is that of the same fits, where it was given; ``descriptions`` say of
-    each whether it describes the data, which the best of several need not.
+    each whether it describes the data, which the best of several need not; each is made when it is asked for.
     """
 
     table: pd.DataFrame
@@ -207,7 +223,7 @@ def compare(fits: Mapping[str, Fit], *, evidence: Evidence | None = None) -> Com
         per_run,
         {name: one.diagnosis.passed for name, one in fits.items()},
         evidence,
-        {name: one.description for name, one in fits.items()},
+        _Descriptions(dict(fits)),
     )
 
 

@@ -43,10 +43,12 @@ from coulombfit.progress import tracked
 from coulombfit.result import INTERVAL, Text
 from coulombfit.seeds import check_seed, fingerprint_of, generator_for
 from coulombfit.spectra import Spectra
+from coulombfit.tables import as_text
 
 __all__ = ["Consistency", "width_consistency"]
 
 CHECKED = ("one-species", "two-species", "anisotropic")
+PAIRS = {name: model for name, model in MODELS.items() if isinstance(model, PairModel)}
 LIKELIHOODS = ("pair", "density")
 LOG_RATIO_SD = 1.0
 ALARM = 0.05
@@ -121,7 +123,7 @@ class Consistency:
 
     def summary(self) -> Text:
         """The table and the verdict as text."""
-        return Text(self.table.to_string(float_format="{:.4g}".format) + "\n" + self.verdict)
+        return Text(as_text(self.table) + "\n" + self.verdict)
 
 
 def width_consistency(
@@ -162,8 +164,7 @@ def width_consistency(
         )
     rows, draws = {}, {}
     for model, likelihood in tracked(cases, "comparing widths and spacings", show=progress):
-        chosen = MODELS[model]
-        assert isinstance(chosen, PairModel)
+        chosen = PAIRS[model]
         observations = chosen.observe(spectra, "pair")
         infer = _from_pair if likelihood == "pair" else _from_density
         log_ratio, k_hat = infer(chosen, observations, chosen.unit(observations, "pair"), points, seed)

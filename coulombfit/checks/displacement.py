@@ -30,6 +30,7 @@ from coulombfit.errors import ArgumentError, DataError
 from coulombfit.result import INTERVAL, Text
 from coulombfit.seeds import check_seed, fingerprint_of, generator_for
 from coulombfit.spectra import Spectra, real_array
+from coulombfit.tables import as_text
 
 __all__ = ["Displacement", "displacement"]
 
@@ -100,8 +101,8 @@ class Displacement:
     def summary(self) -> Text:
         """The tables and the verdict as text."""
         tables = (
-            self.table.to_string(float_format="{:.5g}".format),
-            self.tests.to_string(float_format="{:.3g}".format),
+            as_text(self.table, "{:.5g}"),
+            as_text(self.tests, "{:.3g}"),
         )
         return Text("\n".join([*tables, self.verdict]))
 

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from coulombfit.answers import Answer, about_a_value
 from coulombfit.errors import ArgumentError
 from coulombfit.result import INTERVAL, Text
+from coulombfit.tables import as_text
 
 __all__ = ["FEWEST", "Inferred", "about", "bootstrap", "positive", "posterior"]
 
@@ -54,7 +55,7 @@ class Inferred:
 
     def summary(self) -> Text:
         """The table and the verdict as text."""
-        return Text(self.table.to_string(float_format="{:.4g}".format) + "\n" + self.verdict)
+        return Text(as_text(self.table) + "\n" + self.verdict)
 
 
 def posterior(draws: Mapping[str, Float[np.ndarray, "draw ..."]]) -> xr.DataTree:

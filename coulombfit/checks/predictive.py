@@ -27,6 +27,7 @@ from coulombfit.models import PairModel, Parameters
 from coulombfit.precision import double_precision
 from coulombfit.result import Fit, Text
 from coulombfit.seeds import check_seed, key_for
+from coulombfit.tables import as_text
 
 __all__ = ["PredictiveCheck", "predictive"]
 
@@ -79,7 +80,7 @@ class PredictiveCheck:
 
     def summary(self) -> Text:
         """The table and the verdict as text."""
-        return Text(self.table.to_string(float_format="{:.4g}".format, na_rep="not run") + "\n" + self.verdict)
+        return Text(as_text(self.table, absent="not run") + "\n" + self.verdict)
 
 
 @double_precision()

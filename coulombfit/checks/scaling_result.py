@@ -13,6 +13,7 @@ from coulombfit.checks.finite_steps import FiniteSteps
 from coulombfit.checks.scaling_model import EXPONENT_SD, EXPONENTS
 from coulombfit.diagnostics import Diagnosis
 from coulombfit.result import Text
+from coulombfit.tables import as_text
 
 __all__ = ["DECISIVE", "Scaling"]
 
@@ -158,8 +159,8 @@ class Scaling:
 
     def summary(self) -> Text:
         """The tables, the verdict and the gate as text."""
-        tables = [one.to_string(float_format="{:.4g}".format) for one in (self.levels, self.table, self.rule)]
+        tables = [as_text(one) for one in (self.levels, self.table, self.rule)]
         if self.steps is not None:
-            curvature = self.steps.curvature.to_string(float_format="{:.4g}".format)
+            curvature = as_text(self.steps.curvature)
             tables.append(f"curvature of each level if the exponent of the learning rate is 1\n{curvature}")
         return Text("\n".join([*tables, self.verdict, str(self.diagnosis)]))

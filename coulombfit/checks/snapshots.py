@@ -14,14 +14,14 @@ from numpy.typing import ArrayLike
 from coulombfit.answers import Answer, probability
 from coulombfit.arrays import real_array
 from coulombfit.dimensions import SNAPSHOTS
-from coulombfit.drift import FEWEST_RUNS, change
+from coulombfit.drift import FEWEST_RUNS, WORTH_SEEING, change
 from coulombfit.errors import DataError
 from coulombfit.result import Text
+from coulombfit.tables import as_text
 
 __all__ = ["Stationarity", "stationarity"]
 
 ALARM = 0.01
-WORTH_SEEING = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +30,8 @@ class Stationarity:
 
     ``table`` has a row a snapshot but the last: its ``step``, the ``quantity`` that differs most, the ``change`` of
     that to the last snapshot in units of the last one's value (of widths and spacings) or standard deviation (of
-    centres), ``z`` and ``p_value`` among all quantities, and ``seen``, the change in the same units from which on one
-    would have been found in four data sets of five, whatever the quantity. ``last`` is the step of the last snapshot.
+    centres), ``z`` and ``p_value`` among all quantities, and ``excluded``, the change of any quantity in the same units
+    beyond which none is, by 90 % intervals of all of them together. ``last`` is the step of the last snapshot.
     """
 
     table: pd.DataFrame
@@ -48,18 +48,18 @@ class Stationarity:
         return found
 
     @property
-    def seen(self) -> float:
-        """The change that would have been seen between the last snapshot and each that does not differ from it; of
-        squared widths and spacings as a share, of centres in standard deviations of the level. NaN where all differ."""
-        return float("nan") if self.since is None else float(self.table.loc[self.since :, "seen"].max())
+    def excluded(self) -> float:
+        """The change that is excluded between the last snapshot and each that does not differ from it; of squared
+        widths and spacings as a share, of centres in standard deviations of the level. NaN where all differ."""
+        return float("nan") if self.since is None else float(self.table.loc[self.since :, "excluded"].max())
 
     @property
     def answer(self) -> Answer:
-        """No where the last but one differs from the last; yes where none does from some on, and changes by a half
-        would have been seen: of a width by a quarter, of a centre by half a standard deviation."""
+        """No where the last but one differs from the last; yes where none does from some on, and changes by a half are
+        excluded: of a width by a quarter, of a centre by half a standard deviation; else the data cannot tell."""
         if self.since is None:
             return Answer.NO
-        return Answer.YES if self.seen <= WORTH_SEEING else Answer.CANNOT_TELL
+        return Answer.YES if self.excluded <= WORTH_SEEING else Answer.CANNOT_TELL
 
     @property
     def verdict(self) -> str:
@@ -72,17 +72,17 @@ class Stationarity:
             )
         first = self.table.loc[self.since]
         same = f"nothing differs from the last snapshot, step {self.last:g}"
-        size = f"changes by {self.seen:.2g} of squared widths or of sd of centres"
+        size = f"{self.excluded:.2g} of squared widths or of sd of centres"
         if self.answer is Answer.YES:
-            return f"stationary since step {first['step']:g}: {same}, and {size} would have been seen."
+            return f"stationary since step {first['step']:g}: {same}, and changes by more than {size} are excluded."
         return (
-            f"the data cannot tell whether the ensemble is stationary: since step {first['step']:g} {same}, but of "
-            f"{size} no less would have been seen; more runs would show more."
+            f"the data cannot tell whether the ensemble is stationary: since step {first['step']:g} {same}, but "
+            f"changes by up to {size} are not excluded; more runs would exclude more."
         )
 
     def summary(self) -> Text:
         """The table and the verdict as text."""
-        return Text(self.table.to_string(float_format="{:.3g}".format) + "\n" + self.verdict)
+        return Text(as_text(self.table, "{:.3g}") + "\n" + self.verdict)
 
 
 def stationarity(eigenvalues: ArrayLike, steps: ArrayLike | None = None) -> Stationarity:
@@ -111,6 +111,6 @@ def stationarity(eigenvalues: ArrayLike, steps: ArrayLike | None = None) -> Stat
             "change": found.change,
             "z": found.z,
             "p_value": found.p,
-            "seen": found.seen,
+            "excluded": found.excluded,
         }
     return Stationarity(pd.DataFrame.from_dict(rows, orient="index").rename_axis("snapshot"), float(t[-1]))

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from matplotlib.axes import Axes
 
+from coulombfit.answers import probability
 from coulombfit.checks.predictive import PredictiveCheck
 from coulombfit.plots.canvas import Panels, drawn, new_figure, several
 from coulombfit.plots.palette import grey, ink
@@ -47,7 +48,8 @@ def predictive(check: PredictiveCheck, axes: Iterable[Axes] | None = None) -> Pa
         replicated = check.tree["replicates"][name.replace(" ", "_")].to_numpy()
         ax.hist(replicated, BINS, color=grey(ax, 0.25), label="replicated")
         ax.axvline(check.table.loc[name, "observed"], color=ink(), label="data")
-        ax.set(xlabel=LABELS[name], ylabel="replicates", yticks=[], title=f"p = {check.table.loc[name, 'p_value']:.2g}")
+        p = probability(check.table.loc[name, "p_value"])
+        ax.set(xlabel=LABELS[name], ylabel="replicates", yticks=[], title=f"p {p}")
     panels[0].legend(framealpha=0.8, edgecolor="none", fontsize="x-small", handlelength=1.0)
     pit(check, panels[len(done) :])
     if axes is None:

@@ -17,6 +17,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from scipy import stats
 
+from coulombfit.answers import probability
 from coulombfit.checks.calibration import Calibration
 from coulombfit.checks.predictive import PredictiveCheck
 from coulombfit.models import REDUNDANT
@@ -79,7 +80,7 @@ def calibration(result: Calibration, axes: Iterable[Axes] | None = None) -> Pane
     for ax, (name, values) in zip(panels, result.uniform.items(), strict=True):
         _band(ax, values.size)
         _curve(ax, values.to_numpy(), color=colour, label=legible(result.name))
-        ax.set_title(f"{symbol(str(name))}: p = {result.table.loc[name, 'p_value']:.2g}")
+        ax.set_title(f"{symbol(str(name))}: p {probability(result.table.loc[name, 'p_value'])}")
         ax.set(xlabel="rank of the truth, as a fraction", ylabel=DIFFERENCE)
     return panels if axes is not None else left_labels(panels)
 
