@@ -335,7 +335,7 @@ DYSON = ["simulate", "dyson", "--centres", "5,4", "--widths", "0.1", "--runs", "
         (DYSON, []),
         (["fit", "pairs.npy"], []),
         (["run", "a.toml"], ["a.toml", "kept", "fits", "sets", "analysis"]),
-        (["demo"], ["coulombfit-demo"]),
+        (["demo"], ["coulombfit-demo", "spectra.nc"]),  # a whole file, and small enough
     ],
 )
 def test_b4_a_full_disk_is_one_line_and_nothing_half_written(
