@@ -334,7 +334,7 @@ DYSON = ["simulate", "dyson", "--centres", "5,4", "--widths", "0.1", "--runs", "
     [
         (DYSON, []),
         (["fit", "pairs.npy"], []),
-        (["run", "a.toml"], ["a.toml", "kept", "fits", "sets", "analysis"]),
+        (["run", "a.toml"], ["a", "kept", "fits", "sets", ".lock", ".analysis.json"]),
         (["demo"], ["coulombfit-demo", "spectra.nc"]),  # a whole file, and small enough
     ],
 )
