@@ -210,8 +210,6 @@ class Fit:
             # all that a summary says, but for the description, whose parts are looked at instead
             _ = fit.model, fit.unit, fit.observations, fit.log_evidence, fit._summarised()
             require_describable(tree)
-            if not isinstance(fit.record["data"], dict):
-                raise TypeError("its data are no table")
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             raise DataError(f"path: cannot read a fit from {path}: its record is damaged ({reason})") from None
