@@ -142,7 +142,7 @@ def test_b2_a_simulation_is_renewed_by_its_own_setting_alone() -> None:
     assert cf.read("gas.nc").fingerprint != before
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_demo_is_made_again_and_never_over_other_files() -> None:
     run("demo", "--out", "demo", *QUICK)
     run("demo", "--out", "demo", *QUICK)

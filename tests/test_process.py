@@ -328,14 +328,18 @@ main()
 DYSON = ["simulate", "dyson", "--centres", "5,4", "--widths", "0.1", "--runs", "3000", "--steps", "50"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "kept"),
     [
-        (DYSON, []),
-        (["fit", "pairs.npy"], []),
-        (["run", "a.toml"], ["a", "kept", "fits", "sets", ".lock", ".analysis.json"]),
-        (["demo"], ["coulombfit-demo", "spectra.nc"]),  # a whole file, and small enough
+        pytest.param(DYSON, [], marks=pytest.mark.slow),
+        pytest.param(["fit", "pairs.npy"], [], marks=pytest.mark.slow),
+        pytest.param(
+            ["run", "a.toml"],
+            ["a", "kept", "fits", "sets", ".lock", ".analysis.json"],
+            marks=pytest.mark.long,
+        ),
+        # a whole file, and small enough
+        pytest.param(["demo"], ["coulombfit-demo", "spectra.nc"], marks=pytest.mark.long),
     ],
 )
 def test_b4_a_full_disk_is_one_line_and_nothing_half_written(

@@ -142,7 +142,7 @@ def test_c1_scaling_holds_no_lapack(levels: int, scatter: bool, monkeypatch: pyt
     assert require_none(seen) >= 1
 
 
-TWENTY = """
+REPEATED = """
 import numpy as np, coulombfit as cf
 rng = np.random.default_rng(0)
 places = [(0.1, 4), (0.1, 16), (0.2, 16), (0.4, 16), (0.2, 32)]
@@ -150,16 +150,17 @@ short = cf.Sampling(draws=100, warmup=50)
 for levels in (3, 6, 10):
     settings = [cf.Spectra(9.0 * np.arange(1, levels + 1) + np.sqrt(a / b) * rng.normal(size=(100, levels)), a, b)
                 for a, b in places]
-    for seed in range(20):
+    for seed in range(TIMES):
         cf.scaling(settings, seed=seed, sampling=short, progress=False)
 gas = 20.0 * np.arange(8, 0, -1) + rng.normal(size=(50, 8))
-for seed in range(20):
+for seed in range(TIMES):
     cf.fit(gas, "gas", seed=seed, sampling=short, progress=False)
 print("returned")
 """
 
 
-@pytest.mark.slow
-def test_c1_twenty_times_each_on_two_workers_returns() -> None:
-    done = subprocess.run([sys.executable, "-c", TWENTY], capture_output=True, text=True, timeout=400, check=False)
+@pytest.mark.parametrize("times", [pytest.param(4, marks=pytest.mark.slow), pytest.param(20, marks=pytest.mark.long)])
+def test_c1_twenty_times_each_on_two_workers_returns(times: int) -> None:
+    program = REPEATED.replace("TIMES", str(times))
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=400, check=False)
     assert done.stdout == "returned\n", done.stderr[-2000:]
