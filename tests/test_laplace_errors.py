@@ -33,8 +33,7 @@ def errors_of(name: str, likelihood: str, sets: int) -> np.ndarray:
 @pytest.mark.parametrize("name", ["one-species", "two-species"])
 @pytest.mark.slow
 def test_sds_of_ten_runs_are_those_of_a_quadrature(name: str) -> None:
-    """Forty data sets, of which one may be off: of the 300 below none is. A proposal without heavy tails or a second
-    round, or an sd of a mirrored half, is off in far more than one."""
+    """Forty data sets, of which one may be off: of the 300 below three are of two species, and none of one."""
     errors = errors_of(name, "pair", 40)
     assert len(errors) > 30, "chains took the place of importance sampling"
     assert (errors > TOLERANCE).sum() <= 1
