@@ -46,6 +46,9 @@ def describe_given(data: Mapping[str, Any]) -> list[str]:
         shown = [f"{one['level']} at {plus_minus(one['mean'], one['sd'])}" for one in levels[:MOST]]
         more = [f"… {len(levels)} in all"] if len(levels) > MOST else []
         lines.append(f"levels, 0 the topmost, mean ± sd over runs: {', '.join([*shown, *more])}")
+    stationarity = data["provenance"].get("stationarity")
+    if _powerless(stationarity):
+        lines.append(f"training: {stationarity['verdict']}")
     return [*lines, *(f"doubtful: {doubt}" for doubt in doubts_about(data))]
 
 
@@ -53,9 +56,19 @@ def doubts_about(data: Mapping[str, Any]) -> list[str]:
     """What makes these data doubtful: two levels that are no pair, or training that still drifts."""
     found = [data["doubt"]] if data.get("doubt") else []
     stationarity = data["provenance"].get("stationarity")
-    if isinstance(stationarity, Mapping) and stationarity.get("answer") in (Answer.NO, Answer.CANNOT_TELL):
+    unsure = isinstance(stationarity, Mapping) and stationarity.get("answer") in (Answer.NO, Answer.CANNOT_TELL)
+    if unsure and not _powerless(stationarity):
         found.append(str(stationarity.get("verdict")))
     return found
+
+
+def _powerless(stationarity: object) -> bool:
+    """Whether nothing has been seen, by too few runs to see it: no sign of drift, and none of rest."""
+    return (
+        isinstance(stationarity, Mapping)
+        and stationarity.get("answer") == Answer.CANNOT_TELL
+        and "excluded" in stationarity
+    )
 
 
 def _source(provenance: Mapping[str, Any]) -> list[str]:

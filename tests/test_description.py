@@ -11,6 +11,7 @@ import coulombfit as cf
 from coulombfit.answers import Answer
 from coulombfit.degeneracy import doubt_pair
 from coulombfit.description import describe
+from coulombfit.given import describe_given, doubts_about, record_given
 from simulators import ensembles
 
 SHORT = cf.Sampling(draws=250)
@@ -227,3 +228,14 @@ def test_a_file_is_loaded_without_being_described(tmp_path, monkeypatch: pytest.
         back = cf.Fit.load(tmp_path / "fit.nc")
     assert back.description == found.description
     assert back.summary() == found.summary()
+
+
+def test_too_few_runs_to_see_drift_are_told_and_are_no_doubt() -> None:
+    verdict = "The data cannot tell whether training was stationary: changes by 0.8 are not excluded."
+    known = {"answer": "the data cannot tell", "verdict": verdict}
+    x = one_species(20, 0)
+    seen = record_given(cf.Spectra(x, provenance={"stationarity": {**known, "excluded": 0.8}}), pooled=False)
+    assert verdict not in doubts_about(seen)
+    assert f"training: {verdict}" in describe_given(seen)
+    copies = record_given(cf.Spectra(x, provenance={"stationarity": known}), pooled=False)
+    assert verdict in doubts_about(copies)
