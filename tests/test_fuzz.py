@@ -198,7 +198,7 @@ READERS: dict[str, tuple[str, Callable[[Path], None], Callable[[Path], object]]]
 DOCUMENTED = (cf.DataError, ArgumentError, FileNotFoundError)
 ITS_OWN = {"checkpoint": (ValueError,), "setting": (ValueError,), "plan": (ValueError, FileNotFoundError)}
 FEWEST = {"record": 20, "nc": 10, "fit": 5, "segment": 5, "recording": 50, "plan": 50, "setting": 50}
-"""Cases that each reader gets through, at the least, in its seconds."""
+"""Cases that each reader gets through, at the least, however busy the machine is."""
 
 
 @pytest.mark.parametrize("reader", READERS)
@@ -213,7 +213,7 @@ def test_a_mutated_file_is_read_or_refused(tmp_path: Path, monkeypatch: pytest.M
         read(tmp_path / name)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         end, cases, refused = time.monotonic() + SECONDS, 0, 0
-        while time.monotonic() < end:
+        while time.monotonic() < end or cases < FEWEST.get(reader, 50):
             case = mutated(content, rng)
             (tmp_path / name).write_bytes(case)
             cases += 1
@@ -229,6 +229,5 @@ def test_a_mutated_file_is_read_or_refused(tmp_path: Path, monkeypatch: pytest.M
                 raise AssertionError(f"case {cases}, kept as {kept}: {type(error).__name__}: {error}") from error
     grown = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     assert grown < GROWTH
-    assert cases >= FEWEST.get(reader, 50)
     assert refused > 0 or reader == "kept"
     print(f"{reader}: {cases} cases, {refused} refused, {grown / 2**20:.0f} MiB")
