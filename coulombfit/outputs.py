@@ -17,6 +17,7 @@ import xarray as xr
 
 from coulombfit.errors import ArgumentError, DataError
 from coulombfit.files import write_netcdf
+from coulombfit.opening import opened
 
 __all__ = [
     "PAGES",
@@ -116,14 +117,14 @@ def write_result(tree: xr.DataTree | xr.Dataset, path: Path, label: str) -> None
 
 def _held_by(path: Path) -> str | None:
     """The label of a file; None of one that has none."""
-    if path.suffix.lower() in PAGES:
-        with path.open("rb") as page:
-            found = _IN_PAGE.search(page.read(HEAD).decode(errors="replace"))
-        return found and found[1]
     from coulombfit.diagnostics import RECORD
     from coulombfit.netcdf import open_netcdf
 
     try:
+        if path.suffix.lower() in PAGES:
+            with opened(path) as page:
+                found = _IN_PAGE.search(page.read(HEAD).decode(errors="replace"))
+            return found and found[1]
         with open_netcdf(path) as groups:
             attributes: Mapping[str, Any] = groups["/"].attributes
         if RECORD not in attributes:

@@ -1,6 +1,7 @@
 """What commands write: under which names, what is never written over, and what the exit code says of a fit."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,13 @@ def test_b2_what_is_no_such_result_is_never_overwritten() -> None:
     refused("compare", "own.nc", "--model", "gaussian", "--model", "one-species")
     refused("calibrate", "gaussian", "--out", "notes.nc")
     refused("simulate", "dyson", "--centres", "4,4", "--widths", "0.1", "--out", "notes.nc")
+
+
+def test_c2_a_pipe_in_the_place_of_a_result_is_refused_and_not_read() -> None:
+    for name in ("page.html", "fit.nc"):
+        os.mkfifo(name)
+    for option in ("--report=page.html", "--out=fit.nc"):
+        assert "say --overwrite" in run("fit", "own.nc", option, code=2).stderr
 
 
 def test_b2_results_of_several_files_say_what_they_are_of() -> None:
