@@ -88,9 +88,11 @@ def require_positive(**options: float | None) -> None:
 
     :raises ArgumentError: naming the option.
     """
+    from coulombfit.checks.inferred import positive
+
     for name, value in options.items():
-        if value is not None and not 0 < value < inf:
-            raise ArgumentError(f"{name}: expected a finite number above 0, got {value:g}")
+        if value is not None:
+            positive(name, value)
 
 
 def known_targets(text: str | None) -> str | list[float] | None:

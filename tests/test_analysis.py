@@ -43,9 +43,12 @@ def write_runs(folder: Path) -> None:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An analysis that has been carried out once."""
-    path = tmp_path_factory.mktemp("analysis")
+    return carried_out(tmp_path_factory.mktemp("analysis"), PLAN)
+
+
+def carried_out(path: Path, plan: str) -> Path:
     write_runs(path)
-    (path / "analysis.toml").write_text(PLAN)
+    (path / "analysis.toml").write_text(plan)
     invoke(path, "--json")
     return path
 
@@ -234,11 +237,7 @@ TWO = PLAN.replace('files = ["runs/*.npz"]', 'files = ["runs/setting0.npz", "run
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An analysis of two files by one model, carried out once."""
-    path = tmp_path_factory.mktemp("small")
-    write_runs(path)
-    (path / "analysis.toml").write_text(TWO)
-    invoke(path, "--quiet")
-    return path
+    return carried_out(tmp_path_factory.mktemp("small"), TWO)
 
 
 def test_a16_two_analyses_do_not_work_in_one_folder(small: Path) -> None:
