@@ -425,10 +425,10 @@ def test_the_command_line_takes_a_recording(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("warnings.showwarning", __import__("warnings").showwarning)
     record(tmp_path / "run", range(600), learning_rate=0.1, batch_size=16)
-    arguments = ["fit", "run", "--burn-in", "100", "--model", "gaussian", "--sampler", "laplace", "--json"]
+    arguments = ["fit", "run", "--burn-in", "100", "--model", "one-species", "--sampler", "laplace", "--json"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
-    fit = cf.Fit.load(tmp_path / "run.gaussian.nc")
+    fit = cf.Fit.load(tmp_path / "run.burn-in100.one-species.nc")
     assert fit.record["data"]["provenance"]["burn_in"] == 100
     assert CliRunner().invoke(app, [*arguments[:2], "--burn-in", "600"]).exit_code == 4
     np.save("x.npy", np.ones((3, 2)))
