@@ -33,17 +33,17 @@ def inside(model: str, sampler: str) -> pd.DataFrame:
     return covered(many.table, TRUTHS[model])
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("model", CASES)
+@pytest.mark.parametrize(
+    "model",
+    [pytest.param(name, marks=pytest.mark.long if name == "two-species" else pytest.mark.slow) for name in CASES],
+)
 def test_ninety_percent_intervals_cover(model: str) -> None:
     rates = inside(model, "laplace").mean()
     assert rates.between(0.86, 0.94).all(), rates
 
 
-@pytest.mark.parametrize(
-    "model",
-    [pytest.param(name, marks=pytest.mark.long if name == "two-species" else pytest.mark.slow) for name in CASES],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("model", CASES)
 def test_intervals_of_chains_cover_the_same_data_sets(model: str) -> None:
     assert set(SETS) == set(SAMPLERS)
     chains = inside(model, "nuts").to_numpy()

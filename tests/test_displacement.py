@@ -43,7 +43,7 @@ def displaced(monkeypatch: pytest.MonkeyPatch, settings: Settings, quadratic: bo
     return module.displacement([], targets=TARGETS, quadratic=quadratic)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("runs", [30, 10])
 @pytest.mark.parametrize("power", [0.0, 0.5])
 def test_a11_false_alarms_and_coverage_are_nominal_at_few_runs(

@@ -144,7 +144,7 @@ def test_spacings_of_a_pair_repel_with_beta(beta) -> None:
     assert stats.kstest(x[:, 0] - x[:, 1], law.cdf).pvalue > FALSE_ALARM
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_twenty_levels_against_the_tridiagonal_ensemble() -> None:
     """Dumitriu and Edelman: diagonal N(0, σ²), off it χ_{β(n−k)}σ/√2."""
     n, runs = 20, 3000

@@ -78,9 +78,8 @@ def test_stationary_widths_and_centres(noise) -> None:
     assert (np.abs(shift) > 4 * error).sum() >= 2, "too few runs to see the displacement at all"
 
 
-@pytest.mark.parametrize(
-    "gibbs_steps", [pytest.param(1, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("gibbs_steps", [1, 3])
 def test_persistent_chains_widen_the_levels(gibbs_steps) -> None:
     """The factor √((1 + ρ)/(1 − ρ)), for slow learning."""
     setting = {"learning_rate": 0.03, "batch_size": 64, "noise": "pcd", "gibbs_steps": gibbs_steps}

@@ -321,10 +321,8 @@ def test_data_that_are_no_pairs_are_refused(data, message) -> None:
         cf.fit(data)
 
 
-@pytest.mark.parametrize(
-    ("layer", "seed"),
-    [pytest.param("Z_EQ26", 1, marks=pytest.mark.slow), pytest.param("Z_EQ27", 2, marks=pytest.mark.long)],
-)
+@pytest.mark.long
+@pytest.mark.parametrize(("layer", "seed"), [("Z_EQ26", 1), ("Z_EQ27", 2)])
 def test_students_with_a_hidden_layer_are_anisotropic(layer: str, seed: int) -> None:
     """5000 networks at stationarity: linear response within 3 sd, and what the labelled gas makes of them."""
     setting = {"Z": getattr(teacher_student, layer), "kappa": 4.0, "learning_rate": 0.1, "noise": 0.1}

@@ -97,7 +97,7 @@ def test_c7_no_switch_of_jax_changes_a_number(tmp_path, reference) -> None:
         np.testing.assert_array_equal(strict[name], values, err_msg=name)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_c7_no_switch_of_jax_changes_a_check(tmp_path) -> None:
     plain, strict = numbers(tmp_path / "whole.npz"), numbers(tmp_path / "whole strict.npz", *STRICT)
     for name, values in plain.items():

@@ -82,7 +82,7 @@ def test_verdicts_and_refusals() -> None:
         cf.moments(sample("gaussian", 5))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_false_alarms_of_the_answer_come_at_their_rate() -> None:
     """At 1 %: of 500 data sets of 100 runs of one species no more than 15 are told not to be 3/8, which at twice the
     rate would fail with probability 0.95 at 26. By the 90 % interval it would be 50. Two levels that do not repel are

@@ -260,8 +260,13 @@ def test_c8_help_templates_and_errors_in_any_encoding(settings: dict[str, str]) 
     assert b"Traceback" not in refused.stderr
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("settings", ENCODINGS)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        *(pytest.param(one, marks=pytest.mark.long) for one in ENCODINGS[:2]),
+        pytest.param(ENCODINGS[2], marks=pytest.mark.slow),
+    ],
+)
 def test_c8_answers_in_any_encoding(pairs: Path, settings: dict[str, str]) -> None:
     for arguments in (["check", "pairs.npy"], ["fit", "pairs.npy"]):
         done = finished(*COMMAND, *arguments, **settings)

@@ -124,9 +124,8 @@ def test_finite_steps_are_told_from_small_ones() -> None:
 QUICK = {"sampler": "laplace", "progress": False}
 
 
-@pytest.mark.parametrize(
-    "scatter", [pytest.param(0.05, marks=pytest.mark.long), pytest.param(0.2, marks=pytest.mark.slow)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("scatter", [0.05, 0.2])
 def test_intervals_of_the_exponents_hold_the_truth(scatter: float) -> None:
     """90 % intervals over 300 data sets, two each, which at worst are as good as 300.
 
