@@ -62,6 +62,13 @@ def plus_minus(mean: float, sd: float) -> str:
     return f"{'−' if mean < 0 else ''}{write(abs(mean))} ± {write(sd)}"
 
 
+def between(middle: float, lower: float, upper: float) -> str:
+    """A median and its 90 % interval, to two figures of the sd that a normal law would have; ends may be infinite."""
+    write = rounder(min(upper - middle, middle - lower) / 1.645)
+    text = [("−" if end < 0 else "") + ("∞" if np.isinf(end) else write(abs(end))) for end in (middle, lower, upper)]
+    return f"{text[0]} (90% interval {text[1]} to {text[2]})"
+
+
 def signed(value: float) -> str:
     """A difference of logarithms to a tenth, which is all that counts of it; with a true minus, and none before 0.0."""
     text = f"{abs(value):.1f}"

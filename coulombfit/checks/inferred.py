@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 from jaxtyping import Float
 
-from coulombfit.answers import Answer, about_a_value
+from coulombfit.answers import Answer, about_a_value, between
 from coulombfit.errors import ArgumentError
 from coulombfit.result import INTERVAL, Text
 from coulombfit.tables import as_text
@@ -51,7 +51,7 @@ class Inferred:
     def quoted(self, name: str) -> str:
         """A row of the table as text."""
         row = self.table.loc[name]
-        return f"{row['median']:.4g} ({INTERVAL:.0%} interval {row['lower']:.4g} to {row['upper']:.4g})"
+        return between(row["median"], row["lower"], row["upper"])
 
     def summary(self) -> Text:
         """The table and the verdict as text."""
