@@ -80,10 +80,8 @@ def test_coordinates_are_inverted(model: str) -> None:
     np.testing.assert_allclose(back["q"], np.abs(sites["q"]), rtol=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("model", "runs"),
-    [pytest.param("one-species", 3, marks=pytest.mark.slow), pytest.param("gaussian", 10, marks=pytest.mark.long)],
-)
+@pytest.mark.long
+@pytest.mark.parametrize(("model", "runs"), [("one-species", 3), ("gaussian", 10)])
 def test_a12_few_runs_are_covered_by_the_density(model: str, runs: int) -> None:
     """1000 data sets. At a true 90 %, 86 to 94 % have a false-alarm rate below 1e-4 a number; at 80 % a power of 1."""
     many = fits(model, "density", runs, 1000)

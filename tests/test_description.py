@@ -105,7 +105,7 @@ def test_only_some_of_many_runs_are_looked_at() -> None:
     ("model", "runs"),
     [
         pytest.param("one-species", 30, marks=pytest.mark.slow),
-        pytest.param("one-species", 300, marks=pytest.mark.slow),
+        pytest.param("one-species", 300, marks=pytest.mark.long),
         pytest.param("anisotropic", 300, marks=pytest.mark.long),
     ],
 )

@@ -147,7 +147,7 @@ def test_gradients_agree_with_mpmath(problem: Problem) -> None:
     check_gradients(problem, problem.points[1::4] if problem.law is laws.AnisotropicDensity else problem.points)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @every([problem for problem in PROBLEMS if problem.law is laws.AnisotropicDensity])
 def test_gradients_of_the_anisotropic_density_agree_with_mpmath_everywhere(problem: Problem) -> None:
     check_gradients(problem, problem.points)

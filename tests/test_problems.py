@@ -23,7 +23,7 @@ def panels(problem: Problem) -> list[mp.mpf]:
 @pytest.mark.parametrize(
     "problem",
     [
-        pytest.param(p, id=p.name, marks=[pytest.mark.slow] if p.name == "anisotropic density, extreme" else [])
+        pytest.param(p, id=p.name, marks=[pytest.mark.long] if p.name == "anisotropic density, extreme" else [])
         for p in DENSITIES
         if "exchanged" not in p.name
     ],

@@ -260,13 +260,8 @@ def test_c8_help_templates_and_errors_in_any_encoding(settings: dict[str, str]) 
     assert b"Traceback" not in refused.stderr
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        *(pytest.param(one, marks=pytest.mark.long) for one in ENCODINGS[:2]),
-        pytest.param(ENCODINGS[2], marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("settings", ENCODINGS)
 def test_c8_answers_in_any_encoding(pairs: Path, settings: dict[str, str]) -> None:
     for arguments in (["check", "pairs.npy"], ["fit", "pairs.npy"]):
         done = finished(*COMMAND, *arguments, **settings)
@@ -276,7 +271,7 @@ def test_c8_answers_in_any_encoding(pairs: Path, settings: dict[str, str]) -> No
     assert refused.stderr.startswith(b"error: path: no such file: ")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_c8_figures_whatever_a_notebook_or_a_style_has_set(pairs: Path, tmp_path: Path) -> None:
     Path("matplotlibrc").write_text("text.usetex: True\n")
     here = {"MATPLOTLIBRC": str(tmp_path / "matplotlibrc"), "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
