@@ -299,7 +299,7 @@ def test_d_groups_that_contain_themselves_end(tmp_path: Path) -> None:
 LOADS_NOTHING = """
 import sys, numpy as np, coulombfit as cf
 spectra = cf.read("x.nc")
-assert spectra.runs == 3 and "jax" not in sys.modules
+assert spectra.runs == 3 and "jaxlib" not in sys.modules  # ArviZ puts a lazy "jax" there
 """
 
 
