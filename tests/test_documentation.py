@@ -50,7 +50,7 @@ def run_page(path: Path, folder: Path, compiled: Path, languages: tuple[str, ...
     environment["PATH"] = os.pathsep.join([here, environment["PATH"]])
     command = [sys.executable, "-W", "error", str(ROOT / "tests" / "page.py"), str(program)]
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=1800, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
