@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from enum import StrEnum
+from statistics import NormalDist
 
 import numpy as np
 
@@ -59,14 +60,20 @@ def probability(value: float) -> str:
 def plus_minus(mean: float, sd: float) -> str:
     """Mean ± sd, both to two significant figures of the sd, with a true minus."""
     write = rounder(sd)
-    return f"{'−' if mean < 0 else ''}{write(abs(mean))} ± {write(sd)}"
+    return f"{_with_true_minus(mean, write)} ± {write(sd)}"
 
 
-def between(middle: float, lower: float, upper: float) -> str:
-    """A median and its 90 % interval, to two figures of the sd that a normal law would have; ends may be infinite."""
-    write = rounder(min(upper - middle, middle - lower) / 1.645)
-    text = [("−" if end < 0 else "") + ("∞" if np.isinf(end) else write(abs(end))) for end in (middle, lower, upper)]
-    return f"{text[0]} (90% interval {text[1]} to {text[2]})"
+def between(middle: float, lower: float, upper: float, content: float) -> str:
+    """A median and its interval, to two figures of the sd that a normal law would have; ends may be infinite."""
+    write = rounder(min(upper - middle, middle - lower) / NormalDist().inv_cdf((1 + content) / 2))
+    text = [
+        _with_true_minus(end, lambda size: "∞" if np.isinf(size) else write(size)) for end in (middle, lower, upper)
+    ]
+    return f"{text[0]} ({content:.0%} interval {text[1]} to {text[2]})"
+
+
+def _with_true_minus(value: float, write: Callable[[float], str]) -> str:
+    return f"{'−' if value < 0 else ''}{write(abs(value))}"
 
 
 def signed(value: float) -> str:

@@ -55,5 +55,5 @@ def test_two_digits_of_the_error() -> None:
     assert plus_minus(0.3979, 0.4603) == "0.40 ± 0.46"
     assert plus_minus(-0.02345, 0.0031) == "−0.0234 ± 0.0031"
     assert plus_minus(-3.27394e-10, 2.5e-12) == "−3.274e-10 ± 2.5e-12"
-    assert between(-0.11768, -0.14012, -0.09112) == "−0.118 (90% interval −0.140 to −0.091)"
-    assert between(1.2345, 1.1, math.inf) == "1.234 (90% interval 1.100 to ∞)"
+    assert between(-0.11768, -0.14012, -0.09112, 0.9) == "−0.118 (90% interval −0.140 to −0.091)"
+    assert between(1.2345, 1.1, math.inf, 0.9) == "1.234 (90% interval 1.100 to ∞)"

@@ -102,7 +102,7 @@ def test_a_bias_of_the_size_that_is_stated_is_seen(datasets: int) -> None:
 
 SLOW = [
     *((name, likelihood) for name in ("gaussian", "one-species") for likelihood in ("pair", "density", "spacing")),
-    *((name, likelihood) for name in ("two-species",) for likelihood in ("pair",)),
+    ("two-species", "pair"),
 ]
 LONG = [("anisotropic", "pair"), ("two-species", "density"), ("gas-beta", "levels")]
 

@@ -51,7 +51,7 @@ class Inferred:
     def quoted(self, name: str) -> str:
         """A row of the table as text."""
         row = self.table.loc[name]
-        return between(row["median"], row["lower"], row["upper"])
+        return between(row["median"], row["lower"], row["upper"], INTERVAL)
 
     def summary(self) -> Text:
         """The table and the verdict as text."""
