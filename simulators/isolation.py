@@ -1,4 +1,4 @@
-"""What simulators need of JAX, whatever the caller has set: one precision, and no strict switch.
+"""What computing needs of JAX, whatever the caller has set: one precision, no strict switch, and threads that exist.
 
 JAX's switches belong to a thread while a context holds them, so that a pool of threads enters :func:`isolated` in each
 of its threads. Contexts may stand within each other.
@@ -7,13 +7,16 @@ of its threads. Contexts may stand within each other.
 from __future__ import annotations
 
 import os
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import jax
 import numpy as np
 
-__all__ = ["isolated"]
+__all__ = ["isolated", "refuse_forked"]
 
 FORKED = (
     "this process was forked after JAX had been used in its parent, where computing may never return; start processes "
@@ -21,31 +24,43 @@ FORKED = (
 )
 
 
-class _Forks:
-    """Whether the process was forked from one in which JAX had been used from here."""
+def _jax_was_used() -> bool:
+    """Whether JAX runs its threads in this process, or ran them in the one that it was forked from."""
+    bridge = sys.modules.get("jax._src.xla_bridge")
+    # whoever used it: these packages, or the program around them; a JAX that does not say counts as used
+    return bridge is not None and getattr(bridge, "backends_are_initialized", lambda: True)()
 
-    watched = False
-    seen = False
+
+def _threads_are_missing() -> bool:
+    """Whether all threads of this process are Python's own, where the system lists them: JAX's were not forked."""
+    try:
+        return len(list(Path("/proc/self/task").iterdir())) <= threading.active_count()
+    except OSError:
+        return False
+
+
+class _Forked:
+    """Whether this process was forked after JAX had been used."""
+
+    # a fork before this module was imported is seen by what it lacks
+    seen = _jax_was_used() and _threads_are_missing()
 
     @classmethod
-    def watch(cls) -> None:
-        if not cls.watched and hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=cls._mark)
-        cls.watched = True
+    def note(cls) -> None:
+        cls.seen = cls.seen or _jax_was_used()
 
-    @classmethod
-    def _mark(cls) -> None:
-        cls.seen = True
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_Forked.note)
 
 
 def refuse_forked() -> None:
-    """Refuse to compute in a process that would hang, and watch for forks from here on.
+    """Refuse to compute in a process that would hang.
 
-    :raises RuntimeError: in a child forked after JAX was used.
+    :raises RuntimeError: in a child forked after JAX was used, by whatever code.
     """
-    if _Forks.seen:
+    if _Forked.seen:
         raise RuntimeError(FORKED)
-    _Forks.watch()
 
 
 @contextmanager

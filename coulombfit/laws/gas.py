@@ -26,6 +26,7 @@ from coulombfit.laws.gas_normaliser import (
     separated_parameters,
 )
 from coulombfit.laws.parameters import checked
+from coulombfit.precision import refuse_forked
 
 __all__ = ["CoulombGas", "descending"]
 
@@ -99,6 +100,7 @@ class CoulombGas(Distribution):
         *,
         validate_args: bool | None = None,
     ):
+        refuse_forked()
         clusters = _clusters(centres, widths)
         self.sizes = (1,) * clusters if sizes is None else tuple(sizes)
         _refuse_sizes(self.sizes, clusters)

@@ -20,6 +20,8 @@ from jaxtyping import Array
 from numpyro.distributions import Distribution, constraints
 from numpyro.distributions.util import promote_shapes, validate_sample
 
+from coulombfit.precision import refuse_forked
+
 __all__ = ["OneWidth", "TwoWidths", "checked", "nan_unless_valid"]
 
 
@@ -28,6 +30,7 @@ def nan_unless_valid(function: Callable[..., Array]) -> Callable[..., Array]:
 
     @wraps(function)
     def guarded(law: Distribution, *arguments: Any, **named: Any) -> Array:
+        refuse_forked()
         # constraints are over the batch: events of parameters are reduced
         held = [law.arg_constraints[name](value) for name, value in law.get_args().items()]
         return jnp.where(reduce(jnp.logical_and, held), function(law, *arguments, **named), jnp.nan)
@@ -48,6 +51,7 @@ class OneWidth(Distribution):
     reparametrized_params = ["centre", "sigma"]
 
     def __init__(self, centre: ArrayLike, sigma: ArrayLike, *, validate_args: bool | None = None):
+        refuse_forked()
         self.centre, self.sigma = promote_shapes(centre, sigma)
         batch_shape = lax.broadcast_shapes(jnp.shape(centre), jnp.shape(sigma))
         super().__init__(batch_shape, self.event, validate_args=validate_args)
@@ -61,6 +65,7 @@ class TwoWidths(Distribution):
     reparametrized_params = ["centre", "sigma_1", "sigma_2"]
 
     def __init__(self, centre: ArrayLike, sigma_1: ArrayLike, sigma_2: ArrayLike, *, validate_args: bool | None = None):
+        refuse_forked()
         self.centre, self.sigma_1, self.sigma_2 = promote_shapes(centre, sigma_1, sigma_2)
         batch_shape = lax.broadcast_shapes(jnp.shape(centre), jnp.shape(sigma_1), jnp.shape(sigma_2))
         super().__init__(batch_shape, self.event, validate_args=validate_args)

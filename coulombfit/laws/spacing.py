@@ -9,6 +9,7 @@ from jaxtyping import Array
 from numpyro.distributions import Distribution, constraints
 
 from coulombfit.laws.parameters import checked, nan_unless_valid
+from coulombfit.precision import refuse_forked
 
 __all__ = ["WignerSurmise"]
 
@@ -28,6 +29,7 @@ class WignerSurmise(Distribution):
     reparametrized_params = ["sigma_m"]
 
     def __init__(self, sigma_m: ArrayLike, *, validate_args: bool | None = None):
+        refuse_forked()
         self.sigma_m = sigma_m
         super().__init__(jnp.shape(sigma_m), validate_args=validate_args)
 
