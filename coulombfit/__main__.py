@@ -8,8 +8,10 @@ __all__ = ["main"]
 
 def main() -> None:
     """Carry out the command of this process's arguments, and exit."""
-    if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
-        signal.signal(signal.SIGINT, _end)
+    for name, begun_with in (("SIGINT", signal.default_int_handler), ("SIGTERM", signal.SIG_DFL)):
+        number = getattr(signal, name)
+        if signal.getsignal(number) == begun_with:
+            signal.signal(number, _end)
     from coulombfit.cli_process import carry_out
 
     carry_out()
@@ -17,7 +19,8 @@ def main() -> None:
 
 def _end(number: int, _: object) -> None:
     """End the process at once; nothing has begun."""
-    os.write(2, b"interrupted: nothing had begun\n")
+    word = b"interrupted" if number == signal.SIGINT else b"terminated"
+    os.write(2, word + b": nothing had begun\n")
     os._exit(128 + number)
 
 

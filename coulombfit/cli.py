@@ -105,10 +105,13 @@ def chosen_in(
 
 def fit_result(fit: cf.Fit, path: Path) -> dict[str, Any]:
     """A fit for JSON."""
+    from coulombfit.given import given_for_json
+
     return {
         "model": fit.model.name,
         "likelihood": fit.likelihood,
         "file": path,
+        "data": given_for_json(fit.record["data"]),
         "parameters": fit.table(),
         "converged": fit.diagnosis.passed,
         "describes": fit.description.answer,
@@ -227,6 +230,7 @@ def compare(
         size = setting(batch_size, batch_size_key, "batch_size")
         known = known_targets(targets)
         from coulombfit import outputs
+        from coulombfit.given import describe_given, given_for_json
         from coulombfit.models import find_models
 
         models = model or [name for name, one in cf.MODELS.items() if (likelihood or "pair") in one.likelihoods]
@@ -246,15 +250,17 @@ def compare(
         if report is not None:
             cf.write_report(report, fits=fits, comparison=comparison, title=f"Models of {spectra.name}")
 
+    data = fits[comparison.winner].record["data"]
     result = {
         "verdict": comparison.verdict,
         "answer": comparison.answer,
+        "data": given_for_json(data),
         "simplest_unbeaten": comparison.winner,
         "comparison": comparison.table,
         "fits": {name: fit_result(one, paths[name]) for name, one in fits.items()},
         "report": report,
     }
-    text = f"{comparison.summary()}\n{saved(*paths.values(), report)}"
+    text = "\n".join([*describe_given(data), comparison.summary(), saved(*paths.values(), report)])
     finish(fits, result, text, as_json, quiet, asked_for=comparison.winner)
 
 

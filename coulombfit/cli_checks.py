@@ -143,6 +143,8 @@ def check(
     Example: coulombfit check students.nc
     """
     with refusing():
+        from coulombfit.given import describe_given, given_for_json, record_given
+
         require_positive(tolerance=tolerance)
         spectra = cf.read(
             file,
@@ -156,13 +158,20 @@ def check(
         ).pair(pair or 0)
         result = cf.width_consistency(spectra, tolerance=tolerance, seed=seed, progress=False if quiet else None)
         shape = cf.moments(spectra, seed=seed)
+        data = record_given(spectra, pooled=False)
     table: dict[str, Any] = {
         f"{model} ({likelihood})": {name: float(value) for name, value in row.items() if isfinite(value)}
         for (model, likelihood), row in result.table.iterrows()
     }
     verdict = f"{result.verdict} {shape.verdict}"
-    answer = {"verdict": verdict, "trustworthy": result.trustworthy, "log_ratio": table, "moments": shape.table}
-    finish({}, answer, f"{result.summary()}\n{shape.summary()}", as_json, quiet)
+    answer = {
+        "verdict": verdict,
+        "data": given_for_json(data),
+        "trustworthy": result.trustworthy,
+        "log_ratio": table,
+        "moments": shape.table,
+    }
+    finish({}, answer, "\n".join([*describe_given(data), result.summary(), shape.summary()]), as_json, quiet)
     if not result.trustworthy:
         typer.echo("error: Pareto k̂ is above its limit; take more runs", err=True)
         raise typer.Exit(Exit.NOT_CONVERGED)

@@ -96,5 +96,6 @@ def finish(
     if failed:
         raise typer.Exit(Exit.NOT_CONVERGED)
     if asked_for is not None and fits[asked_for].description.answer is Answer.NO:
-        typer.echo(f"error: {asked_for}: {fits[asked_for].description.verdict}", err=True)
+        said = fits[asked_for].description.verdict.removeprefix("Describes the data: NO, ")
+        typer.echo(f"error: {asked_for} does NOT describe the data: {said}", err=True)
         raise typer.Exit(Exit.NOT_DESCRIBED)

@@ -17,7 +17,7 @@ from scipy import stats
 
 from coulombfit.errors import DataError
 
-__all__ = ["refuse_copies"]
+__all__ = ["refuse_copies", "shared_runs"]
 
 CHANCE = 1e-6
 MARGIN = 10.0
@@ -55,6 +55,20 @@ def refuse_copies(x: Float[np.ndarray, "run level"], argument: str = "eigenvalue
         UserWarning,
         stacklevel=3,
     )
+
+
+def shared_runs(x: Float[np.ndarray, "run level"], y: Float[np.ndarray, "other other_level"]) -> int:
+    """How many runs two arrays of different ensembles have in common, 0 where rounding may explain so many."""
+    if x.shape[1] != y.shape[1]:
+        return 0
+    mine = {row.tobytes() for row in x}
+    found = sum(row.tobytes() in mine for row in y)
+    if not found:
+        return 0
+    grids = [_grid(level)[0] for level in np.concatenate([x, y]).T]
+    # two laws agree no more often than the narrower one does with itself
+    agreement = max(_agreement(one / grids) if len(one) > 1 else 1.0 for one in (x, y))
+    return found if stats.poisson.sf(found - 1, MARGIN * len(x) * len(y) * agreement) < CHANCE else 0
 
 
 def _agreement(x: Float[np.ndarray, "run level"]) -> float:

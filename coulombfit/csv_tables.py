@@ -102,6 +102,11 @@ class _Table:
                 return
         if len(cells) != self.width:
             raise ValueError(f"line {line} has {len(cells)} cell(s), where the first has {self.width}")
+        behind = next((cell for cell in cells if cell.isdigit() and cell[0] == "0" and len(cell) > 1), None)
+        if behind is not None:
+            raise ValueError(
+                f"line {line} has the number {behind}, as behind a decimal comma; write it with decimal points"
+            )
         whole = [cell.lstrip("+-").isdigit() for cell in cells]
         if self.first is None:
             self.first, self.whole = cells, whole

@@ -20,6 +20,8 @@ FEWEST_COUNTED = 3
 """Rows from which on a column that counts them is no coincidence, beside fractions."""
 FEWEST_WHOLE = 6
 """The same beside other whole numbers."""
+CHANCE = 1e-6
+"""Of a level that is a whole number in every run, below which it is none."""
 SNAPSHOTS = ("run", "snapshot", "level")
 AXES: dict[str, tuple[str, ...]] = {
     "run": ("run", "runs", "seed", "seeds", "replica", "replicas"),
@@ -93,19 +95,33 @@ def refuse_labels(names: Sequence[str], argument: str) -> None:
 
 
 def refuse_numbering(x: np.ndarray, argument: str) -> None:
-    """Refuse (run, level) numbers one of whose columns counts the rows, in any order, as an index of a table does.
+    """Refuse (run, level) numbers one of whose columns numbers the rows, as an index of a table or ids of runs do.
+
+    A column counts them in equal steps, in any order; or it is of whole numbers alone where the others almost never
+    are, as fractions of as few digits would be less than once in a million times.
 
     :raises DataError: naming the column.
     """
+    whole = x == np.round(x)
     # a few small whole numbers may well follow each other
-    fewest = FEWEST_WHOLE if (x == np.round(x)).all() else FEWEST_COUNTED
+    fewest = FEWEST_WHOLE if whole.all() else FEWEST_COUNTED
     if x.ndim != 2 or len(x) < fewest:
         return
     ascending = np.sort(x, axis=0)
-    counts = (np.diff(ascending, axis=0) == 1.0).all(axis=0) & (ascending[0] == np.round(ascending[0]))
+    steps = np.diff(ascending, axis=0)
+    counts = (steps == steps[0]).all(axis=0) & (steps[0] > 0) & whole.all(axis=0)
     if counts.any():
         place = int(np.argmax(counts))
+        by = "" if steps[0, place] == 1.0 else f" in steps of {steps[0, place]:g}"
         raise DataError(
-            f"{argument}: column {place} counts the rows, from {ascending[0, place]:g} to {ascending[-1, place]:g}, as "
-            "an index does; leave it out"
+            f"{argument}: column {place} counts the rows, from {ascending[0, place]:g} to {ascending[-1, place]:g}{by}"
+            ", as an index does; leave it out"
+        )
+    numbers = whole.all(axis=0) & (steps > 0).any(axis=0)
+    others = whole[:, ~whole.all(axis=0)]
+    if numbers.any() and others.size and ((others.sum() + 1) / (others.size + 2)) ** len(x) < CHANCE:
+        place = int(np.argmax(numbers))
+        raise DataError(
+            f"{argument}: column {place} is of whole numbers beside fractions, from {ascending[0, place]:g} to "
+            f"{ascending[-1, place]:g}, as ids of runs are; leave it out"
         )

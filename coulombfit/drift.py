@@ -124,7 +124,7 @@ def judge_drift(
         return record | _answer(Answer.CANNOT_TELL, str(error))
     worst, other = min(found, key=lambda each: (each[0].p, -abs(each[0].z)))
     p = min(1.0, len(found) * worst.p)
-    between = f"between steps {min(other, step):g} and {max(other, step):g} (z = {worst.z:.1f}, p {probability(p)})"
+    between = f"between steps {min(other, step):g} and {max(other, step):g} (z = {worst.z:.3g}, p {probability(p)})"
     excluded = max(one.excluded for one, _ in found)
     record |= {"quantity": worst.quantity, "z": worst.z, "p_value": p, "excluded": excluded}
     if p < ALARM:

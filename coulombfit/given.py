@@ -9,7 +9,7 @@ from coulombfit.answers import Answer, plus_minus
 from coulombfit.degeneracy import doubt_pair
 from coulombfit.spectra import Spectra
 
-__all__ = ["describe_given", "doubts_about", "record_given"]
+__all__ = ["describe_given", "doubt_levels", "doubts_about", "given_for_json", "record_given"]
 
 MOST = 6
 """Levels that are listed one by one."""
@@ -32,8 +32,13 @@ def record_given(spectra: Spectra, *, pooled: bool) -> dict[str, Any]:
         "fingerprint": spectra.fingerprint,
         "provenance": spectra.provenance,
         "levels": [{"level": int(k), "mean": float(mean), "sd": float(sd)} for k, mean, sd in statistics],
-        "doubt": "" if pooled or spectra.levels != 2 else doubt_pair(x),
+        "doubt": "" if pooled else doubt_levels(spectra),
     }
+
+
+def doubt_levels(spectra: Spectra) -> str:
+    """What tells two levels from any degenerate pair; empty where nothing does, or there are not two."""
+    return doubt_pair(spectra.eigenvalues) if spectra.levels == 2 else ""
 
 
 def describe_given(data: Mapping[str, Any]) -> list[str]:
@@ -50,6 +55,15 @@ def describe_given(data: Mapping[str, Any]) -> list[str]:
     if _powerless(stationarity):
         lines.append(f"training: {stationarity['verdict']}")
     return [*lines, *(f"doubtful: {doubt}" for doubt in doubts_about(data))]
+
+
+def given_for_json(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What :func:`record_given` has recorded, for programs: as much as a person is told."""
+    names = ("name", "runs", "learning_rate", "batch_size", "fingerprint", "levels")
+    return {name: data.get(name) for name in names} | {
+        "source": _source(data["provenance"]),
+        "doubtful": doubts_about(data),
+    }
 
 
 def doubts_about(data: Mapping[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float
 
+from coulombfit.errors import ArgumentError
 from coulombfit.models import OBSERVED, Model, Parameters, Standardisation
 from coulombfit.models.unconstrained import sites_at
 from coulombfit.sampler import Sampling
@@ -29,8 +30,20 @@ _parameters = jax.jit(lambda model, sites, unit: model.parameters(sites, unit), 
 
 
 def reported(model: Model, sites: Parameters, unit: Standardisation) -> Parameters:
-    """The reported parameters in units of the data."""
-    return model.in_order(_parameters(model, sites, unit))
+    """The reported parameters in units of the data.
+
+    :param sites: shape (chain, draw, …).
+    :raises ArgumentError: where a model of one's own reports a parameter of another shape.
+    """
+    found = model.in_order(_parameters(model, sites, unit))
+    draws = next(iter(sites.values())).shape[:2]
+    for name, value in found.items():
+        if value.ndim not in (2, 3) or value.shape[:2] != draws:
+            raise ArgumentError(
+                f"model: {model.name} reports {name} of shape {value.shape}; expected {draws} or {(*draws, 'k')}: "
+                "several numbers of one name stand along the last axis"
+            )
+    return found
 
 
 @partial(jax.jit, static_argnums=(0, 1, 4))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from numpy.typing import ArrayLike
 from coulombfit.diagnostics import diagnose, judge_runs
 from coulombfit.draws import Drawn, draw
 from coulombfit.errors import ArgumentError, DataError
+from coulombfit.given import doubt_levels
 from coulombfit.inference import log_evidence, posterior_of
 from coulombfit.intervals import Edge, intervals_of
 from coulombfit.precision import double_precision
@@ -93,6 +95,7 @@ def fit_many(
     :raises ArgumentError: for no data, an unknown name or a combination that does not exist.
     :raises DataError: where no law of the model can describe any of the data; where it can describe some, the others
         are refused in ``fits``.
+    :warns UserWarning: where two levels cannot be a degenerate pair, naming all such spectra.
     """
     question = ask(model, likelihood, sampler, sampling, seed)
     if isinstance(data, str | Spectra) or not isinstance(data, Iterable):
@@ -104,6 +107,13 @@ def fit_many(
     if len(set(names)) < len(names):
         names = [f"{name} ({k})" for k, name in enumerate(names)]
     prepared, refused = _prepare_all(several, names, question)
+    _warn_of_pairs(
+        {
+            name: doubt_levels(spectra_of(one))
+            for name, one in zip(names, several, strict=True)
+            if name in prepared and not prepared[name].pooled
+        }
+    )
     with working(f"fitting {model} to {len(several)} spectra", show=progress), double_precision():
         drawn = dict(zip(prepared, draw(question, list(prepared.values()), compress=compress), strict=True))
         posteriors = {name: posterior_of(question, prepared[name], one) for name, one in drawn.items()}
@@ -137,7 +147,7 @@ def _prepare_all(
     """
     prepared: dict[str, Prepared] = {}
     refused: dict[str, str] = {}
-    for k, (name, one) in enumerate(zip(names, data, strict=True)):
+    for name, one in zip(names, data, strict=True):
         try:
             found = prepare(spectra_of(one), question)
             first = next(iter(prepared.values()), found)
@@ -145,10 +155,19 @@ def _prepare_all(
                 raise DataError(f"expected levels that form the clusters {first.model.structure} of the first")
             prepared[name] = found
         except DataError as error:
-            refused[name] = f"data[{k}]: {error}"
+            refused[name] = str(error)
     if not prepared:
-        raise DataError(next(iter(refused.values())))
+        raise DataError(f"{names[0]}: {refused[names[0]]}")
     return prepared, refused
+
+
+def _warn_of_pairs(doubts: Mapping[str, str]) -> None:
+    """Warn of two levels that cannot be a degenerate pair, once for all spectra."""
+    doubted = {name: doubt for name, doubt in doubts.items() if doubt}
+    if doubted:
+        name, doubt = next(iter(doubted.items()))
+        more = f" (and {len(doubted) - 1} more: {', '.join(list(doubted)[1:])})" if len(doubted) > 1 else ""
+        warnings.warn(f"{name}{more}: {doubt}", stacklevel=3)
 
 
 def _row(question: Question, prepared: Prepared, one: Drawn, posterior: xr.Dataset) -> dict[str, Any]:

@@ -51,8 +51,9 @@ class Recorder:
 
     A context manager; without ``with``, call :meth:`close`, or leave it to the end of the process. What is logged is on
     disk within ``seconds``: a process that is killed loses what it logged in its last ``seconds``, and nothing else is
-    harmed. It belongs to the process that opened it: in one that is forked from that, it writes and closes nothing.
-    Threads may share it.
+    harmed. A disk that is still full at the end of the ``with`` block is warned about, where recording had begun, while
+    :meth:`close` raises. It belongs to the process that opened it: in one that is forked from that, it writes and
+    closes nothing. Threads may share it.
 
     An existing recording of the same layers is continued; where training has started again from an earlier step, what
     is logged now replaces what was there from that step on.
@@ -112,7 +113,14 @@ class Recorder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        try:
+            self.close()
+        except OSError as failure:
+            if not self._has_written:
+                raise
+            lost = len(self._snapshots) - self._written
+            message = f"cannot write to {self._path}: {failure}; the last {lost} snapshot(s) are LOST"
+            warnings.warn(message, RuntimeWarning, stacklevel=2)
 
     def log(
         self,
@@ -201,6 +209,10 @@ class Recorder:
                 "from it; log there, or open a recorder of another folder here"
             )
 
+    @property
+    def _has_written(self) -> bool:
+        return self._part > 0 or self._written > 0
+
     def _begin_segment(self) -> None:
         self._snapshots: list[_Snapshot] = []
         self._bytes = self._written = 0
@@ -210,7 +222,7 @@ class Recorder:
             self.flush()
             self._failing = False
         except OSError as error:
-            if self._part == self._written == 0:
+            if not self._has_written:
                 raise
             # a disk that is full for a while is no reason to lose a training run
             self._failing = True

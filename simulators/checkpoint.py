@@ -160,6 +160,8 @@ def _alike(one: Any, other: Any) -> bool:
 @contextmanager
 def _refusing_damage(path: Path) -> Iterator[None]:
     """One error for whatever is wrong with a file: writing is atomic, so somebody else did it."""
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise ValueError(f"checkpoint: expected a regular file, got {path}")
     try:
         yield
     except Exception as error:  # of whatever kind: NumPy and zipfile raise a dozen

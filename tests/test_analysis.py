@@ -306,6 +306,19 @@ def test_a16_damaged_results_count_as_none(small: Path, content: str) -> None:
     kept.write_bytes(before)
 
 
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"analysis": 5}', '{"analysis": "other"}'])
+def test_a16_results_that_nobody_owns_are_refused_to_another(small: Path, content: str | None) -> None:
+    """The name of the owner is gone or damaged, and the results are somebody's."""
+    owner, results = small / "analysis" / ".analysis.json", small / "analysis" / "results.json"
+    before = owner.read_bytes(), results.read_bytes()
+    owner.unlink() if content is None else owner.write_text(content)
+    said = invoke(small, code=2).stderr
+    assert "say overwrite" in said
+    assert results.read_bytes() == before[1]
+    owner.write_bytes(before[0])
+    invoke(small)
+
+
 def test_two_analyses_in_one_place_have_folders_of_their_own(small: Path) -> None:
     (small / "other.toml").write_text(TWO.replace("[data]]", "[data]]\npair = 0"))
     assert load(small / "other.toml").out_folder == small / "other"
@@ -331,7 +344,7 @@ def test_b1_an_analysis_spares_itself_and_what_others_have_written(tmp_path: Pat
     (tmp_path / "there" / "report.html").write_text("mine")
     result = CliRunner().invoke(app, ["run", str(tmp_path / "plan.toml")])
     assert result.exit_code == Exit.USAGE
-    assert "was not written by an analysis" in result.stderr
+    assert "report.html is there, and no .analysis.json says that plan has written it" in result.stderr
     assert [path.name for path in (tmp_path / "there").iterdir() if path.name != ".lock"] == ["report.html"]
 
 

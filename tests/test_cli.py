@@ -58,6 +58,9 @@ def test_json_is_all_of_stdout(weights: Path) -> None:
     answer = json.loads(result.stdout)
     assert answer["converged"] is True
     assert answer["file"] == "x.nc"
+    given = answer["data"]
+    assert [one["level"] for one in given["levels"]] == [0, 1]
+    assert (given["source"][0], given["doubtful"]) == (str(weights), [])
     table = cf.Fit.load("x.nc").table()
     assert answer["parameters"]["sigma"]["mean"] == table.loc["sigma", "mean"]
     assert run("fit", str(weights), *READING, "--quiet", "--model", "gaussian").stdout == ""
@@ -67,6 +70,7 @@ def test_json_is_all_of_stdout(weights: Path) -> None:
 def test_compare_by_spacings_takes_the_models_that_can(weights: Path) -> None:
     answer = json.loads(run("compare", str(weights), *READING, "--likelihood", "spacing", "--json").stdout)
     assert set(answer["fits"]) == {"gaussian", "one-species"}
+    assert [one["level"] for one in answer["data"]["levels"]] == [0, 1]
     assert answer["simplest_unbeaten"] in answer["fits"]
 
 

@@ -69,4 +69,5 @@ def test_check_asks_every_law() -> None:
     answer = json.loads(run("check", "pairs.npz", "--eigenvalues", "x", "--json").stdout)
     assert set(answer["log_ratio"]) >= {"one-species (pair)", "anisotropic (density)"}
     assert answer["trustworthy"] is True
+    assert [one["level"] for one in answer["data"]["levels"]] == [0, 1]
     assert "DISAGREE" in answer["verdict"]

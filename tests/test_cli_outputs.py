@@ -125,7 +125,7 @@ def test_a_fit_whose_law_does_not_describe_the_data_exits_with_7() -> None:
     result = run("fit", "free.nc", "--json", code=7)
     answer = json.loads(result.stdout)
     assert (answer["converged"], answer["describes"]) == (True, "no")
-    assert result.stderr.startswith("error: one-species: Describes the data: NO")
+    assert result.stderr.startswith("error: one-species does NOT describe the data: the data are not as predicted in ")
     assert Path("free.one-species.nc").exists()
     assert json.loads(run("fit", "own.nc", "--json").stdout)["describes"] == "the data cannot tell"
     # of several only what the verdict is about

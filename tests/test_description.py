@@ -142,6 +142,15 @@ def test_a5_levels_with_centres_of_their_own_are_no_pair() -> None:
     assert "doubtful: these two levels do not look like a degenerate pair" in summary
 
 
+def test_a5_many_fits_and_the_check_of_widths_warn_of_resolved_levels() -> None:
+    x = {seed: split(100, seed) for seed in (0, 1)}
+    expected = "^spectrum 0 .and 1 more: spectrum 1.: these two levels do not look like a degenerate pair"
+    with pytest.warns(UserWarning, match=expected):
+        cf.fit_many([x[0], x[1]], "gaussian", sampling=cf.Sampling(chains=1, draws=50))
+    with pytest.warns(UserWarning, match="^data: these two levels do not look like a degenerate pair"):
+        cf.width_consistency(x[0], models=["one-species"], likelihoods=["pair"], points=64)
+
+
 def test_true_pairs_are_not_doubted() -> None:
     """P < 1e-3 in at most 4 of 1000 data sets each, which 1e-3 passes with probability 0.996."""
     for sample in (one_species, lambda runs, seed: np.random.default_rng(seed).normal(4.0, 0.05, (runs, 2))):

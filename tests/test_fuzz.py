@@ -8,11 +8,9 @@ import json
 import random
 import resource
 import shutil
-import signal
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +25,7 @@ from coulombfit.analysis.kept import recall, remember
 from coulombfit.errors import ArgumentError
 from coulombfit.files import write_netcdf
 from simulators.checkpoint import Checkpoint
+from tests.time_limit import at_most
 
 pytestmark = pytest.mark.slow
 
@@ -54,20 +53,6 @@ def mutated(content: bytes, rng: random.Random) -> bytes:
     if rng.random() < 0.1:
         del changed[rng.randrange(len(changed)) :]
     return bytes(changed)
-
-
-@contextmanager
-def at_most(seconds: int) -> Iterator[None]:
-    def late(*_: object) -> None:
-        raise AssertionError(f"no answer within {seconds} s")
-
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def write_npz(path: Path) -> None:

@@ -73,6 +73,42 @@ def test_a1_what_is_no_level_by_what_it_holds(tmp_path: Path, column: np.ndarray
             cf.read(table(tmp_path / "x.csv", data, index=False, header=header))
 
 
+@pytest.mark.parametrize(
+    "ids",
+    [
+        1000.0 + 7.0 * np.arange(30),
+        1000.0 - 5.0 * np.arange(30),
+        np.random.default_rng(0).permutation(1000 + 7 * np.arange(30)),
+        np.random.default_rng(0).choice(10_000, 30, replace=False),
+    ],
+    ids=["steps of 7", "falling", "in any order", "any"],
+)
+def test_a1_ids_of_runs_are_no_level_written_with_points_or_in_memory(tmp_path: Path, ids: np.ndarray) -> None:
+    with_ids = np.column_stack([ids.astype(float), pairs(30)])
+    np.savetxt(tmp_path / "x.csv", with_ids, delimiter=",")
+    np.savez(tmp_path / "x.npz", eigenvalues=with_ids)
+    for read in (
+        lambda: cf.read(tmp_path / "x.csv"),
+        lambda: cf.read(tmp_path / "x.npz"),
+        lambda: cf.Spectra(with_ids),
+    ):
+        with pytest.raises(cf.DataError, match=r"eigenvalues: column 0 (counts the rows|is of whole numbers)"):
+            read()
+
+
+def test_a1_levels_that_may_be_whole_are_kept() -> None:
+    rounded = np.round(2.0 * pairs(40)) / 2.0 + np.random.default_rng(0).choice(1000, 40, replace=False)[:, None]
+    rounded[::3] += 0.5
+    assert cf.Spectra(np.column_stack([rounded, np.full(40, 0.0)])).levels == 3  # halves, and a level at 0 always
+    assert cf.Spectra([[4.0, 1.5], [3.0, 1.25], [7.0, 0.5]]).runs == 3  # three whole numbers by chance
+
+
+def test_a1_decimal_commas_are_no_separators(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("\n".join(f"{a:.4f},{b:.4f}".replace(".", ",") for a, b in pairs(30)))
+    with pytest.raises(cf.DataError, match=r"number 0\d+, as behind a decimal comma; write it with decimal points"):
+        cf.read(tmp_path / "x.csv")
+
+
 def test_a1_an_index_in_memory_or_in_an_array(tmp_path: Path) -> None:
     with_index = np.column_stack([np.arange(30), pairs(30)])
     np.save(tmp_path / "x.npy", with_index)

@@ -74,16 +74,16 @@ def test_b5_one_refused_set_does_not_lose_the_others() -> None:
     found = cf.fit_many([good[0], tied, "none", good[1]], "one-species")
     assert list(found.fits["converged"]) == [True, False, False, True]
     assert found.fits["refused"].iloc[[0, 3]].tolist() == ["", ""]
-    assert found.fits["refused"].iloc[1].startswith("data[1]: data: expected pairs of distinct levels, got 20 tied")
-    assert found.fits["refused"].iloc[2] == "data[2]: data: expected real numbers, got dtype <U4"
+    assert found.fits["refused"].iloc[1].startswith("data: expected pairs of distinct levels, got 20 tied")
+    assert found.fits["refused"].iloc[2] == "data: expected real numbers, got dtype <U4"
     assert list(found.tree["posterior"]["spectrum"].to_numpy()) == ["spectrum 0", "spectrum 3"]
-    assert "all 2 fits have converged; 2 of 4 spectra were REFUSED: spectrum 1: data[1]" in found.verdict
+    assert "all 2 fits have converged; 2 of 4 spectra were REFUSED: spectrum 1: data: expected pairs" in found.verdict
     alone = cf.fit_many(good, "one-species")
     assert found.table.loc["spectrum 3", "mean"].tolist() == alone.table.loc["spectrum 1", "mean"].tolist()
     three = np.concatenate([good[1], 0.1 * good[0][:, :1]], axis=1)
     gas = cf.fit_many([good[0], three], "gas", sampling=cf.Sampling(chains=1, draws=200))
-    assert "data[1]: expected levels that form the clusters {'sizes': [2]}" in gas.fits["refused"].iloc[1]
-    with pytest.raises(cf.DataError, match=r"data\[0\]: data: expected pairs of distinct levels, got 20 tied"):
+    assert "expected levels that form the clusters {'sizes': [2]}" in gas.fits["refused"].iloc[1]
+    with pytest.raises(cf.DataError, match=r"spectrum 0: data: expected pairs of distinct levels, got 20 tied"):
         cf.fit_many([tied] * 2, "one-species")
 
 

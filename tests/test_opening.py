@@ -2,14 +2,11 @@
 
 import os
 import resource
-import signal
 import socket
 import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -21,25 +18,10 @@ import coulombfit as cf
 from coulombfit import netcdf
 from coulombfit.files import write_netcdf
 from coulombfit.seals import is_whole
+from tests.time_limit import at_most
 
 ENDINGS = ("npz", "npy", "csv", "nc", "safetensors")
 SMALL = np.array([[4.2, 4.0], [4.1, 3.9], [4.3, 3.8]])
-
-
-@contextmanager
-def at_most(seconds: float) -> Iterator[None]:
-    """Fail, rather than hang, after so long."""
-
-    def late(*_: object) -> None:
-        raise TimeoutError(f"no answer within {seconds} s")
-
-    before = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 # C2

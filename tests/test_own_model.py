@@ -10,6 +10,7 @@ import pytest
 
 import coulombfit as cf
 from coulombfit import laws, plots
+from coulombfit.groups import reported
 from coulombfit.models import MODELS, Gas, Model, Standardisation
 from coulombfit.models.pairs import Anisotropic, Gaussian, OneSpecies, TwoSpecies
 from coulombfit.report.words import symbol
@@ -66,6 +67,27 @@ def test_a14_many_fits_have_every_parameter(few, monkeypatch) -> None:
     monkeypatch.setitem(MODELS, "stiff", Stiff())
     many = cf.fit_many([few[:20], few[20:]], "stiff", seed=1)
     assert set(many.table.index.get_level_values("parameter")) == {"place", "stiffness", "aside"}
+
+
+class Stacked(Stiff):
+    """Two numbers of one name, along a given axis."""
+
+    axis: int = -1
+    reports = ("place",)
+
+    def parameters(self, sites, unit):
+        found = super().parameters(sites, unit)
+        return found | {"both": jnp.stack([found["place"], found["stiffness"]], axis=self.axis)}
+
+
+def test_a14_several_numbers_of_one_name_stand_along_the_last_axis() -> None:
+    class First(Stacked):
+        name, axis = "first", 0
+
+    sites = {name: jnp.ones((2, 5)) for name in Stiff().sites("pair")}
+    assert reported(Stacked(), sites, Standardisation(0.0, 1.0))["both"].shape == (2, 5, 2)
+    with pytest.raises(cf.ArgumentError, match=r"model: first reports both of shape \(2, 2, 5\); expected \(2, 5\) or"):
+        reported(First(), sites, Standardisation(0.0, 1.0))
 
 
 def test_a14_calibration_ranks_every_parameter() -> None:

@@ -88,6 +88,20 @@ def test_c6_a_command_ends_while_modules_are_imported(pairs: Path, number: int, 
     assert not Path("x.nc").exists()
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_c6_a_command_ends_in_words_before_its_modules_are_there(number: int) -> None:
+    code = """
+import sys, time, types
+from coulombfit.__main__ import main
+def carry_out():
+    print("ready", flush=True)
+    time.sleep(600)
+sys.modules["coulombfit.cli_process"] = types.SimpleNamespace(carry_out=carry_out)
+main()
+"""
+    assert ended(script(code), number).endswith(": nothing had begun\n")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_c6_a_process_ends_within_a_long_call_of_compiled_code(number: int) -> None:
     assert "files that were saved stay" in ended(script(ENDING + LONG_CALL), number)

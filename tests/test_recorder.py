@@ -541,6 +541,23 @@ with warnings.catch_warnings(record=True) as caught:
     resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     recorder.close()
 assert cf.recording("run").sizes["snapshot"] == 60
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    with cf.Recorder("other", seconds=1000.0) as recorder:
+        for step in range(60):
+            recorder.log(step, 2.0 * np.eye(4) + rng.normal(size=(20, 4, 4)))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limit[1]))
+    assert "File too large" in str(caught[-1].message)
+    assert str(caught[-1].message).endswith("; the last 59 snapshot(s) are LOST")
+assert cf.recording("other").sizes["snapshot"] == 1
+try:
+    with cf.Recorder("third", seconds=0.0) as recorder:
+        recorder.log(0, rng.normal(size=(200, 40, 40)))
+except OSError as error:
+    assert "File too large" in str(error)  # where nothing has been recorded, it is no use to go on
+else:
+    raise AssertionError
+resource.setrlimit(resource.RLIMIT_FSIZE, limit)
 print("trained to the end")
 """
 

@@ -184,6 +184,36 @@ FOUR = [(0.1, 4), (0.1, 16), (0.2, 16), (0.4, 16)]
 WIDTHS = [0.05 * np.sqrt(rate / batch) for rate, batch in FOUR]
 
 
+@pytest.mark.parametrize("kind", ["reversed", "in another order", "in part"])
+def test_a4_the_same_runs_are_seen_in_any_order_and_in_part(kind: str) -> None:
+    spectra = at(WIDTHS, FOUR)
+    x = spectra[0].eigenvalues
+    rows = {
+        "reversed": slice(None, None, -1),
+        "in another order": np.random.default_rng(0).permutation(len(x)),
+        "in part": slice(len(x) // 2, None),
+    }[kind]
+    other = cf.Spectra(x[rows], *FOUR[1], name="again")
+    with pytest.raises(cf.DataError, match=r"expected runs of its own in every setting, got \d+ of \d+ the same"):
+        cf.scaling([spectra[0], other, *spectra[2:]], **QUICK)
+    again = cf.Spectra(x[rows], *FOUR[0], name="again")
+    if kind == "in part":
+        with pytest.raises(cf.DataError, match="spectra: expected runs of its own"):
+            cf.scaling([*spectra, again], **QUICK)
+    else:
+        with pytest.warns(UserWarning, match="hold the same data, which count once"):
+            cf.scaling([*spectra, again], **QUICK)
+
+
+@pytest.mark.filterwarnings("ignore:eigenvalues. runs .* are equal")
+def test_a4_rounded_runs_that_meet_by_chance_are_no_copies() -> None:
+    exact = zip(at(WIDTHS, FOUR), FOUR, strict=True)
+    spectra = [cf.Spectra(np.round(one.eigenvalues, 4), *setting) for one, setting in exact]
+    shared = {tuple(row) for row in spectra[2].eigenvalues} & {tuple(row) for row in spectra[3].eigenvalues}
+    assert shared
+    cf.scaling(spectra, **QUICK)
+
+
 def test_a4_the_same_data_count_once_and_never_under_two_settings() -> None:
     spectra = at(WIDTHS, FOUR)
     with pytest.warns(UserWarning, match="spectra: 'set 1' and 'set 1' hold the same data, which count once"):
@@ -191,9 +221,11 @@ def test_a4_the_same_data_count_once_and_never_under_two_settings() -> None:
     assert "hold the same data, which count once" in found.verdict
     assert found.table.equals(cf.scaling(spectra, **QUICK).table)
     again = cf.Spectra(spectra[1].eigenvalues, 0.3, 16, name="again")
-    with pytest.raises(cf.DataError, match="expected data of its own in every setting, got the same in 'set 1' and"):
+    with pytest.raises(
+        cf.DataError, match="expected runs of its own in every setting, got 60 of 60 the same in 'set 1'"
+    ):
         cf.scaling([*spectra, again], **QUICK)
-    with pytest.raises(cf.DataError, match="expected data of its own in every setting"):
+    with pytest.raises(cf.DataError, match="expected runs of its own in every setting"):
         cf.displacement([*spectra, again])
 
 
@@ -320,7 +352,7 @@ def test_a17_what_are_no_spectra_is_refused(spectra) -> None:
         (
             lambda s: [
                 s[0],
-                cf.Spectra(np.ones((9, 3)) * [[k, 2, 1] for k in range(3, 30, 3)], 0.1, 8, targets=[4.0, 4.0, 1.0]),
+                cf.Spectra([[k**1.5, 2, 1] for k in range(3, 30, 3)], 0.1, 8, targets=[4.0, 4.0, 1.0]),
             ],
             cf.DataError,
             "fluctuate",

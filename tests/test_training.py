@@ -1,6 +1,7 @@
 """The driver: one run is the same however it is computed, and work survives an interruption."""
 
 import errno
+import os
 import re
 import shutil
 import signal
@@ -17,6 +18,7 @@ import pytest
 from simulators import checkpoint, dyson, gaussian_rbm, teacher_student, training
 from simulators.teacher_student_dynamics import student_dynamics, student_numbers
 from simulators.teacher_student_response import setup
+from tests.time_limit import at_most
 
 SETTING = {"runs": 300, "steps": 240, "save_every": 60, "noise": 0.3, "seed": 4}
 
@@ -143,6 +145,24 @@ def test_damaged_work_is_refused(tmp_path, often, monkeypatch) -> None:
         with pytest.raises(ValueError, match=rf"checkpoint: .*{file} is damaged; remove its folder to start anew"):
             eigenvalues(runs=2, checkpoint=folder)
         shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("name", ["setting.json", "group-000000.npz"])
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
+def test_c2_a_pipe_in_a_checkpoint_is_not_waited_for(tmp_path: Path, often, monkeypatch, name: str) -> None:
+    save = checkpoint.Checkpoint.save
+
+    def failing(*arguments, **more) -> None:
+        save(*arguments, **more)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(checkpoint.Checkpoint, "save", failing)
+        eigenvalues(runs=2, checkpoint=tmp_path / "work")
+    (tmp_path / "work" / name).unlink()
+    os.mkfifo(tmp_path / "work" / name)
+    with at_most(20), pytest.raises(ValueError, match=f"checkpoint: expected a regular file, got .*{name}"):
+        eigenvalues(runs=2, checkpoint=tmp_path / "work")
 
 
 def other_numbers(path: Path, **changed) -> None:

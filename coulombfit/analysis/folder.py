@@ -58,15 +58,17 @@ def _require_own(out: Path, name: str) -> None:
     with suppress(OSError, DataError, ValueError, RecursionError), opened(out / OWNER) as file:
         owner = json.loads(file.read())
     other = owner.get("analysis") if isinstance(owner, dict) else None
-    if isinstance(other, str) and other != name:
+    if other == name:
+        return
+    if isinstance(other, str):
         raise ArgumentError(
             f"out: {out} has the results of another analysis, {other}; name another folder for {name}, or say overwrite"
         )
     there = [each for each in RESULTS if (out / each).exists()]
-    # folders of earlier versions have no name in them, but what was kept
-    if there and not ((out / OWNER).exists() or (out / "kept").is_dir()):
+    if there:
         raise ArgumentError(
-            f"out: {out / there[0]} is there and was not written by an analysis; name another folder, or say overwrite"
+            f"out: {out / there[0]} is there, and no {OWNER} says that {name} has written it; name another folder, or "
+            "say overwrite"
         )
 
 

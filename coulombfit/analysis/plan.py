@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from coulombfit.errors import ArgumentError
+from coulombfit.opening import opened
 
 __all__ = ["Analysis", "Data", "load"]
 
@@ -149,10 +150,9 @@ def load(path: str | Path) -> Analysis:
     :raises ValueError: where it is no TOML, or says something that is not understood, naming it.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no such file: {path}")
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        with opened(path) as file:
+            content = tomllib.loads(file.read().decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not TOML: {error}") from None
     except RecursionError:

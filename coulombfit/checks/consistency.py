@@ -15,6 +15,7 @@ the scores t of a run and H as in :mod:`coulombfit.composite`, run i moves the e
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -32,6 +33,7 @@ from coulombfit.checks.inferred import positive
 from coulombfit.composite import scores
 from coulombfit.compression import Weighted
 from coulombfit.errors import ArgumentError, DataError
+from coulombfit.given import doubt_levels
 from coulombfit.groups import sites_of
 from coulombfit.importance import RELIABLE, integrate, weigh
 from coulombfit.mode import LogDensity
@@ -147,6 +149,7 @@ def width_consistency(
     :param progress: show what is being done; by default where stderr is a terminal.
     :raises ArgumentError: for an unknown name, or a tolerance or points that are no positive number.
     :raises DataError: for anything but pairs of distinct levels.
+    :warns UserWarning: where two levels cannot be a degenerate pair.
     """
     check_seed(seed)
     tolerance = positive("tolerance", tolerance)
@@ -162,6 +165,8 @@ def width_consistency(
         raise DataError(
             f"data: expected pairs, shape (run, 2), got {spectra.levels} level(s); pick one by spectra.pair(k)"
         )
+    if doubt := doubt_levels(spectra):
+        warnings.warn(f"{spectra.name or 'data'}: {doubt}", stacklevel=2)
     rows, draws = {}, {}
     for model, likelihood in tracked(cases, "comparing widths and spacings", show=progress):
         chosen = PAIRS[model]

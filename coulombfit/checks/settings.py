@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from coulombfit.answers import Answer
+from coulombfit.coincidences import shared_runs
 from coulombfit.errors import ArgumentError, DataError
 from coulombfit.spectra import Spectra, real_array
 
@@ -61,7 +62,7 @@ def settings_of(spectra: Sequence[Spectra], factors: ArrayLike | None = None) ->
     :param factors: shape (setting,) or (setting, level); by default ``factor`` of each spectra's provenance, or 1.
     :raises ArgumentError: for fewer than two spectra, or factors of another shape.
     :raises DataError: for spectra without a setting, of unlike clusters, or of too few runs for their levels; for the
-        same data under different settings.
+        same runs under different settings, or in part in several.
     :warns UserWarning: of the same data under the same setting, which count once, and of spectra that still drift.
     """
     _require_spectra(spectra)
@@ -132,22 +133,29 @@ def _of_each(factor: Float[np.ndarray, "*shape"], settings: int, levels: int) ->
 def _once(spectra: Sequence[Spectra]) -> tuple[list[Spectra], list[int], list[str]]:
     """Spectra without repetitions, their places, and what was left out.
 
-    :raises DataError: where the same data are given under different settings, which cannot both be true.
+    :raises DataError: where the same runs, in whatever order, are given under different settings, which cannot both be
+        true, or where two ensembles share some of their runs.
     """
-    first: dict[str, int] = {}
-    kept, notes = [], []
+    kept: list[int] = []
+    notes = []
     for k, one in enumerate(spectra):
-        if (other := first.setdefault(one.fingerprint, k)) == k:
+        for other in kept:
+            before = spectra[other]
+            shared = shared_runs(before.eigenvalues, one.eigenvalues)
+            if not shared:
+                continue
+            names = f"{before.name or other!r} and {one.name or k!r}"
+            unlike = (before.learning_rate, before.batch_size) != (one.learning_rate, one.batch_size)
+            if unlike or not shared == before.runs == one.runs:
+                raise DataError(
+                    f"spectra: expected runs of its own in every setting, got {shared} of {one.runs} the same in "
+                    f"{names}, under learning_rate {before.learning_rate} and {one.learning_rate}, batch_size "
+                    f"{before.batch_size} and {one.batch_size}"
+                )
+            notes.append(f"{names} hold the same data, which count once")
+            break
+        else:
             kept.append(k)
-            continue
-        before = spectra[other]
-        names = f"{before.name or other!r} and {one.name or k!r}"
-        if (before.learning_rate, before.batch_size) != (one.learning_rate, one.batch_size):
-            raise DataError(
-                f"spectra: expected data of its own in every setting, got the same in {names}, under learning_rate "
-                f"{before.learning_rate} and {one.learning_rate}, batch_size {before.batch_size} and {one.batch_size}"
-            )
-        notes.append(f"{names} hold the same data, which count once")
     return [spectra[k] for k in kept], kept, notes
 
 

@@ -68,7 +68,7 @@ class Stationarity:
             row = self.table.iloc[-1]
             return (
                 f"NOT stationary: {row['quantity']} still changes from step {row['step']:g} to the last, "
-                f"{self.last:g} (z = {row['z']:.1f}, p {probability(row['p_value'])}); train longer."
+                f"{self.last:g} (z = {row['z']:.3g}, p {probability(row['p_value'])}); train longer."
             )
         first = self.table.loc[self.since]
         same = f"nothing differs from the last snapshot, step {self.last:g}"
