@@ -151,8 +151,8 @@ class Scaling:
         text = f"settings scatter by {tau['mean']:.1%} beyond sampling"
         if tau["lower"] > sampling:
             text += (
-                ", as where the runs of a setting share their inputs and fluctuate together: the error of "
-                f"{sampling:.1%} that a single setting claims for its width leaves that out, and is {short:.2g} times "
+                ", as where the runs of a setting share their inputs and fluctuate together, or steps are large: the error "
+                f"of {sampling:.1%} that a single setting claims for its width leaves that out, and is {short:.2g} times "
                 "too small"
             )
         return text
