@@ -151,9 +151,9 @@ class Scaling:
         text = f"settings scatter by {tau['mean']:.1%} beyond sampling"
         if tau["lower"] > sampling:
             text += (
-                ", as where the runs of a setting share their inputs and fluctuate together, or steps are large: the error "
-                f"of {sampling:.1%} that a single setting claims for its width leaves that out, and is {short:.2g} times "
-                "too small"
+                ", as where the runs of a setting share their inputs and fluctuate together, or steps are large: the "
+                f"error of {sampling:.1%} that a single setting claims for its width leaves that out, and is "
+                f"{short:.2g} times too small"
             )
         return text
 
