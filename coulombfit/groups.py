@@ -32,16 +32,16 @@ _parameters = jax.jit(lambda model, sites, unit: model.parameters(sites, unit), 
 def reported(model: Model, sites: Parameters, unit: Standardisation) -> Parameters:
     """The reported parameters in units of the data.
 
-    :param sites: shape (chain, draw, …).
+    :param sites: shape (draw, …).
     :raises ArgumentError: where a model of one's own reports a parameter of another shape.
     """
     found = model.in_order(_parameters(model, sites, unit))
-    draws = next(iter(sites.values())).shape[:2]
+    draws = len(next(iter(sites.values())))
     for name, value in found.items():
-        if value.ndim not in (2, 3) or value.shape[:2] != draws:
+        if value.ndim not in (1, 2) or len(value) != draws:
             raise ArgumentError(
-                f"model: {model.name} reports {name} of shape {value.shape}; expected {draws} or {(*draws, 'k')}: "
-                "several numbers of one name stand along the last axis"
+                f"model: {model.name} reports {name} of shape {value.shape} for {draws} draws; expected ({draws},), or "
+                f"({draws}, k) where these are several numbers"
             )
     return found
 

@@ -84,9 +84,11 @@ def test_a14_several_numbers_of_one_name_stand_along_the_last_axis() -> None:
     class First(Stacked):
         name, axis = "first", 0
 
-    sites = {name: jnp.ones((2, 5)) for name in Stiff().sites("pair")}
-    assert reported(Stacked(), sites, Standardisation(0.0, 1.0))["both"].shape == (2, 5, 2)
-    with pytest.raises(cf.ArgumentError, match=r"model: first reports both of shape \(2, 2, 5\); expected \(2, 5\) or"):
+    sites = {name: jnp.ones(5) for name in Stiff().sites("pair")}
+    assert reported(Stacked(), sites, Standardisation(0.0, 1.0))["both"].shape == (5, 2)
+    with pytest.raises(
+        cf.ArgumentError, match=r"model: first reports both of shape \(2, 5\) for 5 draws; expected \(5,\)"
+    ):
         reported(First(), sites, Standardisation(0.0, 1.0))
 
 
