@@ -60,7 +60,7 @@ def test_json_is_all_of_stdout(weights: Path) -> None:
     assert answer["file"] == "x.nc"
     given = answer["data"]
     assert [one["level"] for one in given["levels"]] == [0, 1]
-    assert (given["source"][0], given["doubtful"]) == (str(weights), [])
+    assert (given["source"][0], given["doubtful"]) == (weights.name, [])
     table = cf.Fit.load("x.nc").table()
     assert answer["parameters"]["sigma"]["mean"] == table.loc["sigma", "mean"]
     assert run("fit", str(weights), *READING, "--quiet", "--model", "gaussian").stdout == ""
