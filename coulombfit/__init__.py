@@ -2,5 +2,7 @@
 
 import lazy_loader
 
+__version__ = "0.1.0"
+
 # names are looked up in __init__.pyi and imported where they are first used: JAX and ArviZ take seconds
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

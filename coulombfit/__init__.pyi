@@ -91,3 +91,5 @@ __all__ = [
     "width_consistency",
     "write_report",
 ]
+
+__version__: str

@@ -35,7 +35,7 @@ from coulombfit.cli_options import (
     setting,
 )
 from coulombfit.cli_output import AsJson, Quiet, Seed, finish, refusing, require_all_writable, saved
-from coulombfit.cli_run import run, version
+from coulombfit.cli_run import run, tell_version, version
 from coulombfit.cli_simulate import simulate
 from coulombfit.cli_start import start
 from coulombfit.compile_cache import FOLDER
@@ -45,6 +45,7 @@ __all__ = ["app"]
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Bayesian inference of what stochastic gradient descent leaves in the spectra of weight matrices.",
     epilog=Exit.table(),
 )
@@ -60,6 +61,15 @@ def prepare(
     cache: Annotated[
         bool, typer.Option(help=f"Keep compiled programs on disk, in {FOLDER} or the user's cache folder.")
     ] = True,
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version and exit; `version` has those of libraries, too.",
+            callback=tell_version,
+            is_eager=True,
+        ),
+    ] = False,
 ) -> None:
     """Settings of this process, made before JAX and matplotlib are imported."""
     start(sys.argv[1:], cache)

@@ -10,12 +10,13 @@ from typing import Annotated
 
 import typer
 
+import coulombfit as cf
 from coulombfit.answers import Answer
 from coulombfit.cli_exit import Exit
 from coulombfit.cli_output import AsJson, Quiet, refusing, to_json
 from coulombfit.ending import keeping
 
-__all__ = ["run", "version"]
+__all__ = ["run", "tell_version", "version"]
 
 
 def run(
@@ -77,3 +78,11 @@ def version(as_json: AsJson = False) -> None:
     packages = ("coulombfit", "jax", "numpyro", "arviz-base", "arviz-stats", "arviz-plots", "numpy", "scipy")
     versions = {name: metadata.version(name) for name in packages} | {"python": platform.python_version()}
     typer.echo(to_json(versions) if as_json else "\n".join(f"{name} {each}" for name, each in versions.items()))
+
+
+def tell_version(asked: bool) -> bool:
+    """Print the version of this package and exit, where that is asked for."""
+    if asked:
+        typer.echo(f"coulombfit {cf.__version__}")
+        raise typer.Exit
+    return asked

@@ -14,7 +14,7 @@ from coulombfit.compile_cache import cache_trouble, use_cache
 
 __all__ = ["start"]
 
-WITHOUT_DEVICE = ("--help", "--template")
+WITHOUT_DEVICE = ("--help", "-h", "--template", "--version")
 """Options of commands that compute nothing."""
 
 

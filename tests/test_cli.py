@@ -1,5 +1,6 @@
 """The command line, as a user runs it."""
 
+import importlib.metadata
 import json
 import re
 import subprocess
@@ -235,6 +236,18 @@ def test_exit_codes_are_told() -> None:
     page = (Path(__file__).parents[1] / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
     told = [row.split("|")[1] for row in page.splitlines() if re.match(r"\| \d", row)]
     assert {int(code) for codes in told for code in codes.split(",")} == {code.value for code in Exit}
+
+
+def test_the_version_stands_in_one_place() -> None:
+    assert run("--version").stdout == f"coulombfit {cf.__version__}\n"
+    assert importlib.metadata.version("coulombfit") == cf.__version__
+    citation = (Path(__file__).parents[1] / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {cf.__version__}\n" in citation
+
+
+@pytest.mark.parametrize("command", [[], ["fit"], ["simulate", "rbm"]])
+def test_help_has_a_short_name(command: list[str]) -> None:
+    assert run(*command, "-h").stdout == run(*command, "--help").stdout != ""
 
 
 def test_version_names_what_results_rest_on() -> None:
