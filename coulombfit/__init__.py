@@ -2,6 +2,8 @@
 
 import lazy_loader
 
+import simulators.forks  # noqa: F401 - it sees only forks after its import
+
 __version__ = "0.1.0"
 
 # names are looked up in __init__.pyi and imported where they are first used: JAX and ArviZ take seconds

@@ -22,6 +22,8 @@ __all__ = ["refuse_copies", "shared_runs"]
 CHANCE = 1e-6
 MARGIN = 10.0
 """Times the probability of a normal law, for laws that have more of a peak."""
+SAME = 1e-6
+"""Of a level's size: runs of two ensembles that are nearer to each other in every level may be the same."""
 DECIMALS = 12
 """Most decimals for which numbers count as rounded."""
 
@@ -61,13 +63,18 @@ def shared_runs(x: Float[np.ndarray, "run level"], y: Float[np.ndarray, "other o
     """How many runs two arrays of different ensembles have in common, 0 where rounding may explain so many."""
     if x.shape[1] != y.shape[1]:
         return 0
-    mine = {row.tobytes() for row in x}
-    found = sum(row.tobytes() in mine for row in y)
+    # compared in six digits: the same runs may have been kept in another precision
+    scale = np.abs(np.concatenate([x, y])).max(axis=0)
+    grids = [max(_grid(level)[0], SAME * size) for level, size in zip(np.concatenate([x, y]).T, scale, strict=True)]
+    # runs that have died, with all levels at zero, are no copies
+    places = [np.round(one[one.any(axis=1)] / grids) + 0.0 for one in (x, y)]
+    alike = [one[np.isin(one[:, 0], other[:, 0])] for one, other in (places, places[::-1])]
+    mine = {row.tobytes() for row in alike[0]}
+    found = sum(row.tobytes() in mine for row in alike[1])
     if not found:
         return 0
-    grids = [_grid(level)[0] for level in np.concatenate([x, y]).T]
     # two laws agree no more often than the narrower one does with itself
-    agreement = max(_agreement(one / grids) if len(one) > 1 else 1.0 for one in (x, y))
+    agreement = max(_agreement(one) if len(one) > 1 else 1.0 for one in places)
     return found if stats.poisson.sf(found - 1, MARGIN * len(x) * len(y) * agreement) < CHANCE else 0
 
 

@@ -105,7 +105,8 @@ class _Table:
         behind = next((cell for cell in cells if cell.isdigit() and cell[0] == "0" and len(cell) > 1), None)
         if behind is not None:
             raise ValueError(
-                f"line {line} has the number {behind}, as behind a decimal comma; write it with decimal points"
+                f"line {line} has the number {behind}, which begins as digits behind a decimal comma do, or ids; write "
+                "numbers with decimal points, and leave out what is no level"
             )
         whole = [cell.lstrip("+-").isdigit() for cell in cells]
         if self.first is None:
@@ -151,8 +152,13 @@ class _Table:
         """Columns that are no levels by what they hold."""
         if self.rows < FEWEST_COUNTED or self.width < 2:
             return
+        if all(self.whole) and self.width % 2 == 0 and _may_be_halves(table):
+            raise ValueError(
+                "it is of whole numbers in no order of levels, as numbers with a decimal comma are; write it with "
+                "decimal points, and commas between columns"
+            )
         for place, column in enumerate(table.T):
-            if self.whole[place] and not all(self.whole):
+            if self.whole[place] and not all(self.whole) and column.any():
                 raise DataError(
                     f"eigenvalues: column {place} is of whole numbers beside fractions, as an index is; leave it out, "
                     "or write it with decimal points"
@@ -161,6 +167,14 @@ class _Table:
                 raise DataError(
                     f"eigenvalues: column {place} is {column[0]:g} in every row, as a setting is; leave it out"
                 )
+
+
+def _may_be_halves(table: Float[np.ndarray, "run level"]) -> bool:
+    """Whether whole numbers may be those before and behind decimal commas: in no order along the rows, or the second
+    of each pair always far larger."""
+    steps = np.diff(table, axis=1)
+    ordered = (steps >= 0).all() or (steps <= 0).all()
+    return not ordered or bool((table[:, 1::2] > 1000.0 * table[:, ::2]).all())
 
 
 def _digits(cells: list[str]) -> int:

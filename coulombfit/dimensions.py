@@ -18,8 +18,10 @@ __all__ = ["FEWEST_COUNTED", "SNAPSHOTS", "axes_of", "by_name", "means", "refuse
 
 FEWEST_COUNTED = 3
 """Rows from which on a column that counts them is no coincidence, beside fractions."""
-FEWEST_WHOLE = 6
-"""The same beside other whole numbers."""
+FEWEST_EVEN = 12
+"""The same of numbers in other steps, and beside other whole numbers."""
+MOST = 1000
+"""Numbers whose digits are counted."""
 CHANCE = 1e-6
 """Of a level that is a whole number in every run, below which it is none."""
 SNAPSHOTS = ("run", "snapshot", "level")
@@ -102,26 +104,40 @@ def refuse_numbering(x: np.ndarray, argument: str) -> None:
 
     :raises DataError: naming the column.
     """
-    whole = x == np.round(x)
-    # a few small whole numbers may well follow each other
-    fewest = FEWEST_WHOLE if whole.all() else FEWEST_COUNTED
-    if x.ndim != 2 or len(x) < fewest:
+    if x.ndim != 2 or len(x) < FEWEST_COUNTED:
         return
+    whole = x == np.round(x)
     ascending = np.sort(x, axis=0)
     steps = np.diff(ascending, axis=0)
-    counts = (steps == steps[0]).all(axis=0) & (steps[0] > 0) & whole.all(axis=0)
-    if counts.any():
-        place = int(np.argmax(counts))
+    even = np.isclose(steps, steps[0], rtol=1e-6, atol=0.0).all(axis=0) & (steps[0] > 0)
+    if len(x) < FEWEST_EVEN:
+        # a few numbers may well follow each other, but not as whole ones beside fractions
+        even &= whole.all(axis=0) & (steps[0] == 1.0) & (not whole.all())
+    if even.any():
+        place = int(np.argmax(even))
         by = "" if steps[0, place] == 1.0 else f" in steps of {steps[0, place]:g}"
         raise DataError(
             f"{argument}: column {place} counts the rows, from {ascending[0, place]:g} to {ascending[-1, place]:g}{by}"
             ", as an index does; leave it out"
         )
-    numbers = whole.all(axis=0) & (steps > 0).any(axis=0)
-    others = whole[:, ~whole.all(axis=0)]
-    if numbers.any() and others.size and ((others.sum() + 1) / (others.size + 2)) ** len(x) < CHANCE:
-        place = int(np.argmax(numbers))
-        raise DataError(
-            f"{argument}: column {place} is of whole numbers beside fractions, from {ascending[0, place]:g} to "
-            f"{ascending[-1, place]:g}, as ids of runs are; leave it out"
-        )
+    others = x[:, ~whole.all(axis=0)]
+    chance = ((others == np.round(others)).sum() + 1) / (others.size + 2)
+    if not others.size or chance ** len(x) >= CHANCE:
+        return
+    for place in np.flatnonzero(whole.all(axis=0) & (steps > 0).any(axis=0)):
+        if not _whole_by_rounding(x[:, place], others):
+            raise DataError(
+                f"{argument}: column {place} is of whole numbers beside fractions, from {ascending[0, place]:g} to "
+                f"{ascending[-1, place]:g}, as ids of runs are; leave it out"
+            )
+
+
+def _whole_by_rounding(column: np.ndarray, others: np.ndarray) -> bool:
+    """Whether numbers as large as those of a column are whole to the significant digits, or bits, of the others."""
+    least = np.abs(column[column != 0.0]).min()
+    mantissas = np.ldexp(np.frexp(others)[0], 53).astype(np.int64)
+    bits = 53 - np.log2((mantissas & -mantissas)[mantissas != 0]).min(initial=53.0)
+    digits = max(
+        len(repr(value).split("e")[0].replace(".", "").strip("-0")) for value in others.ravel()[:MOST].tolist()
+    )
+    return bool(bits <= np.frexp(least)[1] or digits <= np.floor(np.log10(least)) + 1)

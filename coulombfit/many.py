@@ -98,7 +98,7 @@ def fit_many(
     :warns UserWarning: where two levels cannot be a degenerate pair, naming all such spectra.
     """
     question = ask(model, likelihood, sampler, sampling, seed)
-    if isinstance(data, str | Spectra) or not isinstance(data, Iterable):
+    if isinstance(data, str | Spectra | Mapping) or not isinstance(data, Iterable):
         raise ArgumentError(f"data: expected several spectra or arrays, got {type(data).__name__}")
     several = list(data)
     if not several:

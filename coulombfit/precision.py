@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from simulators.isolation import isolated, refuse_forked
+from simulators.forks import refuse_forked
+from simulators.isolation import isolated
 
 __all__ = ["double_precision", "isolated", "refuse_forked"]
 

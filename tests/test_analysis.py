@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 import coulombfit as cf
 from coulombfit.analysis import load, run
+from coulombfit.analysis.folder import claimed, own
 from coulombfit.analysis.kept import digest, recall, stem
 from coulombfit.cli import app
 from coulombfit.cli_exit import Exit
@@ -317,6 +318,24 @@ def test_a16_results_that_nobody_owns_are_refused_to_another(small: Path, conten
     assert results.read_bytes() == before[1]
     owner.write_bytes(before[0])
     invoke(small)
+
+
+def test_a16_plans_of_one_name_do_not_share_a_folder(tmp_path: Path) -> None:
+    plans = [tmp_path / name / "analysis.toml" for name in ("one", "two")]
+    for plan in plans:
+        plan.parent.mkdir()
+        plan.write_text("")
+    out = tmp_path / "out"
+    out.mkdir()
+    own(out, "analysis", plans[0])
+    with claimed(out, "analysis", overwrite=False, plan=plans[0]):
+        pass
+    others = pytest.raises(cf.ArgumentError, match=r"results of another analysis, .*one.analysis\.toml")
+    with others, claimed(out, "analysis", overwrite=False, plan=plans[1]):
+        pass
+    plans[0].unlink()  # moved
+    with claimed(out, "analysis", overwrite=False, plan=plans[1]):
+        pass
 
 
 def test_two_analyses_in_one_place_have_folders_of_their_own(small: Path) -> None:

@@ -42,6 +42,7 @@ def test_each_law_agrees_with_itself_alone() -> None:
     assert set(of_matrix.tree["posterior"]) >= {"anisotropic pair", "two-species density"}
 
 
+@pytest.mark.filterwarnings("ignore:.*do not look like a degenerate pair")
 def test_a_planted_ratio_is_found() -> None:
     """Spacings stretched by 10 %."""
     x = ensembles.one_species(centre=4.0, sigma=0.1, runs=2000, seed=3)

@@ -96,6 +96,25 @@ def test_a1_ids_of_runs_are_no_level_written_with_points_or_in_memory(tmp_path: 
             read()
 
 
+@pytest.mark.parametrize("column", [np.linspace(0.0, 1.0, 30), 0.1 * np.arange(30), 0.5 + np.arange(30)])
+def test_a1_counters_in_other_steps_are_no_level(column: np.ndarray) -> None:
+    with pytest.raises(cf.DataError, match=r"column 1 counts the rows, from .* in steps of|column 1 counts the rows"):
+        cf.Spectra(np.column_stack([pairs(30)[:, 0], column, pairs(30)[:, 1]]))
+
+
+@pytest.mark.filterwarnings("ignore:eigenvalues. runs .* are equal")
+def test_a1_large_levels_are_whole_by_rounding(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    exact = np.column_stack([1500.0 + 100.0 * rng.normal(size=40), 4.0 + 0.1 * rng.normal(size=(40, 2))])
+    assert cf.Spectra(exact.astype(np.float16)).levels == 3
+    assert cf.Spectra(exact * [1e4, 1, 1] + [1e8, 0, 0], 0.1, 4).levels == 3
+    assert cf.Spectra((exact * [1e4, 1, 1] + [1e8, 0, 0]).astype(np.float32)).levels == 3
+    np.save(tmp_path / "x.npy", np.array([[float(f"{value:.4g}") for value in row] for row in exact]))
+    assert cf.read(tmp_path / "x.npy").levels == 3
+    few = [np.round(100 + 1.5 * rng.normal(size=(6, 50)) - 7.0 * np.arange(50)) for _ in range(50)]
+    assert all(cf.Spectra(x - x.min()).runs == 6 for x in few)
+
+
 def test_a1_levels_that_may_be_whole_are_kept() -> None:
     rounded = np.round(2.0 * pairs(40)) / 2.0 + np.random.default_rng(0).choice(1000, 40, replace=False)[:, None]
     rounded[::3] += 0.5
@@ -105,8 +124,23 @@ def test_a1_levels_that_may_be_whole_are_kept() -> None:
 
 def test_a1_decimal_commas_are_no_separators(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("\n".join(f"{a:.4f},{b:.4f}".replace(".", ",") for a, b in pairs(30)))
-    with pytest.raises(cf.DataError, match=r"number 0\d+, as behind a decimal comma; write it with decimal points"):
+    with pytest.raises(cf.DataError, match=r"number 0\d+, which begins as digits behind a decimal comma"):
         cf.read(tmp_path / "x.csv")
+
+
+@pytest.mark.parametrize("decimals", [1, 2, 15])
+@pytest.mark.parametrize("levels", [1, 2])
+def test_a1_decimal_commas_of_any_number_of_digits(tmp_path: Path, decimals: int, levels: int) -> None:
+    rows = [[f"{value:.{decimals}f}".replace(".", ",") for value in row[:levels]] for row in pairs(30)]
+    (tmp_path / "x.csv").write_text("\n".join(",".join(row) for row in rows))
+    # "4,0" and "4,1" alone look like a setting and a number
+    with pytest.raises(cf.DataError, match="decimal comma|column 0 is 4 in every row"):
+        cf.read(tmp_path / "x.csv")
+
+
+def test_a1_a_level_that_is_zero_in_every_run_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("\n".join(f"{a},{b},0" for a, b in pairs(30)))
+    assert cf.read(tmp_path / "x.csv").levels == 3
 
 
 def test_a1_an_index_in_memory_or_in_an_array(tmp_path: Path) -> None:

@@ -163,6 +163,7 @@ USING = {
     "a fit": "import coulombfit as cf; cf.fit(data, 'gaussian', sampler='laplace', progress=False)",
     "a simulation": "from simulators import ensembles; ensembles.one_species(centre=4.0, sigma=0.05, runs=30)",
     "the user, after the import": "import coulombfit as cf; import jax.numpy as jnp; jnp.linalg.svd(jnp.ones((3, 2)))",
+    "the user, BLAS in the child": "import coulombfit as cf; import jax.numpy as jnp; jnp.linalg.svd(jnp.ones((3, 2)))",
     "the user, before the import": "import jax.numpy as jnp; jnp.linalg.svd(jnp.ones((3, 2)))",
 }
 FORK = f"""
@@ -174,6 +175,7 @@ data = 4.0 + 0.05 * np.random.default_rng(0).normal(size=(30, 2))
 child = os.fork()
 if child:
     sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+np.ones((300, 300)) @ np.ones((300, 300)) if "BLAS" in {{name!r}} else None  # it has threads of its own again
 import coulombfit as cf
 from simulators import ensembles, teacher_student
 for call in {COMPUTING}:
@@ -186,12 +188,12 @@ os._exit(0)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
-@pytest.mark.parametrize("used", USING.values(), ids=USING)
-def test_c12_a_child_forked_after_jax_was_used_says_so(used: str) -> None:
+@pytest.mark.parametrize("name", USING)
+def test_c12_a_child_forked_after_jax_was_used_says_so(name: str) -> None:
     """It hung for ever, waiting for threads of XLA that a child does not have, whoever had used JAX for what."""
-    if "before the import" in used and not Path("/proc/self/task").is_dir():
+    if "before the import" in name and not Path("/proc/self/task").is_dir():
         pytest.skip("the system does not list threads")
-    code = FORK.format(used=used)
+    code = FORK.format(used=USING[name], name=name)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     lines = done.stdout.splitlines()
@@ -199,6 +201,21 @@ def test_c12_a_child_forked_after_jax_was_used_says_so(used: str) -> None:
     for line in lines:
         assert "forked after JAX had been used in its parent" in line
         assert "'spawn' or 'forkserver'" in line
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_c12_threads_that_have_ended_are_no_fork() -> None:
+    code = """
+import _thread, threading, time
+import jax.numpy as jnp
+jnp.ones(3).sum()
+for _ in range(40):
+    _thread.start_new_thread(threading.current_thread, ())
+time.sleep(0.5)
+from simulators import ensembles
+ensembles.one_species(centre=4.0, sigma=0.05, runs=3)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")

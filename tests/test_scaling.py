@@ -184,6 +184,14 @@ FOUR = [(0.1, 4), (0.1, 16), (0.2, 16), (0.4, 16)]
 WIDTHS = [0.05 * np.sqrt(rate / batch) for rate, batch in FOUR]
 
 
+def test_a4_the_same_runs_are_seen_in_another_precision() -> None:
+    spectra = at(WIDTHS, FOUR)
+    x = np.random.default_rng(0).permutation(spectra[0].eigenvalues)
+    for other in (x.astype(np.float32), np.round(x, 8), x * (1.0 + 4e-16)):
+        with pytest.raises(cf.DataError, match="expected runs of its own in every setting"):
+            settings_of([spectra[0], cf.Spectra(other, *FOUR[1]), *spectra[2:]])
+
+
 @pytest.mark.parametrize("kind", ["reversed", "in another order", "in part"])
 def test_a4_the_same_runs_are_seen_in_any_order_and_in_part(kind: str) -> None:
     spectra = at(WIDTHS, FOUR)
@@ -212,6 +220,12 @@ def test_a4_rounded_runs_that_meet_by_chance_are_no_copies() -> None:
     shared = {tuple(row) for row in spectra[2].eigenvalues} & {tuple(row) for row in spectra[3].eigenvalues}
     assert shared
     cf.scaling(spectra, **QUICK)
+
+
+def test_a4_runs_that_have_died_are_no_copies() -> None:
+    x = [np.vstack([one.eigenvalues, np.zeros((1, one.levels))]) for one in at(WIDTHS, FOUR)]
+    found = settings_of([cf.Spectra(one, *setting, targets=[4.0]) for one, setting in zip(x, FOUR, strict=True)])
+    assert len(found.names) == 4
 
 
 def test_a4_the_same_data_count_once_and_never_under_two_settings() -> None:

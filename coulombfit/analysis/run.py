@@ -74,7 +74,7 @@ def run(analysis: Analysis, *, again: bool = False, overwrite: bool = False, pro
     """
     sets = analysis.sets()
     _spare_inputs(analysis, sets)
-    with claimed(analysis.out_folder, analysis.name, overwrite=overwrite):
+    with claimed(analysis.out_folder, analysis.name, overwrite=overwrite, plan=analysis.source):
         return _run(analysis, sets, again, progress)
 
 
@@ -93,7 +93,7 @@ def _run(
         needed = sets if rule is None else changed
         spectra = {name: _read(name, *sets[name]) for name in needed}
         _check_models(analysis)
-    own(out, analysis.name)
+    own(out, analysis.name, analysis.source)
     for folder in ("kept/sets", "fits"):
         (out / folder).mkdir(parents=True, exist_ok=True)
     require_writable(out / "results.json")

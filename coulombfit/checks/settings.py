@@ -145,7 +145,9 @@ def _once(spectra: Sequence[Spectra]) -> tuple[list[Spectra], list[int], list[st
             if not shared:
                 continue
             names = f"{before.name or other!r} and {one.name or k!r}"
-            unlike = (before.learning_rate, before.batch_size) != (one.learning_rate, one.batch_size)
+            mine, theirs = np.array([[each.learning_rate, each.batch_size] for each in (before, one)], dtype=float)
+            # in whatever precision they are written; one that is not known is NaN
+            unlike = not np.allclose(mine, theirs, rtol=1e-6, atol=0.0, equal_nan=True)
             if unlike or not shared == before.runs == one.runs:
                 raise DataError(
                     f"spectra: expected runs of its own in every setting, got {shared} of {one.runs} the same in "
