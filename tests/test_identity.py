@@ -134,7 +134,7 @@ def test_a1_decimal_commas_of_any_number_of_digits(tmp_path: Path, decimals: int
     rows = [[f"{value:.{decimals}f}".replace(".", ",") for value in row[:levels]] for row in pairs(30)]
     (tmp_path / "x.csv").write_text("\n".join(",".join(row) for row in rows))
     # "4,0" and "4,1" alone look like a setting and a number
-    with pytest.raises(cf.DataError, match="decimal comma|column 0 is 4 in every row"):
+    with pytest.raises(cf.DataError, match=r"decimal comma|column 0 is 4 in every row"):
         cf.read(tmp_path / "x.csv")
 
 
