@@ -109,10 +109,10 @@ def refuse_numbering(x: np.ndarray, argument: str) -> None:
     whole = x == np.round(x)
     ascending = np.sort(x, axis=0)
     steps = np.diff(ascending, axis=0)
-    even = np.isclose(steps, steps[0], rtol=1e-6, atol=0.0).all(axis=0) & (steps[0] > 0)
+    even = (steps == steps[0]).all(axis=0) & (steps[0] > 0) & whole.all(axis=0)
     if len(x) < FEWEST_EVEN:
         # a few numbers may well follow each other, but not as whole ones beside fractions
-        even &= whole.all(axis=0) & (steps[0] == 1.0) & (not whole.all())
+        even &= (steps[0] == 1.0) & (not whole.all())
     if even.any():
         place = int(np.argmax(even))
         by = "" if steps[0, place] == 1.0 else f" in steps of {steps[0, place]:g}"

@@ -96,12 +96,6 @@ def test_a1_ids_of_runs_are_no_level_written_with_points_or_in_memory(tmp_path: 
             read()
 
 
-@pytest.mark.parametrize("column", [np.linspace(0.0, 1.0, 30), 0.1 * np.arange(30), 0.5 + np.arange(30)])
-def test_a1_counters_in_other_steps_are_no_level(column: np.ndarray) -> None:
-    with pytest.raises(cf.DataError, match=r"column 1 counts the rows, from .* in steps of|column 1 counts the rows"):
-        cf.Spectra(np.column_stack([pairs(30)[:, 0], column, pairs(30)[:, 1]]))
-
-
 @pytest.mark.filterwarnings("ignore:eigenvalues. runs .* are equal")
 def test_a1_large_levels_are_whole_by_rounding(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
