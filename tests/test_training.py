@@ -128,19 +128,23 @@ def test_work_of_another_setting_is_refused(tmp_path, often, monkeypatch) -> Non
         eigenvalues(checkpoint=tmp_path / "thesis" / "chapter.tex")
 
 
-def test_damaged_work_is_refused(tmp_path, often, monkeypatch) -> None:
+def leave_unfinished(folder: Path, monkeypatch) -> None:
+    """Work of two runs, stopped after it was first kept."""
     save = checkpoint.Checkpoint.save
 
     def failing(*arguments, **more) -> None:
         save(*arguments, **more)
         raise KeyboardInterrupt
 
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(checkpoint.Checkpoint, "save", failing)
+        eigenvalues(runs=2, checkpoint=folder)
+
+
+def test_damaged_work_is_refused(tmp_path, often, monkeypatch) -> None:
     for file, contents in (("setting.json", b"{"), ("setting.json", b"[]"), ("group-000000.npz", b"PK")):
         folder = tmp_path / "work"
-        with monkeypatch.context() as patch:
-            patch.setattr(checkpoint.Checkpoint, "save", failing)
-            with pytest.raises(KeyboardInterrupt):
-                eigenvalues(runs=2, checkpoint=folder)
+        leave_unfinished(folder, monkeypatch)
         (folder / file).write_bytes(contents)
         with pytest.raises(ValueError, match=rf"checkpoint: .*{file} is damaged; remove its folder to start anew"):
             eigenvalues(runs=2, checkpoint=folder)
@@ -150,15 +154,7 @@ def test_damaged_work_is_refused(tmp_path, often, monkeypatch) -> None:
 @pytest.mark.parametrize("name", ["setting.json", "group-000000.npz"])
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
 def test_c2_a_pipe_in_a_checkpoint_is_not_waited_for(tmp_path: Path, often, monkeypatch, name: str) -> None:
-    save = checkpoint.Checkpoint.save
-
-    def failing(*arguments, **more) -> None:
-        save(*arguments, **more)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(checkpoint.Checkpoint, "save", failing)
-        eigenvalues(runs=2, checkpoint=tmp_path / "work")
+    leave_unfinished(tmp_path / "work", monkeypatch)
     (tmp_path / "work" / name).unlink()
     os.mkfifo(tmp_path / "work" / name)
     with at_most(60), pytest.raises(ValueError, match=f"checkpoint: expected a regular file, got .*{name}"):
