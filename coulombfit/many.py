@@ -106,14 +106,8 @@ def fit_many(
     names = [one.name if isinstance(one, Spectra) and one.name else f"spectrum {k}" for k, one in enumerate(several)]
     if len(set(names)) < len(names):
         names = [f"{name} ({k})" for k, name in enumerate(names)]
-    prepared, refused = _prepare_all(several, names, question)
-    _warn_of_pairs(
-        {
-            name: doubt_levels(spectra_of(one))
-            for name, one in zip(names, several, strict=True)
-            if name in prepared and not prepared[name].pooled
-        }
-    )
+    prepared, refused, doubts = _prepare_all(several, names, question)
+    _warn_of_pairs(doubts)
     with working(f"fitting {model} to {len(several)} spectra", show=progress), double_precision():
         drawn = dict(zip(prepared, draw(question, list(prepared.values()), compress=compress), strict=True))
         posteriors = {name: posterior_of(question, prepared[name], one) for name, one in drawn.items()}
@@ -140,34 +134,37 @@ def fit_many(
 
 def _prepare_all(
     data: Sequence[Spectra | ArrayLike], names: Sequence[str], question: Question
-) -> tuple[dict[str, Prepared], dict[str, str]]:
-    """Those that can be fitted, by name, and why the others cannot.
+) -> tuple[dict[str, Prepared], dict[str, str], dict[str, str]]:
+    """Those that can be fitted, by name, why the others cannot, and what makes levels doubtful as pairs.
 
     :raises DataError: where none can.
     """
     prepared: dict[str, Prepared] = {}
     refused: dict[str, str] = {}
+    doubts: dict[str, str] = {}
     for name, one in zip(names, data, strict=True):
         try:
-            found = prepare(spectra_of(one), question)
+            spectra = spectra_of(one)
+            found = prepare(spectra, question)
             first = next(iter(prepared.values()), found)
             if found.model != first.model:
                 raise DataError(f"expected levels that form the clusters {first.model.structure} of the first")
             prepared[name] = found
+            if not found.pooled and (doubt := doubt_levels(spectra)):
+                doubts[name] = doubt
         except DataError as error:
             refused[name] = str(error)
     if not prepared:
         raise DataError(f"{names[0]}: {refused[names[0]]}")
-    return prepared, refused
+    return prepared, refused, doubts
 
 
 def _warn_of_pairs(doubts: Mapping[str, str]) -> None:
     """Warn of two levels that cannot be a degenerate pair, once for all spectra."""
-    doubted = {name: doubt for name, doubt in doubts.items() if doubt}
-    if doubted:
-        name, doubt = next(iter(doubted.items()))
-        more = f" (and {len(doubted) - 1} more: {', '.join(list(doubted)[1:])})" if len(doubted) > 1 else ""
-        warnings.warn(f"{name}{more}: {doubt}", stacklevel=3)
+    if doubts:
+        name, *others = doubts
+        more = f" (and {len(others)} more: {', '.join(others)})" if others else ""
+        warnings.warn(f"{name}{more}: {doubts[name]}", stacklevel=3)
 
 
 def _row(question: Question, prepared: Prepared, one: Drawn, posterior: xr.Dataset) -> dict[str, Any]:
