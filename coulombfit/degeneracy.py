@@ -82,17 +82,15 @@ def doubt_pair(eigenvalues: Float[np.ndarray, "run 2"]) -> str:
 
     Of every law of a pair Var R ≥ ½⟨S²⟩, with R the sum and S the spacing (one species has ½, levels that do not repel
     1, and two widths lie between). Levels with centres of their own are further apart than they fluctuate together.
-    Student's t of ln Var R/⟨S²⟩, whose error follows from how much each run moves it.
+    In one species 2 Var R/⟨S²⟩ of n runs has the law F(n − 1, 2n), as R is Gaussian and S² exponential; in every other
+    law of a pair small values are rarer.
     """
     runs = len(eigenvalues)
-    total, squares = eigenvalues.sum(axis=1), (eigenvalues[:, 0] - eigenvalues[:, 1]) ** 2
-    squared = (total - total.mean()) ** 2
-    if not squared.any() or not squares.any():
+    total, spacing = eigenvalues.sum(axis=1), eigenvalues[:, 0] - eigenvalues[:, 1]
+    if not np.ptp(total) or not spacing.any():
         return ""
-    ratio = squared.sum() / (runs - 1) / squares.mean()
-    moved = squared / squared.mean() - squares / squares.mean()
-    error = moved.std(ddof=1) / np.sqrt(runs)
-    if error == 0 or stats.t.cdf(np.log(2.0 * ratio) / error, runs - 1) >= DOUBTED:
+    ratio = total.var(ddof=1) / np.mean(spacing**2)
+    if stats.f.cdf(2.0 * ratio, runs - 1, 2 * runs) >= DOUBTED:
         return ""
     return (
         f"these two levels do not look like a degenerate pair: they are further apart than they fluctuate, with a "
