@@ -23,7 +23,7 @@ from rich.console import Console
 import coulombfit as cf
 from benchmarks.output import Sheet, machine, use_cores
 from coulombfit.models import MODELS, OBSERVED, Gas, Model
-from coulombfit.precision import double_precision
+from coulombfit.runtime.precision import double_precision
 
 CENTRE, SIGMA = 4.0, 0.04
 ONE = {"centre": CENTRE, "sigma": SIGMA}

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 import coulombfit as cf
-from coulombfit.answers import Answer
+from coulombfit.answers.answer import Answer
 from simulators import ensembles
 
 Sample = Callable[[int, int], np.ndarray]

@@ -15,7 +15,7 @@ from benchmarks.measuring import Estimate, Measured, from_draws, repeat
 from coulombfit.draws import draw
 from coulombfit.inference import posterior_of
 from coulombfit.models import find_model
-from coulombfit.precision import double_precision
+from coulombfit.runtime.precision import double_precision
 from coulombfit.sampler import Sampling
 
 DIMS = ("chain", "draw")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import coulombfit as cf
-from coulombfit.answers import Answer
+from coulombfit.answers.answer import Answer
 
 SIX = tuple((rate, batch) for rate in (0.05, 0.1, 0.2) for batch in (16, 64))
 THREE = ((0.1, 16), (0.2, 16), (0.4, 16))

@@ -28,8 +28,6 @@ from .checks.snapshots import Stationarity as Stationarity
 from .checks.snapshots import stationarity as stationarity
 from .diagnostics import Diagnosis as Diagnosis
 from .diagnostics import diagnose as diagnose
-from .errors import ArgumentError as ArgumentError
-from .errors import DataError as DataError
 from .inference import fit as fit
 from .many import ManyFits as ManyFits
 from .many import fit_many as fit_many
@@ -41,6 +39,8 @@ from .recorder import Recorder as Recorder
 from .recordings import recording as recording
 from .report import write_report as write_report
 from .result import Fit as Fit
+from .runtime.errors import ArgumentError as ArgumentError
+from .runtime.errors import DataError as DataError
 from .sampler import Sampling as Sampling
 from .spectra import Spectra as Spectra
 

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from coulombfit.dimensions import by_name
-from coulombfit.errors import ArgumentError, DataError
+from coulombfit.runtime.errors import ArgumentError, DataError
 
 __all__ = ["as_numbers", "from_zero", "positive", "precision_of", "real_array", "whole_number"]
 

@@ -11,10 +11,10 @@ import numpy as np
 from coulombfit.arrays import as_numbers
 from coulombfit.dimensions import axes_of, means
 from coulombfit.drift import compared_with
-from coulombfit.errors import DataError
 from coulombfit.file_formats import ONLY_ARRAY, Contents, contents_of
 from coulombfit.opening import LIMIT
 from coulombfit.recordings import listed, matching
+from coulombfit.runtime.errors import DataError
 from coulombfit.weights import levels_of
 
 __all__ = ["DESCRIBED", "Others", "Part", "Wanted", "layers_in", "runs_in"]

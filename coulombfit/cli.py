@@ -38,7 +38,7 @@ from coulombfit.cli_output import AsJson, Quiet, Seed, finish, refusing, require
 from coulombfit.cli_run import run, tell_version, version
 from coulombfit.cli_simulate import simulate
 from coulombfit.cli_start import start
-from coulombfit.compile_cache import FOLDER
+from coulombfit.runtime.compile_cache import FOLDER
 
 __all__ = ["app"]
 
@@ -137,7 +137,7 @@ def fit_and_compare(
 ) -> tuple[dict[str, cf.Fit], cf.Comparison]:
     """Fit every model, save each where ``paths`` say, compare."""
     from coulombfit.checks.evidence import LIKELIHOODS
-    from coulombfit.progress import steps
+    from coulombfit.runtime.progress import steps
 
     fits: dict[str, cf.Fit] = {}
     with steps(len(paths) + 1, show=False if quiet else None) as begin:
@@ -371,7 +371,7 @@ def demo(
     """
     import simulators
     from coulombfit import outputs, plots
-    from coulombfit.seeds import check_seed
+    from coulombfit.runtime.seeds import check_seed
 
     students = simulators.teacher_student
     setting: dict[str, Any] = {"Z": students.Z_EQ26, "kappa": 4.0, "learning_rate": 0.1, "noise": 0.1}

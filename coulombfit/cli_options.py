@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from coulombfit.errors import ArgumentError
+from coulombfit.runtime.errors import ArgumentError
 
 __all__ = [
     "ALL_MODELS",

@@ -11,9 +11,9 @@ from typing import Annotated
 import typer
 
 import coulombfit as cf
-from coulombfit.answers import Answer
+from coulombfit.answers.answer import Answer
 from coulombfit.cli_exit import Exit
-from coulombfit.errors import ArgumentError, DataError
+from coulombfit.runtime.errors import ArgumentError, DataError
 
 __all__ = ["AsJson", "Quiet", "Seed", "finish", "refusing", "require_all_writable", "saved", "to_json"]
 
@@ -43,7 +43,7 @@ def require_all_writable(*outputs: Path | None, inputs: Iterable[Path] = ()) -> 
     :raises OSError: where a file cannot be written.
     :raises ArgumentError: where it would overwrite what the same command reads or writes.
     """
-    from coulombfit.files import is_part_of, require_writable
+    from coulombfit.runtime.atomic_files import is_part_of, require_writable
 
     written: list[Path] = []
     for path in outputs:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 import coulombfit as cf
-from coulombfit.answers import Answer
+from coulombfit.answers.answer import Answer
 from coulombfit.cli_exit import Exit
 from coulombfit.cli_output import AsJson, Quiet, refusing, to_json
 from coulombfit.ending import keeping

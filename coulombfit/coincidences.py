@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from coulombfit.errors import DataError
+from coulombfit.runtime.errors import DataError
 
 __all__ = ["refuse_copies", "shared_runs"]
 

@@ -21,8 +21,8 @@ import numpy as np
 from jaxtyping import Float
 
 from coulombfit.dimensions import FEWEST_COUNTED, refuse_labels, refuse_numbering
-from coulombfit.errors import DataError
 from coulombfit.opening import opened, refusing_damage, require_within
+from coulombfit.runtime.errors import DataError
 
 __all__ = ["read_csv"]
 

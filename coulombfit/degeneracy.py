@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from coulombfit.errors import DataError
+from coulombfit.runtime.errors import DataError
 
 __all__ = ["doubt_pair", "group_by_gaps", "group_by_targets", "refuse_pair"]
 

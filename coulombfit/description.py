@@ -21,7 +21,8 @@ import xarray as xr
 from jaxtyping import Float
 from scipy import stats
 
-from coulombfit.answers import Answer, probability
+from coulombfit.answers.answer import Answer
+from coulombfit.answers.numbers import probability
 
 __all__ = ["ENOUGH", "Description", "describe", "require_describable"]
 

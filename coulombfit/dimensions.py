@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from coulombfit.errors import DataError
+from coulombfit.runtime.errors import DataError
 
 __all__ = ["FEWEST_COUNTED", "SNAPSHOTS", "axes_of", "by_name", "means", "refuse_labels", "refuse_numbering"]
 

@@ -25,10 +25,11 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from coulombfit.answers import Answer, probability
+from coulombfit.answers.answer import Answer
+from coulombfit.answers.numbers import probability
 from coulombfit.degeneracy import group_by_gaps
-from coulombfit.errors import DataError
-from coulombfit.intervals import INTERVAL
+from coulombfit.numerics.intervals import INTERVAL
+from coulombfit.runtime.errors import DataError
 
 __all__ = ["FEWEST_RUNS", "WORTH_SEEING", "Change", "change", "compared_with", "judge_drift"]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from coulombfit.answers import Answer, plus_minus
+from coulombfit.answers.answer import Answer
+from coulombfit.answers.numbers import plus_minus
 from coulombfit.degeneracy import doubt_pair
 from coulombfit.spectra import Spectra
 

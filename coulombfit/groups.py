@@ -11,9 +11,9 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float
 
-from coulombfit.errors import ArgumentError
 from coulombfit.models import OBSERVED, Model, Parameters, Standardisation
 from coulombfit.models.unconstrained import sites_at
+from coulombfit.runtime.errors import ArgumentError
 from coulombfit.sampler import Sampling
 
 __all__ = ["reported", "sites_of", "tree_of"]

@@ -25,9 +25,9 @@ from jax import lax
 from jaxtyping import Array, Float
 from scipy import special
 
-from coulombfit.cores import Call, side_by_side
 from coulombfit.mode import LogDensity, Peak, peak_of
-from coulombfit.seeds import fingerprint_of, generator_for
+from coulombfit.runtime.parallel import Call, side_by_side
+from coulombfit.runtime.seeds import fingerprint_of, generator_for
 from coulombfit.spherical import SCRAMBLES, log_student, sphere, turn
 
 __all__ = ["POINTS", "RELIABLE", "Integral", "integrate", "weigh", "weigh_function", "weigh_many"]

@@ -18,12 +18,12 @@ from coulombfit.draws import Drawn, draw
 from coulombfit.given import record_given
 from coulombfit.groups import reported, sites_of, tree_of
 from coulombfit.models import PairModel
-from coulombfit.precision import double_precision
 from coulombfit.preparation import Prepared, Question, ask, prepare, spectra_of
-from coulombfit.progress import working
 from coulombfit.result import RECORD, Fit
+from coulombfit.runtime.precision import double_precision
+from coulombfit.runtime.progress import working
+from coulombfit.runtime.seeds import key_for
 from coulombfit.sampler import Sampling
-from coulombfit.seeds import key_for
 from coulombfit.spectra import Spectra
 
 __all__ = ["fit", "log_evidence", "posterior_of"]

@@ -12,9 +12,9 @@ import numpy as np
 
 from coulombfit.arrays import real_array
 from coulombfit.choosing import DESCRIBED, Others, Part, Wanted, runs_in
-from coulombfit.errors import DataError
 from coulombfit.recorded import one_snapshot
 from coulombfit.recordings import HEADER
+from coulombfit.runtime.errors import DataError
 from coulombfit.weights import levels_of
 
 __all__ = ["is_recording", "joined", "numbers_of", "require_some"]

@@ -14,14 +14,14 @@ from numpy.typing import ArrayLike
 
 from coulombfit.diagnostics import diagnose, judge_runs
 from coulombfit.draws import Drawn, draw
-from coulombfit.errors import ArgumentError, DataError
 from coulombfit.given import doubt_levels
 from coulombfit.inference import log_evidence, posterior_of
-from coulombfit.intervals import Edge, intervals_of
-from coulombfit.precision import double_precision
+from coulombfit.numerics.intervals import Edge, intervals_of
 from coulombfit.preparation import Prepared, Question, ask, prepare, spectra_of
-from coulombfit.progress import working
 from coulombfit.result import Text
+from coulombfit.runtime.errors import ArgumentError, DataError
+from coulombfit.runtime.precision import double_precision
+from coulombfit.runtime.progress import working
 from coulombfit.sampler import Sampling
 from coulombfit.spectra import Spectra
 

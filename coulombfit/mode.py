@@ -16,7 +16,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from coulombfit.small_algebra import factor, solve, solve_transposed
+from coulombfit.numerics.small_algebra import factor, solve, solve_transposed
 
 __all__ = ["LogDensity", "Peak", "find_maximum", "peak_of"]
 

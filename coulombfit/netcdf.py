@@ -21,9 +21,9 @@ import numpy as np
 import xarray as xr
 
 from coulombfit import hdf5_reader
-from coulombfit.errors import DataError
 from coulombfit.opening import LIMIT, opened, refusing_damage, require_within
-from coulombfit.seals import is_whole
+from coulombfit.runtime.errors import DataError
+from coulombfit.runtime.seals import is_whole
 
 __all__ = ["Group", "abandon", "open_netcdf", "read_tree"]
 

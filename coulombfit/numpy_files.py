@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from coulombfit.errors import DataError
 from coulombfit.opening import opened, refusing_damage, require_within
+from coulombfit.runtime.errors import DataError
 
 __all__ = ["open_npy", "open_npz"]
 

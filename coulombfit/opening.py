@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from coulombfit.errors import ArgumentError, DataError
+from coulombfit.runtime.errors import ArgumentError, DataError
 
 __all__ = ["LIMIT", "check_limit", "exists", "opened", "refusing_damage", "require_within"]
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import xarray as xr
 
-from coulombfit.errors import ArgumentError, DataError
-from coulombfit.files import write_netcdf
 from coulombfit.opening import opened
+from coulombfit.runtime.atomic_files import write_netcdf
+from coulombfit.runtime.errors import ArgumentError, DataError
 
 __all__ = [
     "PAGES",

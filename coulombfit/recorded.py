@@ -10,9 +10,9 @@ import xarray as xr
 
 from coulombfit.choosing import Others, Part
 from coulombfit.drift import compared_with
-from coulombfit.errors import DataError
 from coulombfit.opening import LIMIT
 from coulombfit.recordings import recording
+from coulombfit.runtime.errors import DataError
 from coulombfit.spectra import Spectra
 
 __all__ = ["one_snapshot", "settle", "trajectory_of"]

@@ -18,10 +18,10 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from coulombfit.arrays import as_numbers, from_zero, whole_number
-from coulombfit.errors import ArgumentError, DataError
-from coulombfit.files import write_netcdf
-from coulombfit.locks import take_lock
 from coulombfit.recordings import Header, segments, targets_by_layer
+from coulombfit.runtime.atomic_files import write_netcdf
+from coulombfit.runtime.errors import ArgumentError, DataError
+from coulombfit.runtime.locks import take_lock
 from coulombfit.weights import levels_of
 
 __all__ = ["Recorder"]

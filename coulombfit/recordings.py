@@ -21,10 +21,10 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from coulombfit.arrays import real_array
-from coulombfit.errors import ArgumentError, DataError
-from coulombfit.files import write_text
 from coulombfit.netcdf import open_netcdf
 from coulombfit.opening import LIMIT, check_limit, exists, opened, refusing_damage, require_within
+from coulombfit.runtime.atomic_files import write_text
+from coulombfit.runtime.errors import ArgumentError, DataError
 
 __all__ = ["HEADER", "Header", "listed", "matching", "recording", "segments", "targets_by_layer"]
 

@@ -14,16 +14,16 @@ import pandas as pd
 import xarray as xr
 from jaxtyping import Float
 
-from coulombfit.answers import rounder
+from coulombfit.answers.numbers import rounder
 from coulombfit.description import Description, describe, require_describable
 from coulombfit.diagnostics import RECORD, Diagnosis, diagnose
-from coulombfit.errors import DataError
-from coulombfit.files import write_netcdf
 from coulombfit.given import describe_given
 from coulombfit.importance import Integral
-from coulombfit.intervals import INTERVAL, Ends, intervals_of
 from coulombfit.models import MODELS, OBSERVED, Model, Standardisation
 from coulombfit.netcdf import read_tree
+from coulombfit.numerics.intervals import INTERVAL, Ends, intervals_of
+from coulombfit.runtime.atomic_files import write_netcdf
+from coulombfit.runtime.errors import DataError
 
 __all__ = ["INTERVAL", "Fit", "Text"]
 
@@ -103,7 +103,7 @@ class Fit:
         return describe(self.tree, pooled=bool(self.record["data"].get("pooled")))
 
     def table(self, interval: float = INTERVAL) -> pd.DataFrame:
-        """Parameters (rows): mean, sd, interval [lower, upper] (:mod:`coulombfit.intervals`), bulk and tail ESS, R̂.
+        """Parameters (rows): mean, sd, [lower, upper] (:mod:`coulombfit.numerics.intervals`), bulk and tail ESS, R̂.
 
         :param interval: probability content of the interval, between 0 and 1.
         :return: a row a parameter, units of x but for r and β.

@@ -18,8 +18,8 @@ from coulombfit.arrays import positive, precision_of, real_array
 from coulombfit.coincidences import refuse_copies
 from coulombfit.degeneracy import group_by_gaps, group_by_targets, refuse_pair
 from coulombfit.dimensions import SNAPSHOTS, refuse_numbering
-from coulombfit.errors import DataError
-from coulombfit.files import write_netcdf
+from coulombfit.runtime.atomic_files import write_netcdf
+from coulombfit.runtime.errors import DataError
 from coulombfit.trajectories import thin
 from coulombfit.weights import levels_of
 

@@ -34,8 +34,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from coulombfit.answers import probability
-from coulombfit.errors import DataError
+from coulombfit.answers.numbers import probability
+from coulombfit.runtime.errors import DataError
 
 __all__ = ["thin"]
 

@@ -19,7 +19,7 @@ from scipy import stats
 
 import coulombfit as cf
 from coulombfit import plots
-from coulombfit.answers import probability
+from coulombfit.answers.numbers import probability
 from simulators import teacher_student
 
 SMOKE = os.environ.get("COULOMBFIT_SMOKE") == "1"  # small, to see that it runs

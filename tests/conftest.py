@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from coulombfit.compile_cache import FOLDER, use_cache
+from coulombfit.runtime.compile_cache import FOLDER, use_cache
 
 # before JAX is imported; workers find what others have compiled, where that took longer than looking it up
 os.environ.setdefault(FOLDER, str(Path(__file__).parents[1] / ".pytest_cache" / "compiled"))

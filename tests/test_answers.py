@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from coulombfit.answers import Answer, about_a_value, all_of, between, plus_minus, probability
+from coulombfit.answers.answer import Answer, about_a_value, all_of
+from coulombfit.answers.numbers import between, plus_minus, probability
 
 YES, NO, CANNOT_TELL, NOT_RUN = Answer
 

@@ -11,11 +11,11 @@ from arviz_stats.base import array_stats
 from scipy import special, stats
 
 import coulombfit as cf
-from coulombfit.answers import Answer
+from coulombfit.answers.answer import Answer
 from coulombfit.checks.evidence import check_fits
 from coulombfit.checks.smoothing import leave_one_out
 from coulombfit.description import Description, describe
-from coulombfit.errors import ArgumentError
+from coulombfit.runtime.errors import ArgumentError
 
 MODELS = ("gaussian", "one-species", "two-species")
 QUICK = cf.Sampling(draws=300)

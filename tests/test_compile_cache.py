@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from coulombfit import cli_start, compile_cache
-from coulombfit.compile_cache import FOLDER, cache_folder, cache_trouble, use_cache
+from coulombfit import cli_start
+from coulombfit.runtime import compile_cache
+from coulombfit.runtime.compile_cache import FOLDER, cache_folder, cache_trouble, use_cache
 
 fcntl = pytest.importorskip("fcntl")
 READING = "Error reading persistent compilation cache entry for 'jit_f': error: Error -5 while decompressing data"

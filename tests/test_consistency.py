@@ -10,10 +10,10 @@ from scipy import stats
 
 import coulombfit as cf
 from coulombfit import laws
-from coulombfit.answers import Answer
+from coulombfit.answers.answer import Answer
 from coulombfit.checks.consistency import Consistency, _from_density, _from_pair
-from coulombfit.errors import ArgumentError
 from coulombfit.models import MODELS
+from coulombfit.runtime.errors import ArgumentError
 from simulators import ensembles
 
 

@@ -9,7 +9,7 @@ import xarray as xr
 
 import coulombfit as cf
 from benchmarks.coverage import data_sets
-from coulombfit.answers import Answer
+from coulombfit.answers.answer import Answer
 from coulombfit.degeneracy import doubt_pair
 from coulombfit.description import describe
 from coulombfit.given import describe_given, doubts_about, record_given

@@ -9,7 +9,7 @@ import xarray as xr
 
 import coulombfit as cf
 from coulombfit import diagnose
-from coulombfit.answers import Answer
+from coulombfit.answers.answer import Answer
 from coulombfit.models import MODELS
 from coulombfit.report.words import Verdict, _gate
 from simulators import ensembles

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 import coulombfit as cf
-from coulombfit.answers import Answer
+from coulombfit.answers.answer import Answer
 from coulombfit.checks.settings import Settings
 
 G = np.geomspace(1.0, 16.0, 5)

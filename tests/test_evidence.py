@@ -9,7 +9,7 @@ from scipy import integrate as quadrature
 from scipy import special, stats
 
 import coulombfit as cf
-from coulombfit.answers import Answer
+from coulombfit.answers.answer import Answer
 from coulombfit.checks.evidence import marginal_likelihood
 from coulombfit.compression import plain
 from coulombfit.importance import integrate

@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 import coulombfit as cf
-from coulombfit.files import write_netcdf, write_text
+from coulombfit.runtime.atomic_files import write_netcdf, write_text
 from simulators.replacing import replacing
 
 

@@ -22,8 +22,8 @@ import coulombfit as cf
 from coulombfit import netcdf
 from coulombfit.analysis import plan
 from coulombfit.analysis.kept import recall, remember
-from coulombfit.errors import ArgumentError
-from coulombfit.files import write_netcdf
+from coulombfit.runtime.atomic_files import write_netcdf
+from coulombfit.runtime.errors import ArgumentError
 from simulators.checkpoint import Checkpoint
 from tests.time_limit import at_most
 

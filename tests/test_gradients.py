@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import coulombfit as cf
-from coulombfit.answers import Answer
+from coulombfit.answers.answer import Answer
 from coulombfit.checks.gradients import WidthPrediction, predict_width
 from coulombfit.checks.noise import noise_scaling
 from simulators import gaussian_rbm, teacher_student

@@ -8,7 +8,7 @@ import xarray as xr
 from scipy import stats
 
 import coulombfit as cf
-from coulombfit.answers import rounder
+from coulombfit.answers.numbers import rounder
 from simulators import ensembles, teacher_student
 from tests.compilations import compilations
 

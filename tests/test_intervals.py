@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from coulombfit.intervals import Edge, intervals_of
+from coulombfit.numerics.intervals import Edge, intervals_of
 
 EDGE = Edge("r", 0.0, {"sigma_1": "sigma_m", "sigma_2": "sigma_m"}, "σ₁ = σ₂")
 RNG = np.random.default_rng(0)

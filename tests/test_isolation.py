@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import pytest
 
-from coulombfit.precision import double_precision, isolated
+from coulombfit.runtime.precision import double_precision, isolated
 from simulators.isolation import isolated as isolated_simulator
 
 # every switch that a strict user may set, with the value that is not JAX's own

@@ -6,7 +6,7 @@ import pytest
 import coulombfit as cf
 from benchmarks.coverage import TRUTHS, data_sets
 from coulombfit.models import MODELS
-from coulombfit.precision import double_precision
+from coulombfit.runtime.precision import double_precision
 from tests.quadrature import posterior_moments
 
 RUNS = 10

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import coulombfit as cf
-from coulombfit.answers import Answer
+from coulombfit.answers.answer import Answer
 from coulombfit.checks.learning import LearningCurve, curve, learning_curve
 from simulators import teacher_student
 

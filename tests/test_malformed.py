@@ -16,8 +16,8 @@ import xarray as xr
 from safetensors.numpy import save, save_file
 
 import coulombfit as cf
-from coulombfit.errors import ArgumentError
-from coulombfit.files import write_netcdf
+from coulombfit.runtime.atomic_files import write_netcdf
+from coulombfit.runtime.errors import ArgumentError
 
 X = np.array([[4.25, 4.0], [4.125, 3.9], [4.375, 3.8]])
 W = np.random.default_rng(0).normal(size=(3, 2, 2))

@@ -113,7 +113,7 @@ def test_a10_a_set_does_not_depend_on_its_neighbours(model: str, likelihood: str
 def test_a10_chains_do_not_depend_on_their_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
     sets, short = data_sets(3, 50), cf.Sampling(chains=2, warmup=50, draws=100)
     numbers = cf.fit(sets[1], "one-species", seed=5, sampling=short).tree["posterior"]["sigma"].to_numpy()
-    monkeypatch.setattr("coulombfit.cores.CORES", 1)
+    monkeypatch.setattr("coulombfit.runtime.parallel.CORES", 1)
     found = cf.fit_many(sets, "one-species", sampler="nuts", seed=5, sampling=short)
     assert found.tree["posterior"]["sigma"].sel(spectrum="spectrum 1").to_numpy().tobytes() == numbers.tobytes()
 

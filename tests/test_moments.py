@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 import coulombfit as cf
-from coulombfit.answers import Answer
+from coulombfit.answers.answer import Answer
 from coulombfit.checks.inferred import bootstrap
 from coulombfit.checks.moments import _logarithms, pair_moments, predicted_moments
 from coulombfit.models import MODELS

@@ -16,8 +16,8 @@ import xarray as xr
 
 import coulombfit as cf
 from coulombfit import netcdf
-from coulombfit.files import write_netcdf
-from coulombfit.seals import is_whole
+from coulombfit.runtime.atomic_files import write_netcdf
+from coulombfit.runtime.seals import is_whole
 from tests.time_limit import at_most
 
 ENDINGS = ("npz", "npy", "csv", "nc", "safetensors")

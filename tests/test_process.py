@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import coulombfit as cf
-from coulombfit.files import require_writable
+from coulombfit.runtime.atomic_files import require_writable
 from simulators import ensembles
 
 ROOT = Path(__file__).parents[1]
@@ -111,14 +111,14 @@ def test_c6_what_is_half_written_is_removed_in_any_thread() -> None:
     Path("a.txt").write_text("before")
     writing = """
 import threading, time
-import coulombfit.files, simulators.replacing
+import coulombfit.runtime.atomic_files, simulators.replacing
 def write(module, name):
     with module.replacing(name) as temporary:
         temporary.write_text("half")
         written.release()
         time.sleep(600)
 written = threading.Semaphore(0)
-for module, name in ((coulombfit.files, "a.txt"), (simulators.replacing, "b.txt")):
+for module, name in ((coulombfit.runtime.atomic_files, "a.txt"), (simulators.replacing, "b.txt")):
     threading.Thread(target=write, args=(module, name)).start()
     written.acquire()
 """
@@ -176,7 +176,7 @@ def test_c6_importing_installs_no_handlers() -> None:
     code = """
 import signal, sys
 before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)], sys.excepthook, sys.unraisablehook
-import coulombfit.__main__, coulombfit.cli_process, coulombfit.cli, coulombfit.files
+import coulombfit.__main__, coulombfit.cli_process, coulombfit.cli, coulombfit.runtime.atomic_files
 assert before == ([signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)], sys.excepthook, sys.unraisablehook)
 assert signal.set_wakeup_fd(-1) == -1
 """

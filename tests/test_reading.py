@@ -10,7 +10,7 @@ import xarray as xr
 from safetensors.numpy import save_file
 
 import coulombfit as cf
-from coulombfit.files import replacing, write_text
+from coulombfit.runtime.atomic_files import replacing, write_text
 
 
 @pytest.fixture

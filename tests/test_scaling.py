@@ -10,7 +10,7 @@ import pytest
 from scipy import integrate, special
 
 import coulombfit as cf
-from coulombfit.answers import Answer
+from coulombfit.answers.answer import Answer
 from coulombfit.checks.scaling_model import log_scattered
 from coulombfit.checks.settings import settings_of
 from coulombfit.report.part import part_of_scaling

@@ -4,8 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from coulombfit.errors import ArgumentError
-from coulombfit.seeds import check_seed, fingerprint_of, generator_for, key_for
+from coulombfit.runtime.errors import ArgumentError
+from coulombfit.runtime.seeds import check_seed, fingerprint_of, generator_for, key_for
 
 
 def test_a_stream_has_its_own_numbers() -> None:

@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 
 import coulombfit as cf
-from coulombfit.cores import Call, calls_seen, side_by_side
 from coulombfit.models import MODELS
 from coulombfit.posterior import log_posterior
-from coulombfit.precision import double_precision
 from coulombfit.preparation import ask, prepare, spectra_of
+from coulombfit.runtime.parallel import Call, calls_seen, side_by_side
+from coulombfit.runtime.precision import double_precision
+from coulombfit.runtime.seeds import key_for
 from coulombfit.sampler import Sampling, chain_for
-from coulombfit.seeds import key_for
 from simulators import ensembles
 
 ROOT = Path(__file__).parents[1]

@@ -6,7 +6,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from coulombfit.small_algebra import factor, inverse, log_abs_det, solve, solve_transposed
+from coulombfit.numerics.small_algebra import factor, inverse, log_abs_det, solve, solve_transposed
 
 pytestmark = pytest.mark.usefixtures("float64")
 

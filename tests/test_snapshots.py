@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import coulombfit as cf
-from coulombfit.answers import Answer
+from coulombfit.answers.answer import Answer
 
 PUBLIC = Path(__file__).parents[2] / "shared" / "data" / "teacher_student"
 

@@ -10,7 +10,7 @@ import pytest
 
 import coulombfit as cf
 from coulombfit import cli_options
-from coulombfit.compile_cache import FOLDER, cache_folder
+from coulombfit.runtime.compile_cache import FOLDER, cache_folder
 from simulators import ensembles
 
 HEAVY = (
@@ -132,7 +132,7 @@ def test_the_folder_is_of_one_version_and_one_kind_of_processor(monkeypatch: pyt
     monkeypatch.setenv(FOLDER, str(tmp_path))
     here = cache_folder()
     assert here.parent == tmp_path
-    monkeypatch.setattr("coulombfit.compile_cache.version", lambda _: "0.0.1")
+    monkeypatch.setattr("coulombfit.runtime.compile_cache.version", lambda _: "0.0.1")
     other = cache_folder()
     assert other != here
     assert "0.0.1" in other.name

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import coulombfit as cf
-from coulombfit.tables import PROBABILITIES, as_text
+from coulombfit.answers.tables import PROBABILITIES, as_text
 from simulators import ensembles
 
 

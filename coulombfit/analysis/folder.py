@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from coulombfit.errors import ArgumentError, DataError
-from coulombfit.files import write_text
-from coulombfit.locks import LOCK, take_lock
 from coulombfit.opening import opened
+from coulombfit.runtime.atomic_files import write_text
+from coulombfit.runtime.errors import ArgumentError, DataError
+from coulombfit.runtime.locks import LOCK, take_lock
 
 __all__ = ["claimed", "own"]
 

@@ -11,9 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from coulombfit.errors import DataError
-from coulombfit.files import write_text
 from coulombfit.opening import opened
+from coulombfit.runtime.atomic_files import write_text
+from coulombfit.runtime.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from coulombfit.errors import ArgumentError
 from coulombfit.opening import opened
+from coulombfit.runtime.errors import ArgumentError
 
 __all__ = ["Analysis", "Data", "load"]
 

@@ -12,10 +12,10 @@ from typing import Any
 from coulombfit.analysis.folder import claimed, own
 from coulombfit.analysis.kept import digest, key_of, plain, recall, remember, stem
 from coulombfit.analysis.plan import Analysis, Data
-from coulombfit.answers import Answer
-from coulombfit.errors import ArgumentError, DataError
-from coulombfit.files import is_part_of, require_writable
-from coulombfit.progress import steps
+from coulombfit.answers.answer import Answer
+from coulombfit.runtime.atomic_files import is_part_of, require_writable
+from coulombfit.runtime.errors import ArgumentError, DataError
+from coulombfit.runtime.progress import steps
 
 __all__ = ["Outcome", "run"]
 
@@ -183,8 +183,8 @@ def _check_models(analysis: Analysis) -> None:
 def _scaling(analysis: Analysis, spectra: Mapping[str, Any], key: str) -> dict[str, Any]:
     """The scaling rule over all sets of data, or why there is none."""
     import coulombfit as cf
-    from coulombfit.files import write_netcdf
     from coulombfit.report import part_of_scaling
+    from coulombfit.runtime.atomic_files import write_netcdf
 
     rule = analysis.scaling
     settings = {(one.learning_rate, one.batch_size) for one in spectra.values()}
@@ -222,6 +222,6 @@ def _write_page(out: Path, title: str, kept: list[Any]) -> None:
 
 
 def _write_results(out: Path, outcome: Outcome) -> None:
-    from coulombfit.files import write_text
+    from coulombfit.runtime.atomic_files import write_text
 
     write_text(json.dumps(outcome.to_json(), indent=2, allow_nan=False) + "\n", out / "results.json")

@@ -20,18 +20,19 @@ import xarray as xr
 from jaxtyping import Array
 from scipy import stats
 
-from coulombfit.answers import Answer, probability
+from coulombfit.answers.answer import Answer
+from coulombfit.answers.numbers import probability
+from coulombfit.answers.tables import as_text
 from coulombfit.draws import draw
-from coulombfit.errors import ArgumentError
 from coulombfit.inference import posterior_of
 from coulombfit.models import REDUNDANT, Model, Parameters, find_model
-from coulombfit.precision import double_precision
 from coulombfit.preparation import Prepared, Question
-from coulombfit.progress import tracked
 from coulombfit.result import Text
+from coulombfit.runtime.errors import ArgumentError
+from coulombfit.runtime.precision import double_precision
+from coulombfit.runtime.progress import tracked
+from coulombfit.runtime.seeds import check_seed, generator_for, key_for
 from coulombfit.sampler import Sampling, check_sampler
-from coulombfit.seeds import check_seed, generator_for, key_for
-from coulombfit.tables import as_text
 
 __all__ = ["Calibration", "calibrate"]
 

@@ -14,13 +14,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from coulombfit.answers import Answer, plus_minus, probability, signed
+from coulombfit.answers.answer import Answer
+from coulombfit.answers.numbers import plus_minus, probability, signed
 from coulombfit.checks.evidence import Evidence, check_fits
 from coulombfit.checks.smoothing import leave_one_out
 from coulombfit.description import Description
 from coulombfit.diagnostics import MAX_PARETO_K
-from coulombfit.errors import ArgumentError
 from coulombfit.result import Fit, Text
+from coulombfit.runtime.errors import ArgumentError
 
 __all__ = ["Comparison", "compare"]
 

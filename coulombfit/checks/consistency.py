@@ -28,11 +28,12 @@ import xarray as xr
 from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
-from coulombfit.answers import Answer, about_a_value, all_of, plus_minus, probability
+from coulombfit.answers.answer import Answer, about_a_value, all_of
+from coulombfit.answers.numbers import plus_minus, probability
+from coulombfit.answers.tables import as_text
 from coulombfit.checks.inferred import positive
 from coulombfit.composite import scores
 from coulombfit.compression import Weighted
-from coulombfit.errors import ArgumentError, DataError
 from coulombfit.given import doubt_levels
 from coulombfit.groups import sites_of
 from coulombfit.importance import RELIABLE, integrate, weigh
@@ -40,12 +41,12 @@ from coulombfit.mode import LogDensity
 from coulombfit.models import MODELS, PairModel, Standardisation
 from coulombfit.models.unconstrained import coordinate_names, sites_at
 from coulombfit.posterior import log_posterior, represent, start_of
-from coulombfit.precision import double_precision
-from coulombfit.progress import tracked
 from coulombfit.result import INTERVAL, Text
-from coulombfit.seeds import check_seed, fingerprint_of, generator_for
+from coulombfit.runtime.errors import ArgumentError, DataError
+from coulombfit.runtime.precision import double_precision
+from coulombfit.runtime.progress import tracked
+from coulombfit.runtime.seeds import check_seed, fingerprint_of, generator_for
 from coulombfit.spectra import Spectra
-from coulombfit.tables import as_text
 
 __all__ = ["Consistency", "width_consistency"]
 

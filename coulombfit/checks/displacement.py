@@ -24,13 +24,14 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from coulombfit.answers import Answer, probability
+from coulombfit.answers.answer import Answer
+from coulombfit.answers.numbers import probability
+from coulombfit.answers.tables import as_text
 from coulombfit.checks.settings import Settings, settings_of
-from coulombfit.errors import ArgumentError, DataError
 from coulombfit.result import INTERVAL, Text
-from coulombfit.seeds import check_seed, fingerprint_of, generator_for
+from coulombfit.runtime.errors import ArgumentError, DataError
+from coulombfit.runtime.seeds import check_seed, fingerprint_of, generator_for
 from coulombfit.spectra import Spectra, real_array
-from coulombfit.tables import as_text
 
 __all__ = ["Displacement", "displacement"]
 

@@ -19,16 +19,17 @@ import pandas as pd
 from jaxtyping import Float
 from scipy import special, stats
 
-from coulombfit.answers import Answer, probability, signed
-from coulombfit.errors import ArgumentError
+from coulombfit.answers.answer import Answer
+from coulombfit.answers.numbers import probability, signed
 from coulombfit.importance import RELIABLE, Integral, weigh
 from coulombfit.models import Model, Standardisation
 from coulombfit.models.unconstrained import sites_at
 from coulombfit.posterior import ASYMMETRY, log_posterior, represent, start_of
-from coulombfit.precision import double_precision
-from coulombfit.progress import tracked
 from coulombfit.result import Fit, Text
-from coulombfit.seeds import check_seed
+from coulombfit.runtime.errors import ArgumentError
+from coulombfit.runtime.precision import double_precision
+from coulombfit.runtime.progress import tracked
+from coulombfit.runtime.seeds import check_seed
 
 __all__ = ["LIKELIHOODS", "Evidence", "evidence", "savage_dickey"]
 

@@ -10,10 +10,11 @@ import pandas as pd
 import xarray as xr
 from jaxtyping import Float
 
-from coulombfit.answers import Answer, about_a_value, between
-from coulombfit.errors import ArgumentError
+from coulombfit.answers.answer import Answer, about_a_value
+from coulombfit.answers.numbers import between
+from coulombfit.answers.tables import as_text
 from coulombfit.result import INTERVAL, Text
-from coulombfit.tables import as_text
+from coulombfit.runtime.errors import ArgumentError
 
 __all__ = ["FEWEST", "Inferred", "about", "bootstrap", "positive", "posterior"]
 

@@ -29,13 +29,14 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 from scipy import linalg, optimize, stats
 
-from coulombfit.answers import Answer, probability
+from coulombfit.answers.answer import Answer
+from coulombfit.answers.numbers import probability
 from coulombfit.checks.inferred import Inferred, positive, posterior
 from coulombfit.dimensions import SNAPSHOTS
-from coulombfit.errors import ArgumentError, DataError
 from coulombfit.importance import RELIABLE, weigh_function
 from coulombfit.mode import Peak
-from coulombfit.seeds import check_seed, fingerprint_of
+from coulombfit.runtime.errors import ArgumentError, DataError
+from coulombfit.runtime.seeds import check_seed, fingerprint_of
 from coulombfit.spectra import real_array
 
 __all__ = ["LearningCurve", "curve", "learning_curve"]

@@ -20,11 +20,11 @@ import xarray as xr
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from coulombfit.answers import Answer
+from coulombfit.answers.answer import Answer
 from coulombfit.checks.inferred import DRAWS, FEWEST, Inferred, about, posterior
-from coulombfit.errors import DataError
 from coulombfit.result import Fit
-from coulombfit.seeds import check_seed, generator_for
+from coulombfit.runtime.errors import DataError
+from coulombfit.runtime.seeds import check_seed, generator_for
 from coulombfit.spectra import Spectra
 
 __all__ = ["Moments", "moments", "pair_moments", "predicted_moments"]

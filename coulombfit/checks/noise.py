@@ -11,10 +11,11 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from coulombfit.answers import Answer, probability
+from coulombfit.answers.answer import Answer
+from coulombfit.answers.numbers import probability
 from coulombfit.checks.inferred import FEWEST, Inferred, about, bootstrap, positive, posterior
-from coulombfit.errors import ArgumentError, DataError
-from coulombfit.seeds import check_seed, fingerprint_of, generator_for
+from coulombfit.runtime.errors import ArgumentError, DataError
+from coulombfit.runtime.seeds import check_seed, fingerprint_of, generator_for
 from coulombfit.spectra import real_array
 
 __all__ = ["NoiseScaling", "noise_scaling"]

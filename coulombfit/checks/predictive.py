@@ -19,15 +19,16 @@ import pandas as pd
 import xarray as xr
 from jaxtyping import Array, Float
 
-from coulombfit.answers import Answer, probability
+from coulombfit.answers.answer import Answer
+from coulombfit.answers.numbers import probability
+from coulombfit.answers.tables import as_text
 from coulombfit.checks.moments import pair_moments
 from coulombfit.description import ENOUGH
-from coulombfit.errors import ArgumentError
 from coulombfit.models import PairModel, Parameters
-from coulombfit.precision import double_precision
 from coulombfit.result import Fit, Text
-from coulombfit.seeds import check_seed, key_for
-from coulombfit.tables import as_text
+from coulombfit.runtime.errors import ArgumentError
+from coulombfit.runtime.precision import double_precision
+from coulombfit.runtime.seeds import check_seed, key_for
 
 __all__ = ["PredictiveCheck", "predictive"]
 

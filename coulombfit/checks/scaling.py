@@ -20,15 +20,15 @@ from coulombfit.checks.inferred import positive
 from coulombfit.checks.scaling_model import EXPONENTS, Rule, Widths, log_posterior, parameters_of, start_of, widths_of
 from coulombfit.checks.scaling_result import Scaling
 from coulombfit.checks.settings import Settings, settings_of
-from coulombfit.cores import Call, side_by_side
 from coulombfit.diagnostics import diagnose
-from coulombfit.errors import ArgumentError
 from coulombfit.importance import Integral, integrate
-from coulombfit.precision import double_precision
-from coulombfit.progress import working
 from coulombfit.result import INTERVAL
+from coulombfit.runtime.errors import ArgumentError
+from coulombfit.runtime.parallel import Call, side_by_side
+from coulombfit.runtime.precision import double_precision
+from coulombfit.runtime.progress import working
+from coulombfit.runtime.seeds import check_seed, key_for
 from coulombfit.sampler import Sampling, chain_for, check_sampler
-from coulombfit.seeds import check_seed, key_for
 from coulombfit.spectra import Spectra, real_array
 
 __all__ = ["scaling"]

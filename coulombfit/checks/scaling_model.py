@@ -30,7 +30,7 @@ from jaxtyping import Array, Float
 from coulombfit.checks.settings import Settings
 from coulombfit.mode import LogDensity
 from coulombfit.models.unconstrained import coordinate_names, sites_at
-from coulombfit.small_algebra import factor, solve, solve_transposed
+from coulombfit.numerics.small_algebra import factor, solve, solve_transposed
 
 __all__ = ["EXPONENTS", "Rule", "Widths", "log_posterior", "log_scattered", "parameters_of", "start_of", "widths_of"]
 

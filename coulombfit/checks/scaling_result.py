@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from coulombfit.answers import Answer, about_a_value, all_of, plus_minus, probability
+from coulombfit.answers.answer import Answer, about_a_value, all_of
+from coulombfit.answers.numbers import plus_minus, probability
+from coulombfit.answers.tables import as_text
 from coulombfit.checks.finite_steps import FiniteSteps
 from coulombfit.checks.scaling_model import EXPONENT_SD, EXPONENTS
 from coulombfit.diagnostics import Diagnosis
 from coulombfit.result import Text
-from coulombfit.tables import as_text
 
 __all__ = ["DECISIVE", "Scaling"]
 

@@ -12,9 +12,9 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from coulombfit.answers import Answer
+from coulombfit.answers.answer import Answer
 from coulombfit.coincidences import shared_runs
-from coulombfit.errors import ArgumentError, DataError
+from coulombfit.runtime.errors import ArgumentError, DataError
 from coulombfit.spectra import Spectra, real_array
 
 __all__ = ["Settings", "settings_of"]

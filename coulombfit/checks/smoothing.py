@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import logsumexp
 
-from coulombfit.cores import Call, side_by_side
+from coulombfit.runtime.parallel import Call, side_by_side
 
 __all__ = ["leave_one_out"]
 

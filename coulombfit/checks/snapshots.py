@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from coulombfit.answers import Answer, probability
+from coulombfit.answers.answer import Answer
+from coulombfit.answers.numbers import probability
+from coulombfit.answers.tables import as_text
 from coulombfit.arrays import real_array
 from coulombfit.dimensions import SNAPSHOTS
 from coulombfit.drift import FEWEST_RUNS, WORTH_SEEING, change
-from coulombfit.errors import DataError
 from coulombfit.result import Text
-from coulombfit.tables import as_text
+from coulombfit.runtime.errors import DataError
 
 __all__ = ["Stationarity", "stationarity"]
 

@@ -24,8 +24,8 @@ from numpyro.distributions import constraints
 from coulombfit.laws.density import random_level, repulsion
 from coulombfit.laws.pair import alike, descending_pair, from_sum_and_spacing, log_spacing
 from coulombfit.laws.parameters import TwoWidths, checked, nan_unless_valid
-from coulombfit.laws.quadrature import sum_over_nodes
-from coulombfit.laws.quantile import symmetric_quantile
+from coulombfit.numerics.quadrature import sum_over_nodes
+from coulombfit.numerics.quantile import symmetric_quantile
 
 __all__ = ["AnisotropicDensity", "AnisotropicPair"]
 

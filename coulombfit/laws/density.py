@@ -17,7 +17,7 @@ from numpyro.distributions import constraints
 
 from coulombfit.laws.pair import LOG_FOUR_SQRT_PI, OneSpeciesPair, TwoSpeciesPair
 from coulombfit.laws.parameters import OneWidth, TwoWidths, checked, nan_unless_valid
-from coulombfit.laws.quantile import symmetric_quantile
+from coulombfit.numerics.quantile import symmetric_quantile
 
 __all__ = ["OneSpeciesDensity", "TwoSpeciesDensity"]
 

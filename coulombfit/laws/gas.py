@@ -26,7 +26,7 @@ from coulombfit.laws.gas_normaliser import (
     separated_parameters,
 )
 from coulombfit.laws.parameters import checked
-from coulombfit.precision import refuse_forked
+from coulombfit.runtime.precision import refuse_forked
 
 __all__ = ["CoulombGas", "descending"]
 

@@ -29,7 +29,7 @@ from jax.scipy.special import gammaln
 from jaxtyping import Array, Bool, Float, Int
 from scipy import special
 
-from coulombfit.small_algebra import log_abs_det
+from coulombfit.numerics.small_algebra import log_abs_det
 
 __all__ = [
     "LARGEST_WITH_PAIRS",

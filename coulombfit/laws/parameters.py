@@ -20,7 +20,7 @@ from jaxtyping import Array
 from numpyro.distributions import Distribution, constraints
 from numpyro.distributions.util import promote_shapes, validate_sample
 
-from coulombfit.precision import refuse_forked
+from coulombfit.runtime.precision import refuse_forked
 
 __all__ = ["OneWidth", "TwoWidths", "checked", "nan_unless_valid"]
 

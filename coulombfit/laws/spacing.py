@@ -9,7 +9,7 @@ from jaxtyping import Array
 from numpyro.distributions import Distribution, constraints
 
 from coulombfit.laws.parameters import checked, nan_unless_valid
-from coulombfit.precision import refuse_forked
+from coulombfit.runtime.precision import refuse_forked
 
 __all__ = ["WignerSurmise"]
 

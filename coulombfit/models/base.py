@@ -16,8 +16,8 @@ import numpyro
 import numpyro.distributions as dist
 from jaxtyping import Array, Float
 
-from coulombfit.intervals import Edge
 from coulombfit.models.standardisation import Standardisation
+from coulombfit.numerics.intervals import Edge
 from coulombfit.spectra import Spectra
 
 __all__ = ["CENTRE_SD", "LOG_WIDTH_SD", "OBSERVED", "REDUNDANT", "Compression", "Model", "Parameters"]

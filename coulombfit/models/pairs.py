@@ -11,8 +11,6 @@ import numpy as np
 import numpyro.distributions as dist
 from jaxtyping import Array, Float
 
-from coulombfit.errors import DataError
-from coulombfit.intervals import Edge
 from coulombfit.laws import (
     AnisotropicDensity,
     AnisotropicPair,
@@ -25,6 +23,8 @@ from coulombfit.laws import (
 )
 from coulombfit.models.base import CENTRE_SD, LOG_WIDTH_SD, Compression, Model, Parameters
 from coulombfit.models.standardisation import Standardisation
+from coulombfit.numerics.intervals import Edge
+from coulombfit.runtime.errors import DataError
 from coulombfit.spectra import Spectra
 
 __all__ = ["Anisotropic", "Gaussian", "OneSpecies", "PairModel", "TwoSpecies"]

@@ -10,7 +10,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Float
 
-from coulombfit.errors import DataError
+from coulombfit.runtime.errors import DataError
 
 __all__ = ["Standardisation"]
 

@@ -18,8 +18,8 @@ from coulombfit.plots.canvas import Panels, drawn, legend_on_top, new_figure, on
 from coulombfit.plots.names import legible
 from coulombfit.plots.palette import above, grey, styles
 from coulombfit.plots.symbols import DENSITY, EIGENVALUE, SPACING
-from coulombfit.precision import double_precision
 from coulombfit.result import INTERVAL, Fit
+from coulombfit.runtime.precision import double_precision
 
 __all__ = ["density", "laws", "levels", "residuals", "spacing"]
 

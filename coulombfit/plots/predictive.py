@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from matplotlib.axes import Axes
 
-from coulombfit.answers import probability
+from coulombfit.answers.numbers import probability
 from coulombfit.checks.predictive import PredictiveCheck
 from coulombfit.plots.canvas import Panels, drawn, new_figure, several
 from coulombfit.plots.palette import grey, ink

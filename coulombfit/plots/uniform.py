@@ -17,7 +17,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from scipy import stats
 
-from coulombfit.answers import probability
+from coulombfit.answers.numbers import probability
 from coulombfit.checks.calibration import Calibration
 from coulombfit.checks.predictive import PredictiveCheck
 from coulombfit.models import REDUNDANT

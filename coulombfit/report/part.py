@@ -12,7 +12,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from coulombfit.answers import Answer, probability, rounder
+from coulombfit.answers.answer import Answer
+from coulombfit.answers.numbers import probability, rounder
 from coulombfit.checks.comparison import Comparison
 from coulombfit.checks.consistency import Consistency
 from coulombfit.checks.moments import Moments

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
-from coulombfit.answers import Answer, all_of, plus_minus, probability
+from coulombfit.answers.answer import Answer, all_of
+from coulombfit.answers.numbers import plus_minus, probability
 from coulombfit.checks.comparison import Comparison
 from coulombfit.checks.consistency import Consistency
 from coulombfit.checks.moments import Moments

@@ -12,11 +12,11 @@ from coulombfit.checks.consistency import Consistency
 from coulombfit.checks.moments import Moments
 from coulombfit.checks.predictive import PredictiveCheck
 from coulombfit.checks.scaling_result import Scaling
-from coulombfit.errors import ArgumentError
-from coulombfit.files import write_text
 from coulombfit.outputs import PAGES, page_label, require_ending
 from coulombfit.report.part import Part, environment, part_of_data, part_of_scaling
 from coulombfit.result import Fit
+from coulombfit.runtime.atomic_files import write_text
+from coulombfit.runtime.errors import ArgumentError
 
 __all__ = ["write_page", "write_report"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from coulombfit.answers import probability
+from coulombfit.answers.numbers import probability
 
 __all__ = ["PROBABILITIES", "as_text"]
 
@@ -14,7 +14,7 @@ PROBABILITIES = ("p_value", "probability", "within")
 
 
 def as_text(table: pd.DataFrame, number: str = "{:.4g}", absent: str = "NaN") -> str:
-    """A table with probabilities as :func:`coulombfit.answers.probability` writes them.
+    """A table with probabilities as :func:`coulombfit.answers.numbers.probability` writes them.
 
     :param number: format of all other numbers.
     :param absent: what stands for NaN.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from coulombfit.seals import sealed
+from coulombfit.runtime.seals import sealed
 
 __all__ = ["abandon", "is_part_of", "replacing", "require_writable", "write_netcdf", "write_text"]
 

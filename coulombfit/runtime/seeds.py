@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Key
 
-from coulombfit.errors import ArgumentError
+from coulombfit.runtime.errors import ArgumentError
 
 __all__ = ["check_seed", "fingerprint_of", "generator_for", "key_for"]
 

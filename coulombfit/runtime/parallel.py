@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from coulombfit.precision import isolated
+from coulombfit.runtime.precision import isolated
 
 __all__ = ["CORES", "Call", "calls_seen", "side_by_side"]
 

@@ -1,0 +1,1 @@
+"""The three answers to a question, and how numbers are written for a person."""
