@@ -26,6 +26,11 @@ from .checks.scaling import scaling as scaling
 from .checks.scaling_result import Scaling as Scaling
 from .checks.snapshots import Stationarity as Stationarity
 from .checks.snapshots import stationarity as stationarity
+from .data.reading.read import read as read
+from .data.reading.read import read_layers as read_layers
+from .data.recording.recorder import Recorder as Recorder
+from .data.recording.store import recording as recording
+from .data.spectra import Spectra as Spectra
 from .diagnostics import Diagnosis as Diagnosis
 from .diagnostics import diagnose as diagnose
 from .inference import fit as fit
@@ -33,16 +38,11 @@ from .many import ManyFits as ManyFits
 from .many import fit_many as fit_many
 from .models import MODELS as MODELS
 from .models import Model as Model
-from .reading import read as read
-from .reading import read_layers as read_layers
-from .recorder import Recorder as Recorder
-from .recordings import recording as recording
 from .report import write_report as write_report
 from .result import Fit as Fit
 from .runtime.errors import ArgumentError as ArgumentError
 from .runtime.errors import DataError as DataError
 from .sampler import Sampling as Sampling
-from .spectra import Spectra as Spectra
 
 __all__ = [
     "MODELS",

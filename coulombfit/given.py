@@ -7,8 +7,8 @@ from typing import Any
 
 from coulombfit.answers.answer import Answer
 from coulombfit.answers.numbers import plus_minus
-from coulombfit.degeneracy import doubt_pair
-from coulombfit.spectra import Spectra
+from coulombfit.data.clusters import doubt_pair
+from coulombfit.data.spectra import Spectra
 
 __all__ = ["describe_given", "doubt_levels", "doubts_about", "given_for_json", "record_given"]
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from coulombfit.composite import corrected
+from coulombfit.data.spectra import Spectra
 from coulombfit.draws import Drawn, draw
 from coulombfit.given import record_given
 from coulombfit.groups import reported, sites_of, tree_of
@@ -24,7 +25,6 @@ from coulombfit.runtime.precision import double_precision
 from coulombfit.runtime.progress import working
 from coulombfit.runtime.seeds import key_for
 from coulombfit.sampler import Sampling
-from coulombfit.spectra import Spectra
 
 __all__ = ["fit", "log_evidence", "posterior_of"]
 

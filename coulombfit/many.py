@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from coulombfit.data.spectra import Spectra
 from coulombfit.diagnostics import diagnose, judge_runs
 from coulombfit.draws import Drawn, draw
 from coulombfit.given import doubt_levels
@@ -23,7 +24,6 @@ from coulombfit.runtime.errors import ArgumentError, DataError
 from coulombfit.runtime.precision import double_precision
 from coulombfit.runtime.progress import working
 from coulombfit.sampler import Sampling
-from coulombfit.spectra import Spectra
 
 __all__ = ["ManyFits", "fit_many"]
 

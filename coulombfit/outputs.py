@@ -15,7 +15,7 @@ from typing import Any
 
 import xarray as xr
 
-from coulombfit.opening import opened
+from coulombfit.data.files.opening import opened
 from coulombfit.runtime.atomic_files import write_netcdf
 from coulombfit.runtime.errors import ArgumentError, DataError
 
@@ -117,8 +117,8 @@ def write_result(tree: xr.DataTree | xr.Dataset, path: Path, label: str) -> None
 
 def _held_by(path: Path) -> str | None:
     """The label of a file; None of one that has none."""
+    from coulombfit.data.files.netcdf import open_netcdf
     from coulombfit.diagnostics import RECORD
-    from coulombfit.netcdf import open_netcdf
 
     try:
         if path.suffix.lower() in PAGES:

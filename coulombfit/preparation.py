@@ -8,11 +8,11 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
+from coulombfit.data.spectra import Spectra, real_array
 from coulombfit.models import Model, Standardisation, find_model
 from coulombfit.runtime.errors import ArgumentError
 from coulombfit.runtime.seeds import check_seed
 from coulombfit.sampler import Sampling, check_sampler
-from coulombfit.spectra import Spectra, real_array
 
 __all__ = ["Prepared", "Question", "ask", "prepare", "spectra_of"]
 

@@ -15,12 +15,12 @@ import xarray as xr
 from jaxtyping import Float
 
 from coulombfit.answers.numbers import rounder
+from coulombfit.data.files.netcdf import read_tree
 from coulombfit.description import Description, describe, require_describable
 from coulombfit.diagnostics import RECORD, Diagnosis, diagnose
 from coulombfit.given import describe_given
 from coulombfit.importance import Integral
 from coulombfit.models import MODELS, OBSERVED, Model, Standardisation
-from coulombfit.netcdf import read_tree
 from coulombfit.numerics.intervals import INTERVAL, Ends, intervals_of
 from coulombfit.runtime.atomic_files import write_netcdf
 from coulombfit.runtime.errors import DataError

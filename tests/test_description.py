@@ -10,7 +10,7 @@ import xarray as xr
 import coulombfit as cf
 from benchmarks.coverage import data_sets
 from coulombfit.answers.answer import Answer
-from coulombfit.degeneracy import doubt_pair
+from coulombfit.data.clusters import doubt_pair
 from coulombfit.description import describe
 from coulombfit.given import describe_given, doubts_about, record_given
 from simulators import ensembles
@@ -154,7 +154,7 @@ def test_a5_many_fits_and_the_check_of_widths_warn_of_resolved_levels() -> None:
 @pytest.mark.parametrize("runs", [3, 10, 30])
 def test_true_pairs_are_doubted_as_rarely_as_the_rule_says(runs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """At 1 %, of 6000 data sets 60 ± 8 of one species and no more of any other law; twice the rate fails with 0.998."""
-    monkeypatch.setattr("coulombfit.degeneracy.DOUBTED", 0.01)
+    monkeypatch.setattr("coulombfit.data.clusters.DOUBTED", 0.01)
     doubted = {}
     for model in ("gaussian", "one-species", "two-species", "anisotropic"):
         doubted[model] = sum(bool(doubt_pair(levels)) for levels in data_sets(model, runs, 6000))

@@ -19,9 +19,9 @@ import xarray as xr
 from safetensors.numpy import save_file
 
 import coulombfit as cf
-from coulombfit import netcdf
 from coulombfit.analysis import plan
 from coulombfit.analysis.kept import recall, remember
+from coulombfit.data.files import netcdf
 from coulombfit.runtime.atomic_files import write_netcdf
 from coulombfit.runtime.errors import ArgumentError
 from simulators.checkpoint import Checkpoint

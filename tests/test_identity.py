@@ -9,8 +9,8 @@ import pytest
 import xarray as xr
 
 import coulombfit as cf
-from coulombfit.drift import change
-from coulombfit.weights import LARGE, levels_of
+from coulombfit.data.drift import change
+from coulombfit.data.tensors import LARGE, levels_of
 
 
 def pairs(runs: int, seed: int = 0) -> np.ndarray:

@@ -15,7 +15,7 @@ import pytest
 import xarray as xr
 
 import coulombfit as cf
-from coulombfit import netcdf
+from coulombfit.data.files import netcdf
 from coulombfit.runtime.atomic_files import write_netcdf
 from coulombfit.runtime.seals import is_whole
 from tests.time_limit import at_most

@@ -327,7 +327,7 @@ def test_folders_that_are_no_recordings(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_is_full_for_a_while_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from coulombfit import recorder as module
+    from coulombfit.data.recording import recorder as module
 
     def full(*_: object) -> None:
         raise OSError("no space left")
@@ -350,7 +350,7 @@ def test_a_disk_that_is_full_for_a_while_loses_nothing(tmp_path: Path, monkeypat
 
 
 def test_a_long_recording_is_many_files_of_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("coulombfit.recorder.SEGMENT", 1600)
+    monkeypatch.setattr("coulombfit.data.recording.recorder.SEGMENT", 1600)
     x = record(tmp_path / "run", range(1000), seconds=3600.0)
     assert len(list((tmp_path / "run").glob("*.nc"))) == 10
     np.testing.assert_array_equal(cf.recording(tmp_path / "run")["eigenvalues"], x)

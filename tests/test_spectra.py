@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import coulombfit as cf
-from coulombfit.degeneracy import group_by_gaps
+from coulombfit.data.clusters import group_by_gaps
 from simulators import ensembles
 
 

@@ -8,7 +8,7 @@ from scipy import stats
 
 import coulombfit as cf
 from coulombfit import diagnose, diagnostics
-from coulombfit.degeneracy import group_by_gaps, group_by_targets
+from coulombfit.data.clusters import group_by_gaps, group_by_targets
 from coulombfit.importance import Integral
 from coulombfit.mode import Peak
 

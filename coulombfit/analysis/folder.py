@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from coulombfit.opening import opened
+from coulombfit.data.files.opening import opened
 from coulombfit.runtime.atomic_files import write_text
 from coulombfit.runtime.errors import ArgumentError, DataError
 from coulombfit.runtime.locks import LOCK, take_lock

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from coulombfit.opening import opened
+from coulombfit.data.files.opening import opened
 from coulombfit.runtime.atomic_files import write_text
 from coulombfit.runtime.errors import DataError
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from coulombfit.opening import opened
+from coulombfit.data.files.opening import opened
 from coulombfit.runtime.errors import ArgumentError
 
 __all__ = ["Analysis", "Data", "load"]

@@ -34,6 +34,7 @@ from coulombfit.answers.tables import as_text
 from coulombfit.checks.inferred import positive
 from coulombfit.composite import scores
 from coulombfit.compression import Weighted
+from coulombfit.data.spectra import Spectra
 from coulombfit.given import doubt_levels
 from coulombfit.groups import sites_of
 from coulombfit.importance import RELIABLE, integrate, weigh
@@ -46,7 +47,6 @@ from coulombfit.runtime.errors import ArgumentError, DataError
 from coulombfit.runtime.precision import double_precision
 from coulombfit.runtime.progress import tracked
 from coulombfit.runtime.seeds import check_seed, fingerprint_of, generator_for
-from coulombfit.spectra import Spectra
 
 __all__ = ["Consistency", "width_consistency"]
 

@@ -28,10 +28,10 @@ from coulombfit.answers.answer import Answer
 from coulombfit.answers.numbers import probability
 from coulombfit.answers.tables import as_text
 from coulombfit.checks.settings import Settings, settings_of
+from coulombfit.data.spectra import Spectra, real_array
 from coulombfit.result import INTERVAL, Text
 from coulombfit.runtime.errors import ArgumentError, DataError
 from coulombfit.runtime.seeds import check_seed, fingerprint_of, generator_for
-from coulombfit.spectra import Spectra, real_array
 
 __all__ = ["Displacement", "displacement"]
 

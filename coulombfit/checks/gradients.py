@@ -28,11 +28,11 @@ from numpy.typing import ArrayLike
 
 from coulombfit.answers.answer import Answer
 from coulombfit.checks.inferred import FEWEST, Inferred, about, bootstrap, positive, posterior
-from coulombfit.dimensions import SNAPSHOTS
+from coulombfit.data.dimensions import SNAPSHOTS
+from coulombfit.data.spectra import real_array
 from coulombfit.result import Fit
 from coulombfit.runtime.errors import ArgumentError, DataError
 from coulombfit.runtime.seeds import check_seed, fingerprint_of, generator_for
-from coulombfit.spectra import real_array
 
 __all__ = ["WidthPrediction", "WidthRatio", "predict_width"]
 

@@ -32,12 +32,12 @@ from scipy import linalg, optimize, stats
 from coulombfit.answers.answer import Answer
 from coulombfit.answers.numbers import probability
 from coulombfit.checks.inferred import Inferred, positive, posterior
-from coulombfit.dimensions import SNAPSHOTS
+from coulombfit.data.dimensions import SNAPSHOTS
+from coulombfit.data.spectra import real_array
 from coulombfit.importance import RELIABLE, weigh_function
 from coulombfit.mode import Peak
 from coulombfit.runtime.errors import ArgumentError, DataError
 from coulombfit.runtime.seeds import check_seed, fingerprint_of
-from coulombfit.spectra import real_array
 
 __all__ = ["LearningCurve", "curve", "learning_curve"]
 

@@ -20,6 +20,7 @@ from coulombfit.checks.inferred import positive
 from coulombfit.checks.scaling_model import EXPONENTS, Rule, Widths, log_posterior, parameters_of, start_of, widths_of
 from coulombfit.checks.scaling_result import Scaling
 from coulombfit.checks.settings import Settings, settings_of
+from coulombfit.data.spectra import Spectra, real_array
 from coulombfit.diagnostics import diagnose
 from coulombfit.importance import Integral, integrate
 from coulombfit.result import INTERVAL
@@ -29,7 +30,6 @@ from coulombfit.runtime.precision import double_precision
 from coulombfit.runtime.progress import working
 from coulombfit.runtime.seeds import check_seed, key_for
 from coulombfit.sampler import Sampling, chain_for, check_sampler
-from coulombfit.spectra import Spectra, real_array
 
 __all__ = ["scaling"]
 

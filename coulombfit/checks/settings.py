@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from coulombfit.answers.answer import Answer
-from coulombfit.coincidences import shared_runs
+from coulombfit.data.coincidences import shared_runs
+from coulombfit.data.spectra import Spectra, real_array
 from coulombfit.runtime.errors import ArgumentError, DataError
-from coulombfit.spectra import Spectra, real_array
 
 __all__ = ["Settings", "settings_of"]
 

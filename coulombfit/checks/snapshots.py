@@ -1,6 +1,6 @@
 """Stationarity of an ensemble: its last snapshots against each other, before anything is inferred.
 
-What is compared, and how, is in :mod:`coulombfit.drift`.
+What is compared, and how, is in :mod:`coulombfit.data.drift`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike
 from coulombfit.answers.answer import Answer
 from coulombfit.answers.numbers import probability
 from coulombfit.answers.tables import as_text
-from coulombfit.arrays import real_array
-from coulombfit.dimensions import SNAPSHOTS
-from coulombfit.drift import FEWEST_RUNS, WORTH_SEEING, change
+from coulombfit.data.arrays import real_array
+from coulombfit.data.dimensions import SNAPSHOTS
+from coulombfit.data.drift import FEWEST_RUNS, WORTH_SEEING, change
 from coulombfit.result import Text
 from coulombfit.runtime.errors import DataError
 

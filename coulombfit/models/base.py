@@ -16,9 +16,9 @@ import numpyro
 import numpyro.distributions as dist
 from jaxtyping import Array, Float
 
+from coulombfit.data.spectra import Spectra
 from coulombfit.models.standardisation import Standardisation
 from coulombfit.numerics.intervals import Edge
-from coulombfit.spectra import Spectra
 
 __all__ = ["CENTRE_SD", "LOG_WIDTH_SD", "OBSERVED", "REDUNDANT", "Compression", "Model", "Parameters"]
 

@@ -11,12 +11,12 @@ import numpy as np
 import numpyro.distributions as dist
 from jaxtyping import Array, Float
 
+from coulombfit.data.spectra import Spectra
 from coulombfit.laws.gas import CoulombGas
 from coulombfit.laws.gas_normaliser import SEPARATION
 from coulombfit.models.base import CENTRE_SD, LOG_WIDTH_SD, Compression, Model, Parameters
 from coulombfit.models.standardisation import Standardisation
 from coulombfit.runtime.errors import DataError
-from coulombfit.spectra import Spectra
 
 __all__ = ["FreeGas", "Gas"]
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpyro.distributions as dist
 from jaxtyping import Array, Float
 
+from coulombfit.data.spectra import Spectra
 from coulombfit.laws import (
     AnisotropicDensity,
     AnisotropicPair,
@@ -25,7 +26,6 @@ from coulombfit.models.base import CENTRE_SD, LOG_WIDTH_SD, Compression, Model, 
 from coulombfit.models.standardisation import Standardisation
 from coulombfit.numerics.intervals import Edge
 from coulombfit.runtime.errors import DataError
-from coulombfit.spectra import Spectra
 
 __all__ = ["Anisotropic", "Gaussian", "OneSpecies", "PairModel", "TwoSpecies"]
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from coulombfit.choosing import Others, Part
-from coulombfit.drift import compared_with
-from coulombfit.opening import LIMIT
-from coulombfit.recordings import recording
+from coulombfit.data.drift import compared_with
+from coulombfit.data.files.opening import LIMIT
+from coulombfit.data.reading.select import Others, Part
+from coulombfit.data.recording.store import recording
+from coulombfit.data.spectra import Spectra
 from coulombfit.runtime.errors import DataError
-from coulombfit.spectra import Spectra
 
 __all__ = ["one_snapshot", "settle", "trajectory_of"]
 

@@ -2,8 +2,8 @@
 
 HDF5 can be led to other files (external storage, external links, virtual datasets), round in circles (groups that
 contain themselves), and by a damaged file into endless loops and crashes. The first two are refused here. For the third
-this file is also a program of its own, which imports nothing of the package: :mod:`coulombfit.netcdf` runs it as a
-child process where a file is not known to be whole.
+this file is also a program of its own, which imports nothing of the package: :mod:`coulombfit.data.files.netcdf` runs
+it as a child process where a file is not known to be whole.
 
 The child takes the path as its argument. It writes a line of JSON, the listing or an ``error``; then, for each name it
 reads from a line of its input, another line, with ``dtype`` and ``shape``, and the bytes of the array behind it; or,

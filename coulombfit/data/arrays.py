@@ -10,7 +10,7 @@ from typing import Any, SupportsFloat, SupportsIndex
 import numpy as np
 from jaxtyping import Float
 
-from coulombfit.dimensions import by_name
+from coulombfit.data.dimensions import by_name
 from coulombfit.runtime.errors import ArgumentError, DataError
 
 __all__ = ["as_numbers", "from_zero", "positive", "precision_of", "real_array", "whole_number"]

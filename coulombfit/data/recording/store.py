@@ -20,9 +20,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from coulombfit.arrays import real_array
-from coulombfit.netcdf import open_netcdf
-from coulombfit.opening import LIMIT, check_limit, exists, opened, refusing_damage, require_within
+from coulombfit.data.arrays import real_array
+from coulombfit.data.files.netcdf import open_netcdf
+from coulombfit.data.files.opening import LIMIT, check_limit, exists, opened, refusing_damage, require_within
 from coulombfit.runtime.atomic_files import write_text
 from coulombfit.runtime.errors import ArgumentError, DataError
 

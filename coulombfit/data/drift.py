@@ -27,7 +27,7 @@ from scipy import stats
 
 from coulombfit.answers.answer import Answer
 from coulombfit.answers.numbers import probability
-from coulombfit.degeneracy import group_by_gaps
+from coulombfit.data.clusters import group_by_gaps
 from coulombfit.numerics.intervals import INTERVAL
 from coulombfit.runtime.errors import DataError
 

@@ -20,8 +20,8 @@ from typing import Any, BinaryIO
 import numpy as np
 import xarray as xr
 
-from coulombfit import hdf5_reader
-from coulombfit.opening import LIMIT, opened, refusing_damage, require_within
+from coulombfit.data.files import hdf5_reader
+from coulombfit.data.files.opening import LIMIT, opened, refusing_damage, require_within
 from coulombfit.runtime.errors import DataError
 from coulombfit.runtime.seals import is_whole
 

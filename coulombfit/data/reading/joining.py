@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from coulombfit.arrays import real_array
-from coulombfit.choosing import DESCRIBED, Others, Part, Wanted, runs_in
-from coulombfit.recorded import one_snapshot
-from coulombfit.recordings import HEADER
+from coulombfit.data.arrays import real_array
+from coulombfit.data.reading.recordings import one_snapshot
+from coulombfit.data.reading.select import DESCRIBED, Others, Part, Wanted, runs_in
+from coulombfit.data.recording.store import HEADER
+from coulombfit.data.tensors import levels_of
 from coulombfit.runtime.errors import DataError
-from coulombfit.weights import levels_of
 
 __all__ = ["is_recording", "joined", "numbers_of", "require_some"]
 

@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from coulombfit.arrays import as_numbers
-from coulombfit.dimensions import axes_of, means
-from coulombfit.drift import compared_with
-from coulombfit.file_formats import ONLY_ARRAY, Contents, contents_of
-from coulombfit.opening import LIMIT
-from coulombfit.recordings import listed, matching
+from coulombfit.data.arrays import as_numbers
+from coulombfit.data.dimensions import axes_of, means
+from coulombfit.data.drift import compared_with
+from coulombfit.data.files.formats import ONLY_ARRAY, Contents, contents_of
+from coulombfit.data.files.opening import LIMIT
+from coulombfit.data.recording.store import listed, matching
+from coulombfit.data.tensors import levels_of
 from coulombfit.runtime.errors import DataError
-from coulombfit.weights import levels_of
 
 __all__ = ["DESCRIBED", "Others", "Part", "Wanted", "layers_in", "runs_in"]
 

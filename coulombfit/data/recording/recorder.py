@@ -1,4 +1,4 @@
-"""A recorder of spectra for any training loop; :mod:`coulombfit.recordings` says what lies on disk, and reads it."""
+"""A recorder of spectra for any training loop; :mod:`coulombfit.data.recording.store` reads what it leaves."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from coulombfit.arrays import as_numbers, from_zero, whole_number
-from coulombfit.recordings import Header, segments, targets_by_layer
+from coulombfit.data.arrays import as_numbers, from_zero, whole_number
+from coulombfit.data.recording.store import Header, segments, targets_by_layer
+from coulombfit.data.tensors import levels_of
 from coulombfit.runtime.atomic_files import write_netcdf
 from coulombfit.runtime.errors import ArgumentError, DataError
 from coulombfit.runtime.locks import take_lock
-from coulombfit.weights import levels_of
 
 __all__ = ["Recorder"]
 

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from coulombfit.dimensions import FEWEST_COUNTED, refuse_labels, refuse_numbering
-from coulombfit.opening import opened, refusing_damage, require_within
+from coulombfit.data.dimensions import FEWEST_COUNTED, refuse_labels, refuse_numbering
+from coulombfit.data.files.opening import opened, refusing_damage, require_within
 from coulombfit.runtime.errors import DataError
 
 __all__ = ["read_csv"]

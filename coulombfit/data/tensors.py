@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from coulombfit.arrays import as_numbers
+from coulombfit.data.arrays import as_numbers
 
 __all__ = ["as_numbers", "levels_of"]
 

@@ -14,14 +14,14 @@ import xarray as xr
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from coulombfit.arrays import positive, precision_of, real_array
-from coulombfit.coincidences import refuse_copies
-from coulombfit.degeneracy import group_by_gaps, group_by_targets, refuse_pair
-from coulombfit.dimensions import SNAPSHOTS, refuse_numbering
+from coulombfit.data.arrays import positive, precision_of, real_array
+from coulombfit.data.clusters import group_by_gaps, group_by_targets, refuse_pair
+from coulombfit.data.coincidences import refuse_copies
+from coulombfit.data.dimensions import SNAPSHOTS, refuse_numbering
+from coulombfit.data.tensors import levels_of
+from coulombfit.data.thinning import thin
 from coulombfit.runtime.atomic_files import write_netcdf
 from coulombfit.runtime.errors import DataError
-from coulombfit.trajectories import thin
-from coulombfit.weights import levels_of
 
 __all__ = ["Spectra", "positive", "real_array"]
 
@@ -91,7 +91,7 @@ class Spectra:
     def from_weights(cls, weights: ArrayLike, **setting: Any) -> Spectra:
         """Spectra of weight matrices: x_i = squared singular values, N ≤ M of them (or M where M < N).
 
-        :func:`coulombfit.weights.levels_of` says how; the same matrix has the same levels, to all bits, from anywhere.
+        :func:`coulombfit.data.tensors.levels_of` says how; equal matrices have equal levels, to the last bit.
 
         :param weights: shape (run, M, N).
         :param setting: learning_rate, batch_size, targets, name, provenance as for :class:`Spectra`.
@@ -111,7 +111,7 @@ class Spectra:
         """Spectra of the snapshots of one run, or of a few, thinned until they can pass for independent.
 
         Snapshots take the place of runs. Give those after the burn-in; what is kept, and how it is judged whether the
-        burn-in is over, is in :mod:`coulombfit.trajectories`. ``provenance["trajectory"]`` records it.
+        burn-in is over, is in :mod:`coulombfit.data.thinning`. ``provenance["trajectory"]`` records it.
 
         :param eigenvalues: shape (snapshot, level) or (run, snapshot, level), snapshots equally spaced in training.
         :param steps: shape (snapshot,), the training step of every snapshot, to report times in steps.
@@ -143,7 +143,7 @@ class Spectra:
     def clusters(self) -> list[list[int]]:
         """Levels that belong together, from the top: by targets where they are known, else by their distributions.
 
-        The rules are in :mod:`coulombfit.degeneracy`.
+        The rules are in :mod:`coulombfit.data.clusters`.
         """
         if self.targets is not None:
             return group_by_targets(self.eigenvalues, self.targets)

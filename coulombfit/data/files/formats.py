@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from coulombfit.arrays import as_numbers
-from coulombfit.csv_tables import read_csv
-from coulombfit.dimensions import means
-from coulombfit.netcdf import Group, open_netcdf
-from coulombfit.numpy_files import open_npy, open_npz
-from coulombfit.opening import LIMIT, exists, opened, refusing_damage, require_within
+from coulombfit.data.arrays import as_numbers
+from coulombfit.data.dimensions import means
+from coulombfit.data.files.csv_tables import read_csv
+from coulombfit.data.files.netcdf import Group, open_netcdf
+from coulombfit.data.files.numpy_files import open_npy, open_npz
+from coulombfit.data.files.opening import LIMIT, exists, opened, refusing_damage, require_within
 from coulombfit.runtime.errors import DataError
 
 __all__ = ["ONLY_ARRAY", "Contents", "contents_of"]

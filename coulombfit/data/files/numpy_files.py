@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from coulombfit.opening import opened, refusing_damage, require_within
+from coulombfit.data.files.opening import opened, refusing_damage, require_within
 from coulombfit.runtime.errors import DataError
 
 __all__ = ["open_npy", "open_npz"]

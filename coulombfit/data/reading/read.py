@@ -9,15 +9,15 @@ from typing import Any, SupportsFloat
 
 from numpy.typing import ArrayLike
 
-from coulombfit.arrays import positive, whole_number
-from coulombfit.choosing import Others, Wanted, layers_in, runs_in
-from coulombfit.drift import judge_drift
-from coulombfit.joining import is_recording, joined, numbers_of, require_some
-from coulombfit.opening import LIMIT, check_limit, exists
-from coulombfit.recorded import one_snapshot, settle, trajectory_of
-from coulombfit.recordings import Header, listed, matching
+from coulombfit.data.arrays import positive, whole_number
+from coulombfit.data.drift import judge_drift
+from coulombfit.data.files.opening import LIMIT, check_limit, exists
+from coulombfit.data.reading.joining import is_recording, joined, numbers_of, require_some
+from coulombfit.data.reading.recordings import one_snapshot, settle, trajectory_of
+from coulombfit.data.reading.select import Others, Wanted, layers_in, runs_in
+from coulombfit.data.recording.store import Header, listed, matching
+from coulombfit.data.spectra import Spectra
 from coulombfit.runtime.errors import ArgumentError, DataError
-from coulombfit.spectra import Spectra
 
 __all__ = ["read", "read_layers"]
 

@@ -1,0 +1,1 @@
+"""Files of every kind behind one guarded door, as arrays with names."""

@@ -1,0 +1,1 @@
+"""Weights and spectra recorded while a network is trained."""
