@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from coulombfit.models.standardisation import Standardisation
+from coulombfit.models.units import Standardisation
 from simulators import ensembles
 
 CENTRE = 4.0

@@ -12,11 +12,11 @@ import xarray as xr
 import coulombfit as cf
 from benchmarks.cases import Case
 from benchmarks.measuring import Estimate, Measured, from_draws, repeat
-from coulombfit.draws import draw
-from coulombfit.inference import posterior_of
+from coulombfit.inference.draw import draw
+from coulombfit.inference.fit import posterior_of
 from coulombfit.models import find_model
 from coulombfit.runtime.precision import double_precision
-from coulombfit.sampler import Sampling
+from coulombfit.samplers.nuts import Sampling
 
 DIMS = ("chain", "draw")
 MANY = 100

@@ -17,7 +17,7 @@ from benchmarks.cases import Case
 from benchmarks.likelihoods import IN_NUMPY, compiled
 from benchmarks.measuring import Estimate, Measured, from_draws, repeat
 from coulombfit.models.base import CENTRE_SD, LOG_WIDTH_SD
-from coulombfit.models.standardisation import Standardisation
+from coulombfit.models.units import Standardisation
 
 BINS, BLOCKS = 60, 100
 WALKERS, CHUNK, BURN_IN, ENOUGH = 32, 50, 250, 400.0

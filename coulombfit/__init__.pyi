@@ -31,18 +31,18 @@ from .data.reading.read import read_layers as read_layers
 from .data.recording.recorder import Recorder as Recorder
 from .data.recording.store import recording as recording
 from .data.spectra import Spectra as Spectra
-from .diagnostics import Diagnosis as Diagnosis
-from .diagnostics import diagnose as diagnose
-from .inference import fit as fit
-from .many import ManyFits as ManyFits
-from .many import fit_many as fit_many
+from .inference.convergence import Diagnosis as Diagnosis
+from .inference.convergence import diagnose as diagnose
+from .inference.fit import fit as fit
+from .inference.fit_many import ManyFits as ManyFits
+from .inference.fit_many import fit_many as fit_many
+from .inference.fit_result import Fit as Fit
 from .models import MODELS as MODELS
 from .models import Model as Model
 from .report import write_report as write_report
-from .result import Fit as Fit
 from .runtime.errors import ArgumentError as ArgumentError
 from .runtime.errors import DataError as DataError
-from .sampler import Sampling as Sampling
+from .samplers.nuts import Sampling as Sampling
 
 __all__ = [
     "MODELS",

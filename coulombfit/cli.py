@@ -115,7 +115,7 @@ def chosen_in(
 
 def fit_result(fit: cf.Fit, path: Path) -> dict[str, Any]:
     """A fit for JSON."""
-    from coulombfit.given import given_for_json
+    from coulombfit.inference.given import given_for_json
 
     return {
         "model": fit.model.name,
@@ -184,7 +184,7 @@ def fit(
         rate = setting(learning_rate, learning_rate_key, "learning_rate")
         size = setting(batch_size, batch_size_key, "batch_size")
         known = known_targets(targets)
-        from coulombfit import outputs
+        from coulombfit.inference import outputs
         from coulombfit.models import find_model
 
         _, chosen = find_model(model, likelihood)
@@ -239,8 +239,8 @@ def compare(
         rate = setting(learning_rate, learning_rate_key, "learning_rate")
         size = setting(batch_size, batch_size_key, "batch_size")
         known = known_targets(targets)
-        from coulombfit import outputs
-        from coulombfit.given import describe_given, given_for_json
+        from coulombfit.inference import outputs
+        from coulombfit.inference.given import describe_given, given_for_json
         from coulombfit.models import find_models
 
         models = model or [name for name, one in cf.MODELS.items() if (likelihood or "pair") in one.likelihoods]
@@ -287,7 +287,7 @@ def report(
     Example: coulombfit report runs.one-species.nc runs.two-species.nc --out report.html
     """
     with refusing():
-        from coulombfit import outputs
+        from coulombfit.inference import outputs
 
         require_all_writable(out, inputs=fits)
         outputs.require_ending("out", out, *outputs.PAGES)
@@ -320,7 +320,8 @@ def calibrate(
     Example: coulombfit calibrate one-species --likelihood density --datasets 200 --figure ranks.png
     """
     with refusing():
-        from coulombfit import outputs, plots
+        from coulombfit import plots
+        from coulombfit.inference import outputs
         from coulombfit.models import find_model
 
         _, chosen = find_model(model, likelihood)
@@ -370,7 +371,8 @@ def demo(
     Example: coulombfit demo --out demo
     """
     import simulators
-    from coulombfit import outputs, plots
+    from coulombfit import plots
+    from coulombfit.inference import outputs
     from coulombfit.runtime.seeds import check_seed
 
     students = simulators.teacher_student

@@ -68,7 +68,8 @@ def scaling(
     Example: coulombfit scaling runs/*.npz --weights W --learning-rate-key lr --batch-size-key batch_size
     """
     with refusing():
-        from coulombfit import outputs, plots
+        from coulombfit import plots
+        from coulombfit.inference import outputs
 
         require_positive(curvature=curvature, tolerance=tolerance, margin=margin)
         known = known_targets(targets)
@@ -143,7 +144,7 @@ def check(
     Example: coulombfit check students.nc
     """
     with refusing():
-        from coulombfit.given import describe_given, given_for_json, record_given
+        from coulombfit.inference.given import describe_given, given_for_json, record_given
 
         require_positive(tolerance=tolerance)
         spectra = cf.read(

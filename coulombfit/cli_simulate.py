@@ -44,7 +44,7 @@ def saved(
     quiet: bool,
 ) -> simulators.Trajectory:
     """Simulate and write; one line and an exit code where that cannot be."""
-    from coulombfit.outputs import require_ending, require_unused, write_result
+    from coulombfit.inference.outputs import require_ending, require_unused, write_result
 
     text = json.dumps(setting, sort_keys=True, default=lambda array: array.tolist())
     kind = simulate_.__module__.rsplit(".", 1)[-1].replace("_", "-")

@@ -10,10 +10,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from coulombfit.compression import Weighted
+from coulombfit.inference.compression import Weighted
+from coulombfit.inference.log_posterior import log_posterior
 from coulombfit.models import Model
-from coulombfit.models.unconstrained import sites_at
-from coulombfit.posterior import log_posterior
+from coulombfit.models.coordinates import sites_at
 
 # centre and ln σ of standardised data of ten runs or more; logit of (1 + q)/2, in which the density is even
 WIDEST = {"centre": (-2.5, 2.5), "sigma": (-2.0, 1.5), "sigma_m": (-2.0, 1.5), "q": (0.0, 16.0)}

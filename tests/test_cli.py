@@ -147,7 +147,7 @@ def test_demo_recovers_what_it_simulated() -> None:
 
 
 def test_a_fit_that_fails_its_gate_exits_with_3_and_is_kept(weights: Path, monkeypatch) -> None:
-    monkeypatch.setattr("coulombfit.diagnostics.MIN_ESS", 1e9)
+    monkeypatch.setattr("coulombfit.inference.convergence.MIN_ESS", 1e9)
     assert "effective draws failed" in run("fit", str(weights), *READING, code=3).stderr
     result = run("fit", str(weights), *READING, "--sampler", "nuts", code=3)
     assert "NOT CONVERGED" in result.stdout

@@ -13,9 +13,9 @@ from scipy import special, stats
 import coulombfit as cf
 from coulombfit.answers.answer import Answer
 from coulombfit.checks.evidence import check_fits
-from coulombfit.checks.smoothing import leave_one_out
-from coulombfit.description import Description, describe
+from coulombfit.inference.description import Description, describe
 from coulombfit.runtime.errors import ArgumentError
+from coulombfit.samplers.psis_loo import leave_one_out
 
 MODELS = ("gaussian", "one-species", "two-species")
 QUICK = cf.Sampling(draws=300)
@@ -225,7 +225,9 @@ def test_the_best_law_of_several_may_not_describe_the_data() -> None:
 def test_only_the_winner_is_described(few: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     fits = {name: cf.fit(few, name, sampler="laplace", sampling=QUICK) for name in ("gaussian", "one-species")}
     described = []
-    monkeypatch.setattr("coulombfit.result.describe", lambda tree, pooled: described.append(tree) or describe(tree))
+    monkeypatch.setattr(
+        "coulombfit.inference.fit_result.describe", lambda tree, pooled: described.append(tree) or describe(tree)
+    )
     found = cf.compare(fits)
     assert described == []
     assert str(found.verdict) == str(found.verdict)

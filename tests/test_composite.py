@@ -7,7 +7,7 @@ import pytest
 
 import coulombfit as cf
 from benchmarks.coverage import TRUTHS, covered, fits
-from coulombfit.composite import _information, _stretch, corrected
+from coulombfit.inference.godambe import _information, _stretch, corrected
 from coulombfit.models import MODELS, Standardisation
 from simulators import ensembles
 

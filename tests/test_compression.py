@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 import coulombfit as cf
-from coulombfit.compression import EXACT, compressed, plain
+from coulombfit.inference.compression import EXACT, compressed, plain
+from coulombfit.inference.log_posterior import TOLERANCE, UNSEEN, Represented, log_likelihood, represent
 from coulombfit.models import MODELS, Model
-from coulombfit.posterior import TOLERANCE, UNSEEN, Represented, log_likelihood, represent
 from simulators import ensembles
 
 SLOW = {*(("anisotropic", likelihood) for likelihood in ("density", "density-raw", "pair")), ("gas", "levels")}

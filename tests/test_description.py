@@ -11,8 +11,8 @@ import coulombfit as cf
 from benchmarks.coverage import data_sets
 from coulombfit.answers.answer import Answer
 from coulombfit.data.clusters import doubt_pair
-from coulombfit.description import describe
-from coulombfit.given import describe_given, doubts_about, record_given
+from coulombfit.inference.description import describe
+from coulombfit.inference.given import describe_given, doubts_about, record_given
 from simulators import ensembles
 
 SHORT = cf.Sampling(draws=250)
@@ -240,7 +240,7 @@ def test_a_file_is_loaded_without_being_described(tmp_path, monkeypatch: pytest.
         raise AssertionError("described")
 
     with monkeypatch.context() as patched:
-        patched.setattr("coulombfit.result.describe", described)
+        patched.setattr("coulombfit.inference.fit_result.describe", described)
         back = cf.Fit.load(tmp_path / "fit.nc")
     assert back.description == found.description
     assert back.summary() == found.summary()

@@ -11,10 +11,10 @@ from scipy import special, stats
 import coulombfit as cf
 from coulombfit.answers.answer import Answer
 from coulombfit.checks.evidence import marginal_likelihood
-from coulombfit.compression import plain
-from coulombfit.importance import integrate
+from coulombfit.inference.compression import plain
+from coulombfit.inference.log_posterior import log_posterior
 from coulombfit.models import MODELS
-from coulombfit.posterior import log_posterior
+from coulombfit.samplers.importance import integrate
 from simulators import ensembles
 
 

@@ -12,8 +12,8 @@ import coulombfit as cf
 from coulombfit.answers.answer import Answer
 from coulombfit.checks.inferred import bootstrap
 from coulombfit.checks.moments import _logarithms, pair_moments, predicted_moments
+from coulombfit.inference.fit_result import Fit
 from coulombfit.models import MODELS
-from coulombfit.result import Fit
 
 PARAMETERS = {"centre": 4.0, "sigma": 0.1, "sigma_1": 0.1, "sigma_2": 0.04}
 

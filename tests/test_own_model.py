@@ -10,7 +10,7 @@ import pytest
 
 import coulombfit as cf
 from coulombfit import laws, plots
-from coulombfit.groups import reported
+from coulombfit.inference.tree import reported
 from coulombfit.models import MODELS, Gas, Model, Standardisation
 from coulombfit.models.pairs import Anisotropic, Gaussian, OneSpecies, TwoSpecies
 from coulombfit.report.words import symbol

@@ -10,11 +10,11 @@ from numpyro.infer.util import potential_energy
 from scipy import stats
 
 import coulombfit as cf
-from coulombfit.compression import plain
-from coulombfit.importance import Integral, weigh_many
-from coulombfit.mode import Peak, peak_of
+from coulombfit.inference.compression import plain
+from coulombfit.inference.log_posterior import log_posterior
 from coulombfit.models import MODELS
-from coulombfit.posterior import log_posterior
+from coulombfit.samplers.importance import Integral, weigh_many
+from coulombfit.samplers.newton import Peak, peak_of
 from simulators import ensembles
 
 CASES = [
@@ -92,7 +92,7 @@ def test_both_samplers_give_one_posterior(name: str, likelihood: str, runs: int,
 
 @pytest.mark.slow
 def test_a_posterior_that_importance_sampling_misses_gets_chains(few: np.ndarray, monkeypatch) -> None:
-    monkeypatch.setattr("coulombfit.importance.RELIABLE", -10.0)
+    monkeypatch.setattr("coulombfit.samplers.importance.RELIABLE", -10.0)
     fit = cf.fit(few, "one-species", sampler="laplace", sampling=cf.Sampling(draws=500))
     assert fit.record["sampler"] == "nuts"
     assert fit.record["sampler_asked_for"] == "laplace"

@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 
 import coulombfit as cf
+from coulombfit.inference.log_posterior import log_posterior
+from coulombfit.inference.preparation import ask, prepare, spectra_of
 from coulombfit.models import MODELS
-from coulombfit.posterior import log_posterior
-from coulombfit.preparation import ask, prepare, spectra_of
 from coulombfit.runtime.parallel import Call, calls_seen, side_by_side
 from coulombfit.runtime.precision import double_precision
 from coulombfit.runtime.seeds import key_for
-from coulombfit.sampler import Sampling, chain_for
+from coulombfit.samplers.nuts import Sampling, chain_for
 from simulators import ensembles
 
 ROOT = Path(__file__).parents[1]
@@ -103,8 +103,8 @@ MORE = [(name, model.likelihoods[0]) for name, model in MODELS.items() if name n
 )
 @pytest.mark.parametrize("learns", [False, True])
 def test_c1_chains_hold_no_lapack(model: str, likelihood: str, learns: bool) -> None:
-    from coulombfit.importance import RELIABLE, weigh
-    from coulombfit.posterior import represent
+    from coulombfit.inference.log_posterior import represent
+    from coulombfit.samplers.importance import RELIABLE, weigh
 
     question = ask(model, likelihood, "nuts", Sampling(draws=10), 0)
     prepared = prepare(spectra_of(data_for(model)), question)

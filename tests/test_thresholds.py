@@ -7,10 +7,11 @@ import xarray as xr
 from scipy import stats
 
 import coulombfit as cf
-from coulombfit import diagnose, diagnostics
+from coulombfit import diagnose
 from coulombfit.data.clusters import group_by_gaps, group_by_targets
-from coulombfit.importance import Integral
-from coulombfit.mode import Peak
+from coulombfit.inference import convergence as diagnostics
+from coulombfit.samplers.importance import Integral
+from coulombfit.samplers.newton import Peak
 
 
 def of_unit_width(runs: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from coulombfit.analysis.kept import plain, stem
 from coulombfit.analysis.plan import Analysis, Data
 from coulombfit.checks.evidence import LIKELIHOODS
 from coulombfit.checks.inferred import FEWEST
-from coulombfit.given import doubts_about
+from coulombfit.inference.given import doubts_about
 from coulombfit.models import PairModel
 from coulombfit.report import part_of_data
 

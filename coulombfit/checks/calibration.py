@@ -23,16 +23,16 @@ from scipy import stats
 from coulombfit.answers.answer import Answer
 from coulombfit.answers.numbers import probability
 from coulombfit.answers.tables import as_text
-from coulombfit.draws import draw
-from coulombfit.inference import posterior_of
+from coulombfit.inference.draw import draw
+from coulombfit.inference.fit import posterior_of
+from coulombfit.inference.fit_result import Text
+from coulombfit.inference.preparation import Prepared, Question
 from coulombfit.models import REDUNDANT, Model, Parameters, find_model
-from coulombfit.preparation import Prepared, Question
-from coulombfit.result import Text
 from coulombfit.runtime.errors import ArgumentError
 from coulombfit.runtime.precision import double_precision
 from coulombfit.runtime.progress import tracked
 from coulombfit.runtime.seeds import check_seed, generator_for, key_for
-from coulombfit.sampler import Sampling, check_sampler
+from coulombfit.samplers.nuts import Sampling, check_sampler
 
 __all__ = ["Calibration", "calibrate"]
 

@@ -17,11 +17,11 @@ import xarray as xr
 from coulombfit.answers.answer import Answer
 from coulombfit.answers.numbers import plus_minus, probability, signed
 from coulombfit.checks.evidence import Evidence, check_fits
-from coulombfit.checks.smoothing import leave_one_out
-from coulombfit.description import Description
-from coulombfit.diagnostics import MAX_PARETO_K
-from coulombfit.result import Fit, Text
+from coulombfit.inference.convergence import MAX_PARETO_K
+from coulombfit.inference.description import Description
+from coulombfit.inference.fit_result import Fit, Text
 from coulombfit.runtime.errors import ArgumentError
+from coulombfit.samplers.psis_loo import leave_one_out
 
 __all__ = ["Comparison", "compare"]
 

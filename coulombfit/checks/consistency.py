@@ -10,7 +10,7 @@ widths come from the same eigenvalues; what correlates them is in the law.
 
 From the density of single levels (Eqs. 11, 32) there is no such factor. σ_m then is the estimate from all levels as if
 they were independent, and its covariance with the one from spacings follows from how much each run moves both: with
-the scores t of a run and H as in :mod:`coulombfit.composite`, run i moves the estimates by H⁻¹t_i and by u_i/4n.
+the scores t of a run and H as in :mod:`coulombfit.inference.godambe`, run i moves the estimates by H⁻¹t_i and u_i/4n.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ from coulombfit.answers.answer import Answer, about_a_value, all_of
 from coulombfit.answers.numbers import plus_minus, probability
 from coulombfit.answers.tables import as_text
 from coulombfit.checks.inferred import positive
-from coulombfit.composite import scores
-from coulombfit.compression import Weighted
 from coulombfit.data.spectra import Spectra
-from coulombfit.given import doubt_levels
-from coulombfit.groups import sites_of
-from coulombfit.importance import RELIABLE, integrate, weigh
-from coulombfit.mode import LogDensity
+from coulombfit.inference.compression import Weighted
+from coulombfit.inference.fit_result import INTERVAL, Text
+from coulombfit.inference.given import doubt_levels
+from coulombfit.inference.godambe import scores
+from coulombfit.inference.log_posterior import log_posterior, represent, start_of
+from coulombfit.inference.tree import sites_of
 from coulombfit.models import MODELS, PairModel, Standardisation
-from coulombfit.models.unconstrained import coordinate_names, sites_at
-from coulombfit.posterior import log_posterior, represent, start_of
-from coulombfit.result import INTERVAL, Text
+from coulombfit.models.coordinates import coordinate_names, sites_at
 from coulombfit.runtime.errors import ArgumentError, DataError
 from coulombfit.runtime.precision import double_precision
 from coulombfit.runtime.progress import tracked
 from coulombfit.runtime.seeds import check_seed, fingerprint_of, generator_for
+from coulombfit.samplers.importance import RELIABLE, integrate, weigh
+from coulombfit.samplers.newton import LogDensity
 
 __all__ = ["Consistency", "width_consistency"]
 

@@ -29,7 +29,7 @@ from coulombfit.answers.numbers import probability
 from coulombfit.answers.tables import as_text
 from coulombfit.checks.settings import Settings, settings_of
 from coulombfit.data.spectra import Spectra, real_array
-from coulombfit.result import INTERVAL, Text
+from coulombfit.inference.fit_result import INTERVAL, Text
 from coulombfit.runtime.errors import ArgumentError, DataError
 from coulombfit.runtime.seeds import check_seed, fingerprint_of, generator_for
 

@@ -21,15 +21,15 @@ from scipy import special, stats
 
 from coulombfit.answers.answer import Answer
 from coulombfit.answers.numbers import probability, signed
-from coulombfit.importance import RELIABLE, Integral, weigh
+from coulombfit.inference.fit_result import Fit, Text
+from coulombfit.inference.log_posterior import ASYMMETRY, log_posterior, represent, start_of
 from coulombfit.models import Model, Standardisation
-from coulombfit.models.unconstrained import sites_at
-from coulombfit.posterior import ASYMMETRY, log_posterior, represent, start_of
-from coulombfit.result import Fit, Text
+from coulombfit.models.coordinates import sites_at
 from coulombfit.runtime.errors import ArgumentError
 from coulombfit.runtime.precision import double_precision
 from coulombfit.runtime.progress import tracked
 from coulombfit.runtime.seeds import check_seed
+from coulombfit.samplers.importance import RELIABLE, Integral, weigh
 
 __all__ = ["LIKELIHOODS", "Evidence", "evidence", "savage_dickey"]
 

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from coulombfit.checks.scaling_model import Rule, Widths, log_posterior, parameters_of, start_of
-from coulombfit.importance import RELIABLE, Integral, integrate
-from coulombfit.result import INTERVAL
+from coulombfit.inference.fit_result import INTERVAL
+from coulombfit.samplers.importance import RELIABLE, Integral, integrate
 
 __all__ = ["MOST_LEVELS", "FiniteSteps", "infer_steps"]
 

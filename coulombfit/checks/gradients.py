@@ -30,7 +30,7 @@ from coulombfit.answers.answer import Answer
 from coulombfit.checks.inferred import FEWEST, Inferred, about, bootstrap, positive, posterior
 from coulombfit.data.dimensions import SNAPSHOTS
 from coulombfit.data.spectra import real_array
-from coulombfit.result import Fit
+from coulombfit.inference.fit_result import Fit
 from coulombfit.runtime.errors import ArgumentError, DataError
 from coulombfit.runtime.seeds import check_seed, fingerprint_of, generator_for
 

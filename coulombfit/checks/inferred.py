@@ -13,7 +13,7 @@ from jaxtyping import Float
 from coulombfit.answers.answer import Answer, about_a_value
 from coulombfit.answers.numbers import between
 from coulombfit.answers.tables import as_text
-from coulombfit.result import INTERVAL, Text
+from coulombfit.inference.fit_result import INTERVAL, Text
 from coulombfit.runtime.errors import ArgumentError
 
 __all__ = ["FEWEST", "Inferred", "about", "bootstrap", "positive", "posterior"]

@@ -34,10 +34,10 @@ from coulombfit.answers.numbers import probability
 from coulombfit.checks.inferred import Inferred, positive, posterior
 from coulombfit.data.dimensions import SNAPSHOTS
 from coulombfit.data.spectra import real_array
-from coulombfit.importance import RELIABLE, weigh_function
-from coulombfit.mode import Peak
 from coulombfit.runtime.errors import ArgumentError, DataError
 from coulombfit.runtime.seeds import check_seed, fingerprint_of
+from coulombfit.samplers.importance import RELIABLE, weigh_function
+from coulombfit.samplers.newton import Peak
 
 __all__ = ["LearningCurve", "curve", "learning_curve"]
 

@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike
 from coulombfit.answers.answer import Answer
 from coulombfit.checks.inferred import DRAWS, FEWEST, Inferred, about, posterior
 from coulombfit.data.spectra import Spectra
-from coulombfit.result import Fit
+from coulombfit.inference.fit_result import Fit
 from coulombfit.runtime.errors import DataError
 from coulombfit.runtime.seeds import check_seed, generator_for
 

@@ -23,9 +23,9 @@ from coulombfit.answers.answer import Answer
 from coulombfit.answers.numbers import probability
 from coulombfit.answers.tables import as_text
 from coulombfit.checks.moments import pair_moments
-from coulombfit.description import ENOUGH
+from coulombfit.inference.description import ENOUGH
+from coulombfit.inference.fit_result import Fit, Text
 from coulombfit.models import PairModel, Parameters
-from coulombfit.result import Fit, Text
 from coulombfit.runtime.errors import ArgumentError
 from coulombfit.runtime.precision import double_precision
 from coulombfit.runtime.seeds import check_seed, key_for

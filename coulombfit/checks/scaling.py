@@ -21,15 +21,15 @@ from coulombfit.checks.scaling_model import EXPONENTS, Rule, Widths, log_posteri
 from coulombfit.checks.scaling_result import Scaling
 from coulombfit.checks.settings import Settings, settings_of
 from coulombfit.data.spectra import Spectra, real_array
-from coulombfit.diagnostics import diagnose
-from coulombfit.importance import Integral, integrate
-from coulombfit.result import INTERVAL
+from coulombfit.inference.convergence import diagnose
+from coulombfit.inference.fit_result import INTERVAL
 from coulombfit.runtime.errors import ArgumentError
 from coulombfit.runtime.parallel import Call, side_by_side
 from coulombfit.runtime.precision import double_precision
 from coulombfit.runtime.progress import working
 from coulombfit.runtime.seeds import check_seed, key_for
-from coulombfit.sampler import Sampling, chain_for, check_sampler
+from coulombfit.samplers.importance import Integral, integrate
+from coulombfit.samplers.nuts import Sampling, chain_for, check_sampler
 
 __all__ = ["scaling"]
 

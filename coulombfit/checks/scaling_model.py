@@ -28,9 +28,9 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from coulombfit.checks.settings import Settings
-from coulombfit.mode import LogDensity
-from coulombfit.models.unconstrained import coordinate_names, sites_at
+from coulombfit.models.coordinates import coordinate_names, sites_at
 from coulombfit.numerics.small_algebra import factor, solve, solve_transposed
+from coulombfit.samplers.newton import LogDensity
 
 __all__ = ["EXPONENTS", "Rule", "Widths", "log_posterior", "log_scattered", "parameters_of", "start_of", "widths_of"]
 

@@ -13,8 +13,8 @@ from coulombfit.answers.numbers import plus_minus, probability
 from coulombfit.answers.tables import as_text
 from coulombfit.checks.finite_steps import FiniteSteps
 from coulombfit.checks.scaling_model import EXPONENT_SD, EXPONENTS
-from coulombfit.diagnostics import Diagnosis
-from coulombfit.result import Text
+from coulombfit.inference.convergence import Diagnosis
+from coulombfit.inference.fit_result import Text
 
 __all__ = ["DECISIVE", "Scaling"]
 

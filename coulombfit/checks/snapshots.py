@@ -17,7 +17,7 @@ from coulombfit.answers.tables import as_text
 from coulombfit.data.arrays import real_array
 from coulombfit.data.dimensions import SNAPSHOTS
 from coulombfit.data.drift import FEWEST_RUNS, WORTH_SEEING, change
-from coulombfit.result import Text
+from coulombfit.inference.fit_result import Text
 from coulombfit.runtime.errors import DataError
 
 __all__ = ["Stationarity", "stationarity"]

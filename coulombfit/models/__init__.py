@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from coulombfit.models.base import OBSERVED, REDUNDANT, Compression, Model, Parameters
 from coulombfit.models.gas import FreeGas, Gas
 from coulombfit.models.pairs import Anisotropic, Gaussian, OneSpecies, PairModel, TwoSpecies
-from coulombfit.models.standardisation import Standardisation
+from coulombfit.models.units import Standardisation
 from coulombfit.runtime.errors import ArgumentError
 
 __all__ = [

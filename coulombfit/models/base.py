@@ -17,7 +17,7 @@ import numpyro.distributions as dist
 from jaxtyping import Array, Float
 
 from coulombfit.data.spectra import Spectra
-from coulombfit.models.standardisation import Standardisation
+from coulombfit.models.units import Standardisation
 from coulombfit.numerics.intervals import Edge
 
 __all__ = ["CENTRE_SD", "LOG_WIDTH_SD", "OBSERVED", "REDUNDANT", "Compression", "Model", "Parameters"]
@@ -43,7 +43,7 @@ Parameters = dict[str, Array]
 Compression = Literal[
     "none", "moments", "moments of each level", "mean square", "levels", "sum and spacing", "both levels"
 ]
-"""What ln p is a smooth function of, but for ln S of laws that repel: see :mod:`coulombfit.compression`."""
+"""What ln p is a smooth function of, but for ln S of laws that repel: see :mod:`coulombfit.inference.compression`."""
 
 
 class Model(ABC):

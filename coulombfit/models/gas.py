@@ -15,7 +15,7 @@ from coulombfit.data.spectra import Spectra
 from coulombfit.laws.gas import CoulombGas
 from coulombfit.laws.gas_normaliser import SEPARATION
 from coulombfit.models.base import CENTRE_SD, LOG_WIDTH_SD, Compression, Model, Parameters
-from coulombfit.models.standardisation import Standardisation
+from coulombfit.models.units import Standardisation
 from coulombfit.runtime.errors import DataError
 
 __all__ = ["FreeGas", "Gas"]

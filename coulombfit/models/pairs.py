@@ -23,7 +23,7 @@ from coulombfit.laws import (
     WignerSurmise,
 )
 from coulombfit.models.base import CENTRE_SD, LOG_WIDTH_SD, Compression, Model, Parameters
-from coulombfit.models.standardisation import Standardisation
+from coulombfit.models.units import Standardisation
 from coulombfit.numerics.intervals import Edge
 from coulombfit.runtime.errors import DataError
 
@@ -37,8 +37,8 @@ class PairModel(Model):
 
     Likelihoods: "pair", the joint law of both levels; "spacing", the law of S = x₁ − x₂; "density", the law of one
     level, as if the levels of a pair were independent, with intervals corrected for their not being so
-    (:mod:`coulombfit.composite`); "density-raw", the same without the correction. A density also takes levels whose
-    pairing is not known, as spectra of one level.
+    (:mod:`coulombfit.inference.godambe`); "density-raw", the same without the correction. A density also takes levels
+    whose pairing is not known, as spectra of one level.
     """
 
     likelihoods: ClassVar[tuple[str, ...]] = ("pair", "density", "density-raw", "spacing")

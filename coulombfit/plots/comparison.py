@@ -13,10 +13,10 @@ from matplotlib.ticker import MaxNLocator
 
 from coulombfit.checks.comparison import Comparison
 from coulombfit.checks.evidence import Evidence
+from coulombfit.inference.fit_result import Fit
 from coulombfit.plots.canvas import drawn, one
 from coulombfit.plots.names import legible
 from coulombfit.plots.palette import grey, model_style, styles
-from coulombfit.result import Fit
 
 __all__ = ["comparison", "evidence"]
 

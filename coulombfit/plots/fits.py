@@ -13,12 +13,12 @@ import numpyro.distributions as dist
 from jaxtyping import Array, Float
 from matplotlib.axes import Axes
 
+from coulombfit.inference.fit_result import INTERVAL, Fit
 from coulombfit.models import PairModel, Parameters
 from coulombfit.plots.canvas import Panels, drawn, legend_on_top, new_figure, one, several
 from coulombfit.plots.names import legible
 from coulombfit.plots.palette import above, grey, styles
 from coulombfit.plots.symbols import DENSITY, EIGENVALUE, SPACING
-from coulombfit.result import INTERVAL, Fit
 from coulombfit.runtime.precision import double_precision
 
 __all__ = ["density", "laws", "levels", "residuals", "spacing"]

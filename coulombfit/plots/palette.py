@@ -14,7 +14,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb, to_rgba
 
-from coulombfit.result import Fit
+from coulombfit.inference.fit_result import Fit
 
 __all__ = ["Style", "above", "grey", "ink", "level_style", "model_style", "styles"]
 

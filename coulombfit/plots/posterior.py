@@ -12,12 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from scipy import stats
 
+from coulombfit.inference.fit_result import Fit
 from coulombfit.models import REDUNDANT
 from coulombfit.plots.canvas import Panels, drawn, new_figure, several
 from coulombfit.plots.names import legible, with_every_name
 from coulombfit.plots.palette import Style, ink, styles
 from coulombfit.plots.symbols import symbol
-from coulombfit.result import Fit
 
 __all__ = ["corner"]
 

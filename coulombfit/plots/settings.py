@@ -12,11 +12,11 @@ from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator
 
 from coulombfit.checks.displacement import Displacement
 from coulombfit.checks.scaling_result import Scaling
+from coulombfit.inference.fit_result import INTERVAL
 from coulombfit.plots.canvas import Panels, drawn, grid, legend_on_top, one
 from coulombfit.plots.names import legible
 from coulombfit.plots.palette import LINES, grey, level_style
 from coulombfit.plots.symbols import ALPHA_OVER_B
-from coulombfit.result import INTERVAL
 
 __all__ = ["displacement", "scaling"]
 

@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike
 from coulombfit.checks.learning import LearningCurve
 from coulombfit.data.dimensions import SNAPSHOTS
 from coulombfit.data.spectra import Spectra, real_array
+from coulombfit.inference.fit_result import INTERVAL
 from coulombfit.plots.canvas import drawn, one
 from coulombfit.plots.fits import edges_of_levels
 from coulombfit.plots.palette import Style, grey, ink, level_style
 from coulombfit.plots.symbols import DENSITY, EIGENVALUE
-from coulombfit.result import INTERVAL
 
 __all__ = ["learning_curve", "level_diagram"]
 

@@ -19,10 +19,10 @@ from coulombfit.checks.consistency import Consistency
 from coulombfit.checks.moments import Moments
 from coulombfit.checks.predictive import PredictiveCheck
 from coulombfit.checks.scaling_result import Scaling
-from coulombfit.given import describe_given
+from coulombfit.inference.fit_result import INTERVAL, Fit
+from coulombfit.inference.given import describe_given
 from coulombfit.report import pictures
 from coulombfit.report.words import Verdict, symbol, verdicts
-from coulombfit.result import INTERVAL, Fit
 
 __all__ = ["Part", "environment", "part_of_data", "part_of_scaling"]
 

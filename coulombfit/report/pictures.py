@@ -15,9 +15,9 @@ from matplotlib.figure import Figure
 from coulombfit import plots
 from coulombfit.checks.predictive import PredictiveCheck
 from coulombfit.checks.scaling_result import Scaling
+from coulombfit.inference.fit_result import INTERVAL, Fit
 from coulombfit.plots.canvas import LETTERING, drawn
 from coulombfit.plots.saving import figure_of
-from coulombfit.result import INTERVAL, Fit
 
 __all__ = ["Picture", "of_chains", "of_laws", "of_predictions", "of_scaling"]
 

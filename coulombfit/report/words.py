@@ -13,8 +13,8 @@ from coulombfit.checks.comparison import Comparison
 from coulombfit.checks.consistency import Consistency
 from coulombfit.checks.moments import Moments
 from coulombfit.checks.predictive import PredictiveCheck
-from coulombfit.given import doubts_about
-from coulombfit.result import INTERVAL, Fit
+from coulombfit.inference.fit_result import INTERVAL, Fit
+from coulombfit.inference.given import doubts_about
 
 __all__ = ["Verdict", "symbol", "verdicts"]
 

@@ -12,9 +12,9 @@ from coulombfit.checks.consistency import Consistency
 from coulombfit.checks.moments import Moments
 from coulombfit.checks.predictive import PredictiveCheck
 from coulombfit.checks.scaling_result import Scaling
-from coulombfit.outputs import PAGES, page_label, require_ending
+from coulombfit.inference.fit_result import Fit
+from coulombfit.inference.outputs import PAGES, page_label, require_ending
 from coulombfit.report.part import Part, environment, part_of_data, part_of_scaling
-from coulombfit.result import Fit
 from coulombfit.runtime.atomic_files import write_text
 from coulombfit.runtime.errors import ArgumentError
 
@@ -82,7 +82,7 @@ def write_page(
 ) -> None:
     """Write parts as one page, with sentences about what has no part.
 
-    :param label: what the page says of itself, unseen; see :mod:`coulombfit.outputs`.
+    :param label: what the page says of itself, unseen; see :mod:`coulombfit.inference.outputs`.
     :raises ArgumentError: where the name of the page does not end in .html or .htm.
     """
     require_ending("path", Path(path), *PAGES)

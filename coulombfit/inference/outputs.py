@@ -118,7 +118,7 @@ def write_result(tree: xr.DataTree | xr.Dataset, path: Path, label: str) -> None
 def _held_by(path: Path) -> str | None:
     """The label of a file; None of one that has none."""
     from coulombfit.data.files.netcdf import open_netcdf
-    from coulombfit.diagnostics import RECORD
+    from coulombfit.inference.convergence import RECORD
 
     try:
         if path.suffix.lower() in PAGES:

@@ -12,12 +12,12 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from coulombfit.importance import Integral, weigh_many
-from coulombfit.posterior import Represented, log_posterior, represent, start_of
-from coulombfit.preparation import Prepared, Question
+from coulombfit.inference.log_posterior import Represented, log_posterior, represent, start_of
+from coulombfit.inference.preparation import Prepared, Question
 from coulombfit.runtime.parallel import Call, side_by_side
 from coulombfit.runtime.seeds import key_for
-from coulombfit.sampler import chain_for
+from coulombfit.samplers.importance import Integral, weigh_many
+from coulombfit.samplers.nuts import chain_for
 
 __all__ = ["Drawn", "draw"]
 

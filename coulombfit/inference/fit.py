@@ -13,18 +13,18 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from coulombfit.composite import corrected
 from coulombfit.data.spectra import Spectra
-from coulombfit.draws import Drawn, draw
-from coulombfit.given import record_given
-from coulombfit.groups import reported, sites_of, tree_of
+from coulombfit.inference.draw import Drawn, draw
+from coulombfit.inference.fit_result import RECORD, Fit
+from coulombfit.inference.given import record_given
+from coulombfit.inference.godambe import corrected
+from coulombfit.inference.preparation import Prepared, Question, ask, prepare, spectra_of
+from coulombfit.inference.tree import reported, sites_of, tree_of
 from coulombfit.models import PairModel
-from coulombfit.preparation import Prepared, Question, ask, prepare, spectra_of
-from coulombfit.result import RECORD, Fit
 from coulombfit.runtime.precision import double_precision
 from coulombfit.runtime.progress import working
 from coulombfit.runtime.seeds import key_for
-from coulombfit.sampler import Sampling
+from coulombfit.samplers.nuts import Sampling
 
 __all__ = ["fit", "log_evidence", "posterior_of"]
 
@@ -49,11 +49,11 @@ def fit(
     :param model: "gaussian", "one-species", "two-species" or "anisotropic"; see :mod:`coulombfit.models.pairs`.
     :param likelihood: "pair", the default, is the joint law of the two levels; "spacing" the law of S = x₁ − x₂ alone;
         "density" the law of one level, with the intervals corrected for the repulsion between the two
-        (:mod:`coulombfit.composite`); "density-raw" the same without that correction.
+        (:mod:`coulombfit.inference.godambe`); "density-raw" the same without that correction.
     :param sampler: "nuts", Markov chains; "laplace", importance sampling about the mode, which takes milliseconds, and
         turns to "nuts" where its Pareto k̂ is above 0.7.
     :param compress: let few weighted observations stand for many, with an error below 0.01 in ln L over the posterior
-        (:mod:`coulombfit.compression`); False takes the plain sum.
+        (:mod:`coulombfit.inference.compression`); False takes the plain sum.
     :param seed: the same seed on the same machine with the same versions gives the same draws.
     :param sampling: chain lengths and the like.
     :param progress: show what is being done; by default where stderr is a terminal.

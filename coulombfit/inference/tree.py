@@ -12,9 +12,9 @@ import xarray as xr
 from jaxtyping import Array, Float
 
 from coulombfit.models import OBSERVED, Model, Parameters, Standardisation
-from coulombfit.models.unconstrained import sites_at
+from coulombfit.models.coordinates import sites_at
 from coulombfit.runtime.errors import ArgumentError
-from coulombfit.sampler import Sampling
+from coulombfit.samplers.nuts import Sampling
 
 __all__ = ["reported", "sites_of", "tree_of"]
 

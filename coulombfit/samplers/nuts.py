@@ -12,9 +12,9 @@ import jax.numpy as jnp
 from jaxtyping import Array
 from numpyro.infer import MCMC, NUTS
 
-from coulombfit.importance import Integral
-from coulombfit.mode import LogDensity, Peak
 from coulombfit.runtime.errors import ArgumentError
+from coulombfit.samplers.importance import Integral
+from coulombfit.samplers.newton import LogDensity, Peak
 
 __all__ = ["SAMPLERS", "Chain", "Sampling", "chain_for", "check_sampler", "markov_chain"]
 

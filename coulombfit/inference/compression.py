@@ -4,7 +4,8 @@ Where ln p is a quadratic polynomial of the observations (but for ln S, which no
 mean and the spread of the data are exact. Elsewhere ln p is smooth, and its features lie about the centre: a grid that
 is uniform in y = arsinh((x − c)/w)/h, c being the median, has nodes as dense there as it takes. The observations of a
 cell act on an interpolating polynomial in y through their moments alone, which become weights of the ORDER nodes about
-the cell, so that the error falls like h^ORDER. How small it is over a posterior, :mod:`coulombfit.posterior` finds out.
+the cell, so that the error falls like h^ORDER. :mod:`coulombfit.inference.log_posterior` finds out how small it is over
+a posterior.
 """
 
 from __future__ import annotations

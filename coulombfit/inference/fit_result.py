@@ -16,14 +16,14 @@ from jaxtyping import Float
 
 from coulombfit.answers.numbers import rounder
 from coulombfit.data.files.netcdf import read_tree
-from coulombfit.description import Description, describe, require_describable
-from coulombfit.diagnostics import RECORD, Diagnosis, diagnose
-from coulombfit.given import describe_given
-from coulombfit.importance import Integral
+from coulombfit.inference.convergence import RECORD, Diagnosis, diagnose
+from coulombfit.inference.description import Description, describe, require_describable
+from coulombfit.inference.given import describe_given
 from coulombfit.models import MODELS, OBSERVED, Model, Standardisation
 from coulombfit.numerics.intervals import INTERVAL, Ends, intervals_of
 from coulombfit.runtime.atomic_files import write_netcdf
 from coulombfit.runtime.errors import DataError
+from coulombfit.samplers.importance import Integral
 
 __all__ = ["INTERVAL", "Fit", "Text"]
 

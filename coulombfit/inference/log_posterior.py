@@ -16,10 +16,10 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from coulombfit.compression import EXACT, LEVELS, Weighted, compressed, plain
-from coulombfit.mode import LogDensity, Peak, peak_of
+from coulombfit.inference.compression import EXACT, LEVELS, Weighted, compressed, plain
 from coulombfit.models import Model, Standardisation
-from coulombfit.models.unconstrained import coordinate_names, sites_at
+from coulombfit.models.coordinates import coordinate_names, sites_at
+from coulombfit.samplers.newton import LogDensity, Peak, peak_of
 
 __all__ = ["ASYMMETRY", "Represented", "log_likelihood", "log_posterior", "represent", "start_of"]
 

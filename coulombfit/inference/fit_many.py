@@ -13,17 +13,17 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from coulombfit.data.spectra import Spectra
-from coulombfit.diagnostics import diagnose, judge_runs
-from coulombfit.draws import Drawn, draw
-from coulombfit.given import doubt_levels
-from coulombfit.inference import log_evidence, posterior_of
+from coulombfit.inference.convergence import diagnose, judge_runs
+from coulombfit.inference.draw import Drawn, draw
+from coulombfit.inference.fit import log_evidence, posterior_of
+from coulombfit.inference.fit_result import Text
+from coulombfit.inference.given import doubt_levels
+from coulombfit.inference.preparation import Prepared, Question, ask, prepare, spectra_of
 from coulombfit.numerics.intervals import Edge, intervals_of
-from coulombfit.preparation import Prepared, Question, ask, prepare, spectra_of
-from coulombfit.result import Text
 from coulombfit.runtime.errors import ArgumentError, DataError
 from coulombfit.runtime.precision import double_precision
 from coulombfit.runtime.progress import working
-from coulombfit.sampler import Sampling
+from coulombfit.samplers.nuts import Sampling
 
 __all__ = ["ManyFits", "fit_many"]
 

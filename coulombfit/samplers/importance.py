@@ -1,9 +1,9 @@
 """Integrals of smooth densities in a few dimensions, by importance sampling from a heavy-tailed Laplace approximation.
 
 The proposal is a multivariate Student t about the mode, with the curvature there as its scale; its points are those of
-:mod:`coulombfit.spherical`. Where the density is even in one coordinate, so is the proposal: half of it is mirrored.
-Where the weights' Pareto k̂ is above GOOD, or few points carry the weight, or the spread of the points is not yet known
-well, the proposal is fitted anew to the weighted points; what is left is reported, and judged by the caller.
+:mod:`coulombfit.samplers.student_points`. Where the density is even in one coordinate, so is the proposal: half of it is
+mirrored. Where the weights' Pareto k̂ is above GOOD, or few points carry the weight, or the spread of the points is not
+yet known well, the proposal is fitted anew to the weighted points; what is left is reported, and judged by the caller.
 
 An integral depends on its own data and the seed alone: the points are turned by a stream of the two, and always
 evaluated in the same portions, on however many cores and beside however many others.
@@ -25,10 +25,10 @@ from jax import lax
 from jaxtyping import Array, Float
 from scipy import special
 
-from coulombfit.mode import LogDensity, Peak, peak_of
 from coulombfit.runtime.parallel import Call, side_by_side
 from coulombfit.runtime.seeds import fingerprint_of, generator_for
-from coulombfit.spherical import SCRAMBLES, log_student, sphere, turn
+from coulombfit.samplers.newton import LogDensity, Peak, peak_of
+from coulombfit.samplers.student_points import SCRAMBLES, log_student, sphere, turn
 
 __all__ = ["POINTS", "RELIABLE", "Integral", "integrate", "weigh", "weigh_function", "weigh_many"]
 

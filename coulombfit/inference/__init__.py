@@ -1,0 +1,1 @@
+"""From observations to a posterior: one fit, or thousands of the same kind."""

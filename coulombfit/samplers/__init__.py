@@ -1,0 +1,1 @@
+"""A log density in, points out; no sampler knows a model."""
