@@ -136,7 +136,7 @@ def fit_and_compare(
     spectra: cf.Spectra, paths: Mapping[str, Path], likelihood: str | None, sampler: str, seed: int, quiet: bool
 ) -> tuple[dict[str, cf.Fit], cf.Comparison]:
     """Fit every model, save each where ``paths`` say, compare."""
-    from coulombfit.checks.evidence import LIKELIHOODS
+    from coulombfit.checks.fits.evidence import LIKELIHOODS
     from coulombfit.runtime.progress import steps
 
     fits: dict[str, cf.Fit] = {}

@@ -88,7 +88,7 @@ def require_positive(**options: float | None) -> None:
 
     :raises ArgumentError: naming the option.
     """
-    from coulombfit.checks.inferred import positive
+    from coulombfit.checks.posterior_table import positive
 
     for name, value in options.items():
         if value is not None:

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 import coulombfit as cf
 from coulombfit.analysis import load, run
 from coulombfit.analysis.folder import claimed, own
-from coulombfit.analysis.kept import digest, recall, stem
+from coulombfit.analysis.store import digest, recall, stem
 from coulombfit.cli import app
 from coulombfit.cli_exit import Exit
 from simulators import ensembles

@@ -11,7 +11,7 @@ from scipy import stats
 import coulombfit as cf
 from coulombfit import laws, plots
 from coulombfit.answers.answer import Answer
-from coulombfit.checks.calibration import KEPT, _from_prior, _judged
+from coulombfit.checks.fits.calibration import KEPT, _from_prior, _judged
 from coulombfit.models import Gas
 from coulombfit.models.pairs import OneSpecies
 

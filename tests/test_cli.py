@@ -274,7 +274,7 @@ def test_calibrate_writes_ranks_and_exits_with_5_where_they_are_not_uniform(monk
     assert "gaussian (spacing) is calibrated" in output
     assert Path("calibration.nc").exists()
     assert Path("ranks.png").stat().st_size > 5_000
-    monkeypatch.setattr("coulombfit.checks.calibration.FALSE_ALARM", 1.0)
+    monkeypatch.setattr("coulombfit.checks.fits.calibration.FALSE_ALARM", 1.0)
     result = run(*arguments, "--json", code=5)
     assert json.loads(result.stdout)["calibrated"] is False
     assert "NOT CALIBRATED in sigma" in result.stderr

@@ -12,7 +12,7 @@ from scipy import special, stats
 
 import coulombfit as cf
 from coulombfit.answers.answer import Answer
-from coulombfit.checks.evidence import check_fits
+from coulombfit.checks.fits.evidence import check_fits
 from coulombfit.inference.description import Description, describe
 from coulombfit.runtime.errors import ArgumentError
 from coulombfit.samplers.psis_loo import leave_one_out

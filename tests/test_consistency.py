@@ -11,7 +11,7 @@ from scipy import stats
 import coulombfit as cf
 from coulombfit import laws
 from coulombfit.answers.answer import Answer
-from coulombfit.checks.consistency import Consistency, _from_density, _from_pair
+from coulombfit.checks.spectra.width_consistency import Consistency, _from_density, _from_pair
 from coulombfit.models import MODELS
 from coulombfit.runtime.errors import ArgumentError
 from simulators import ensembles

@@ -11,7 +11,7 @@ import coulombfit as cf
 from coulombfit import diagnose
 from coulombfit.answers.answer import Answer
 from coulombfit.models import MODELS
-from coulombfit.report.words import Verdict, _gate
+from coulombfit.report.verdicts import Verdict, _gate
 from simulators import ensembles
 
 CHAINS, DRAWS = 4, 500

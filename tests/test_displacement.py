@@ -8,7 +8,7 @@ from scipy import stats
 
 import coulombfit as cf
 from coulombfit.answers.answer import Answer
-from coulombfit.checks.settings import Settings
+from coulombfit.checks.settings.statistics import Settings
 
 G = np.geomspace(1.0, 16.0, 5)
 TARGETS = 6.0 - np.arange(6.0)
@@ -38,7 +38,7 @@ def made(rng: np.random.Generator, runs: int, width: float, slope: float = 0.0, 
 
 
 def displaced(monkeypatch: pytest.MonkeyPatch, settings: Settings, quadratic: bool = False) -> cf.Displacement:
-    module = importlib.import_module("coulombfit.checks.displacement")
+    module = importlib.import_module("coulombfit.checks.settings.displacement")
     monkeypatch.setattr(module, "settings_of", lambda spectra: settings)
     return module.displacement([], targets=TARGETS, quadratic=quadratic)
 

@@ -10,7 +10,7 @@ from scipy import special, stats
 
 import coulombfit as cf
 from coulombfit.answers.answer import Answer
-from coulombfit.checks.evidence import marginal_likelihood
+from coulombfit.checks.fits.evidence import marginal_likelihood
 from coulombfit.inference.compression import plain
 from coulombfit.inference.log_posterior import log_posterior
 from coulombfit.models import MODELS
@@ -114,7 +114,7 @@ def test_evidence_of_one_species_in_one_dimension() -> None:
 @pytest.mark.long
 def test_a_gas_of_one_pair_is_one_species() -> None:
     """In the units of the gas, whose priors are one a cluster; and its other priors, by reweighting."""
-    from coulombfit.checks.evidence import _sensitivity
+    from coulombfit.checks.fits.evidence import _sensitivity
     from coulombfit.models import Gas, Standardisation
 
     data, gas = pairs(40, 0.04), Gas((2,))

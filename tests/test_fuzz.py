@@ -20,7 +20,7 @@ from safetensors.numpy import save_file
 
 import coulombfit as cf
 from coulombfit.analysis import plan
-from coulombfit.analysis.kept import recall, remember
+from coulombfit.analysis.store import recall, remember
 from coulombfit.data.files import netcdf
 from coulombfit.runtime.atomic_files import write_netcdf
 from coulombfit.runtime.errors import ArgumentError

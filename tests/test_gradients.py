@@ -5,8 +5,8 @@ import pytest
 
 import coulombfit as cf
 from coulombfit.answers.answer import Answer
-from coulombfit.checks.gradients import WidthPrediction, predict_width
-from coulombfit.checks.noise import noise_scaling
+from coulombfit.checks.training.noise_scaling import noise_scaling
+from coulombfit.checks.training.width_prediction import WidthPrediction, predict_width
 from simulators import gaussian_rbm, teacher_student
 
 SETTING = {"learning_rate": 0.1, "batch_size": 16}

@@ -5,7 +5,7 @@ import pytest
 
 import coulombfit as cf
 from coulombfit.answers.answer import Answer
-from coulombfit.checks.learning import LearningCurve, curve, learning_curve
+from coulombfit.checks.training.learning_curve import LearningCurve, curve, learning_curve
 from simulators import teacher_student
 
 TRUE = {"kappa": (4.0, 1.0), "start": (0.5, 0.2), "rate": (0.05, 0.02)}

@@ -11,9 +11,9 @@ from matplotlib.text import Text
 
 import coulombfit as cf
 from coulombfit import plots
-from coulombfit.plots.canvas import legend_on_top
-from coulombfit.plots.names import LONGEST, legible
-from coulombfit.plots.symbols import symbol
+from coulombfit.plots.kit.axes import legend_on_top
+from coulombfit.plots.kit.names import LONGEST, legible
+from coulombfit.plots.kit.symbols import symbol
 from tests.test_plots import a_comparison, an_evidence, of_pairs, settings
 
 NAMES = {

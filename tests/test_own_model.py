@@ -13,7 +13,7 @@ from coulombfit import laws, plots
 from coulombfit.inference.tree import reported
 from coulombfit.models import MODELS, Gas, Model, Standardisation
 from coulombfit.models.pairs import Anisotropic, Gaussian, OneSpecies, TwoSpecies
-from coulombfit.report.words import symbol
+from coulombfit.report.verdicts import symbol
 
 FEW = cf.Sampling(chains=1, draws=200)
 

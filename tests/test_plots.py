@@ -21,7 +21,7 @@ from matplotlib.text import Text
 
 import coulombfit as cf
 from coulombfit import plots
-from coulombfit.plots.palette import MODELS
+from coulombfit.plots.kit.palette import MODELS
 from simulators import ensembles
 
 TARGETS = np.array([5.0, 4.0, 4.0, 3.0])

@@ -7,7 +7,7 @@ import pytest
 
 import coulombfit as cf
 from coulombfit import plots
-from coulombfit.checks.predictive import _distance
+from coulombfit.checks.fits.predictive import _distance
 from coulombfit.models import MODELS
 
 SHORT = cf.Sampling(chains=2, warmup=200, draws=200)

@@ -11,8 +11,8 @@ from scipy import integrate, special
 
 import coulombfit as cf
 from coulombfit.answers.answer import Answer
-from coulombfit.checks.scaling_model import log_scattered
-from coulombfit.checks.settings import settings_of
+from coulombfit.checks.settings.scaling_model import log_scattered
+from coulombfit.checks.settings.statistics import settings_of
 from coulombfit.report.part import part_of_scaling
 from simulators import gaussian_rbm
 

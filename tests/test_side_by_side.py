@@ -136,7 +136,7 @@ def test_c1_scaling_holds_no_lapack(levels: int, scatter: bool, monkeypatch: pyt
         assert require_none(chains) >= 1
         raise InterruptedError  # what would come is the chains themselves, which take long
 
-    monkeypatch.setattr("coulombfit.checks.scaling.side_by_side", looked_at)
+    monkeypatch.setattr("coulombfit.checks.settings.scaling.side_by_side", looked_at)
     with calls_seen() as seen, pytest.raises(InterruptedError):
         cf.scaling(settings, scatter=scatter, progress=False)
     assert require_none(seen) >= 1

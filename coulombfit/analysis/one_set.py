@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import coulombfit as cf
-from coulombfit.analysis.kept import plain, stem
 from coulombfit.analysis.plan import Analysis, Data
-from coulombfit.checks.evidence import LIKELIHOODS
-from coulombfit.checks.inferred import FEWEST
+from coulombfit.analysis.store import plain, stem
+from coulombfit.checks.fits.evidence import LIKELIHOODS
+from coulombfit.checks.posterior_table import FEWEST
 from coulombfit.inference.given import doubts_about
 from coulombfit.models import PairModel
 from coulombfit.report import part_of_data

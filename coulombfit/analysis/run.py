@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from coulombfit.analysis.folder import claimed, own
-from coulombfit.analysis.kept import digest, key_of, plain, recall, remember, stem
 from coulombfit.analysis.plan import Analysis, Data
+from coulombfit.analysis.store import digest, key_of, plain, recall, remember, stem
 from coulombfit.answers.answer import Answer
 from coulombfit.runtime.atomic_files import is_part_of, require_writable
 from coulombfit.runtime.errors import ArgumentError, DataError

@@ -7,13 +7,13 @@ models: :func:`styles`.
 
 from coulombfit.plots.comparison import comparison, evidence
 from coulombfit.plots.fits import density, laws, levels, residuals, spacing
-from coulombfit.plots.palette import level_style, model_style, styles
+from coulombfit.plots.kit.palette import level_style, model_style, styles
+from coulombfit.plots.kit.saving import require_figure, savefig
 from coulombfit.plots.posterior import corner
 from coulombfit.plots.predictive import predictive
-from coulombfit.plots.saving import require_figure, savefig
+from coulombfit.plots.ranks import calibration, pit, ranks
 from coulombfit.plots.settings import displacement, scaling
 from coulombfit.plots.training import learning_curve, level_diagram
-from coulombfit.plots.uniform import calibration, pit, ranks
 
 __all__ = [
     "calibration",

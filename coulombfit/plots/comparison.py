@@ -11,12 +11,12 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from coulombfit.checks.comparison import Comparison
-from coulombfit.checks.evidence import Evidence
+from coulombfit.checks.fits.comparison import Comparison
+from coulombfit.checks.fits.evidence import Evidence
 from coulombfit.inference.fit_result import Fit
-from coulombfit.plots.canvas import drawn, one
-from coulombfit.plots.names import legible
-from coulombfit.plots.palette import grey, model_style, styles
+from coulombfit.plots.kit.axes import drawn, one
+from coulombfit.plots.kit.names import legible
+from coulombfit.plots.kit.palette import grey, model_style, styles
 
 __all__ = ["comparison", "evidence"]
 

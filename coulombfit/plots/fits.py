@@ -15,10 +15,10 @@ from matplotlib.axes import Axes
 
 from coulombfit.inference.fit_result import INTERVAL, Fit
 from coulombfit.models import PairModel, Parameters
-from coulombfit.plots.canvas import Panels, drawn, legend_on_top, new_figure, one, several
-from coulombfit.plots.names import legible
-from coulombfit.plots.palette import above, grey, styles
-from coulombfit.plots.symbols import DENSITY, EIGENVALUE, SPACING
+from coulombfit.plots.kit.axes import Panels, drawn, legend_on_top, new_figure, one, several
+from coulombfit.plots.kit.names import legible
+from coulombfit.plots.kit.palette import above, grey, styles
+from coulombfit.plots.kit.symbols import DENSITY, EIGENVALUE, SPACING
 from coulombfit.runtime.precision import double_precision
 
 __all__ = ["density", "laws", "levels", "residuals", "spacing"]

@@ -14,10 +14,10 @@ from scipy import stats
 
 from coulombfit.inference.fit_result import Fit
 from coulombfit.models import REDUNDANT
-from coulombfit.plots.canvas import Panels, drawn, new_figure, several
-from coulombfit.plots.names import legible, with_every_name
-from coulombfit.plots.palette import Style, ink, styles
-from coulombfit.plots.symbols import symbol
+from coulombfit.plots.kit.axes import Panels, drawn, new_figure, several
+from coulombfit.plots.kit.names import legible, with_every_name
+from coulombfit.plots.kit.palette import Style, ink, styles
+from coulombfit.plots.kit.symbols import symbol
 
 __all__ = ["corner"]
 

@@ -8,10 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from coulombfit.answers.numbers import probability
-from coulombfit.checks.predictive import PredictiveCheck
-from coulombfit.plots.canvas import Panels, drawn, new_figure, several
-from coulombfit.plots.palette import grey, ink
-from coulombfit.plots.uniform import pit
+from coulombfit.checks.fits.predictive import PredictiveCheck
+from coulombfit.plots.kit.axes import Panels, drawn, new_figure, several
+from coulombfit.plots.kit.palette import grey, ink
+from coulombfit.plots.ranks import pit
 
 __all__ = ["predictive"]
 

@@ -10,13 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator
 
-from coulombfit.checks.displacement import Displacement
-from coulombfit.checks.scaling_result import Scaling
+from coulombfit.checks.settings.displacement import Displacement
+from coulombfit.checks.settings.scaling_result import Scaling
 from coulombfit.inference.fit_result import INTERVAL
-from coulombfit.plots.canvas import Panels, drawn, grid, legend_on_top, one
-from coulombfit.plots.names import legible
-from coulombfit.plots.palette import LINES, grey, level_style
-from coulombfit.plots.symbols import ALPHA_OVER_B
+from coulombfit.plots.kit.axes import Panels, drawn, grid, legend_on_top, one
+from coulombfit.plots.kit.names import legible
+from coulombfit.plots.kit.palette import LINES, grey, level_style
+from coulombfit.plots.kit.symbols import ALPHA_OVER_B
 
 __all__ = ["displacement", "scaling"]
 

@@ -7,14 +7,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from coulombfit.checks.learning import LearningCurve
+from coulombfit.checks.training.learning_curve import LearningCurve
 from coulombfit.data.dimensions import SNAPSHOTS
 from coulombfit.data.spectra import Spectra, real_array
 from coulombfit.inference.fit_result import INTERVAL
-from coulombfit.plots.canvas import drawn, one
 from coulombfit.plots.fits import edges_of_levels
-from coulombfit.plots.palette import Style, grey, ink, level_style
-from coulombfit.plots.symbols import DENSITY, EIGENVALUE
+from coulombfit.plots.kit.axes import drawn, one
+from coulombfit.plots.kit.palette import Style, grey, ink, level_style
+from coulombfit.plots.kit.symbols import DENSITY, EIGENVALUE
 
 __all__ = ["learning_curve", "level_diagram"]
 

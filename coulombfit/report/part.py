@@ -14,15 +14,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from coulombfit.answers.answer import Answer
 from coulombfit.answers.numbers import probability, rounder
-from coulombfit.checks.comparison import Comparison
-from coulombfit.checks.consistency import Consistency
-from coulombfit.checks.moments import Moments
-from coulombfit.checks.predictive import PredictiveCheck
-from coulombfit.checks.scaling_result import Scaling
+from coulombfit.checks.fits.comparison import Comparison
+from coulombfit.checks.fits.predictive import PredictiveCheck
+from coulombfit.checks.settings.scaling_result import Scaling
+from coulombfit.checks.spectra.moments import Moments
+from coulombfit.checks.spectra.width_consistency import Consistency
 from coulombfit.inference.fit_result import INTERVAL, Fit
 from coulombfit.inference.given import describe_given
 from coulombfit.report import pictures
-from coulombfit.report.words import Verdict, symbol, verdicts
+from coulombfit.report.verdicts import Verdict, symbol, verdicts
 
 __all__ = ["Part", "environment", "part_of_data", "part_of_scaling"]
 

@@ -13,11 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from coulombfit import plots
-from coulombfit.checks.predictive import PredictiveCheck
-from coulombfit.checks.scaling_result import Scaling
+from coulombfit.checks.fits.predictive import PredictiveCheck
+from coulombfit.checks.settings.scaling_result import Scaling
 from coulombfit.inference.fit_result import INTERVAL, Fit
-from coulombfit.plots.canvas import LETTERING, drawn
-from coulombfit.plots.saving import figure_of
+from coulombfit.plots.kit.axes import LETTERING, drawn
+from coulombfit.plots.kit.saving import figure_of
 
 __all__ = ["Picture", "of_chains", "of_laws", "of_predictions", "of_scaling"]
 

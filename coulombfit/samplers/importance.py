@@ -1,7 +1,7 @@
 """Integrals of smooth densities in a few dimensions, by importance sampling from a heavy-tailed Laplace approximation.
 
-The proposal is a multivariate Student t about the mode, with the curvature there as its scale; its points are those of
-:mod:`coulombfit.samplers.student_points`. Where the density is even in one coordinate, so is the proposal: half of it is
+The proposal is a multivariate Student t about the mode, with the curvature there as its scale; its points are those
+of :mod:`coulombfit.samplers.student_points`. Where the density is even in one coordinate, so is the proposal: half is
 mirrored. Where the weights' Pareto k̂ is above GOOD, or few points carry the weight, or the spread of the points is not
 yet known well, the proposal is fitted anew to the weighted points; what is left is reported, and judged by the caller.
 

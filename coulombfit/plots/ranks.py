@@ -18,14 +18,14 @@ from matplotlib.axes import Axes
 from scipy import stats
 
 from coulombfit.answers.numbers import probability
-from coulombfit.checks.calibration import Calibration
-from coulombfit.checks.predictive import PredictiveCheck
+from coulombfit.checks.fits.calibration import Calibration
+from coulombfit.checks.fits.predictive import PredictiveCheck
 from coulombfit.inference.fit_result import Fit
 from coulombfit.models import REDUNDANT
-from coulombfit.plots.canvas import Panels, drawn, grid, left_labels
-from coulombfit.plots.names import legible
-from coulombfit.plots.palette import LINES, grey, ink, model_style
-from coulombfit.plots.symbols import symbol
+from coulombfit.plots.kit.axes import Panels, drawn, grid, left_labels
+from coulombfit.plots.kit.names import legible
+from coulombfit.plots.kit.palette import LINES, grey, ink, model_style
+from coulombfit.plots.kit.symbols import symbol
 
 __all__ = ["calibration", "pit", "ranks"]
 

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from coulombfit.answers.answer import Answer
-from coulombfit.checks.inferred import FEWEST, Inferred, about, bootstrap, positive, posterior
+from coulombfit.checks.posterior_table import FEWEST, Inferred, about, bootstrap, positive, posterior
 from coulombfit.data.dimensions import SNAPSHOTS
 from coulombfit.data.spectra import real_array
 from coulombfit.inference.fit_result import Fit

@@ -31,7 +31,7 @@ from numpy.typing import ArrayLike
 from coulombfit.answers.answer import Answer, about_a_value, all_of
 from coulombfit.answers.numbers import plus_minus, probability
 from coulombfit.answers.tables import as_text
-from coulombfit.checks.inferred import positive
+from coulombfit.checks.posterior_table import positive
 from coulombfit.data.spectra import Spectra
 from coulombfit.inference.compression import Weighted
 from coulombfit.inference.fit_result import INTERVAL, Text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coulombfit.plots.names import legible
+from coulombfit.plots.kit.names import legible
 
 __all__ = ["ALPHA_OVER_B", "DENSITY", "EIGENVALUE", "SPACING", "symbol"]
 

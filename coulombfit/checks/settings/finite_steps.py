@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
-from coulombfit.checks.scaling_model import Rule, Widths, log_posterior, parameters_of, start_of
+from coulombfit.checks.settings.scaling_model import Rule, Widths, log_posterior, parameters_of, start_of
 from coulombfit.inference.fit_result import INTERVAL
 from coulombfit.samplers.importance import RELIABLE, Integral, integrate
 

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from coulombfit.plots.names import with_every_name
+from coulombfit.plots.kit.names import with_every_name
 
 __all__ = ["LETTERING", "Panels", "drawn", "grid", "left_labels", "legend_on_top", "new_figure", "one", "several"]
 

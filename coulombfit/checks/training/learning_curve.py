@@ -31,7 +31,7 @@ from scipy import linalg, optimize, stats
 
 from coulombfit.answers.answer import Answer
 from coulombfit.answers.numbers import probability
-from coulombfit.checks.inferred import Inferred, positive, posterior
+from coulombfit.checks.posterior_table import Inferred, positive, posterior
 from coulombfit.data.dimensions import SNAPSHOTS
 from coulombfit.data.spectra import real_array
 from coulombfit.runtime.errors import ArgumentError, DataError

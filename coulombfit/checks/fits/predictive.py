@@ -22,7 +22,7 @@ from jaxtyping import Array, Float
 from coulombfit.answers.answer import Answer
 from coulombfit.answers.numbers import probability
 from coulombfit.answers.tables import as_text
-from coulombfit.checks.moments import pair_moments
+from coulombfit.checks.spectra.moments import pair_moments
 from coulombfit.inference.description import ENOUGH
 from coulombfit.inference.fit_result import Fit, Text
 from coulombfit.models import PairModel, Parameters

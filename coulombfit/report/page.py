@@ -7,11 +7,11 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from coulombfit.checks.comparison import Comparison
-from coulombfit.checks.consistency import Consistency
-from coulombfit.checks.moments import Moments
-from coulombfit.checks.predictive import PredictiveCheck
-from coulombfit.checks.scaling_result import Scaling
+from coulombfit.checks.fits.comparison import Comparison
+from coulombfit.checks.fits.predictive import PredictiveCheck
+from coulombfit.checks.settings.scaling_result import Scaling
+from coulombfit.checks.spectra.moments import Moments
+from coulombfit.checks.spectra.width_consistency import Consistency
 from coulombfit.inference.fit_result import Fit
 from coulombfit.inference.outputs import PAGES, page_label, require_ending
 from coulombfit.report.part import Part, environment, part_of_data, part_of_scaling

@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.text import Text
 
-from coulombfit.plots.canvas import LETTERING
+from coulombfit.plots.kit.axes import LETTERING
 from coulombfit.runtime.atomic_files import replacing, require_writable
 
 __all__ = ["WIDTHS", "figure_of", "require_figure", "savefig"]

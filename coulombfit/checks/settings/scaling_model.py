@@ -27,7 +27,7 @@ import numpyro.distributions as dist
 from jax import lax
 from jaxtyping import Array, Float
 
-from coulombfit.checks.settings import Settings
+from coulombfit.checks.settings.statistics import Settings
 from coulombfit.models.coordinates import coordinate_names, sites_at
 from coulombfit.numerics.small_algebra import factor, solve, solve_transposed
 from coulombfit.samplers.newton import LogDensity

@@ -16,7 +16,7 @@ import xarray as xr
 
 from coulombfit.answers.answer import Answer
 from coulombfit.answers.numbers import plus_minus, probability, signed
-from coulombfit.checks.evidence import Evidence, check_fits
+from coulombfit.checks.fits.evidence import Evidence, check_fits
 from coulombfit.inference.convergence import MAX_PARETO_K
 from coulombfit.inference.description import Description
 from coulombfit.inference.fit_result import Fit, Text

@@ -9,10 +9,10 @@ from markupsafe import Markup, escape
 
 from coulombfit.answers.answer import Answer, all_of
 from coulombfit.answers.numbers import plus_minus, probability
-from coulombfit.checks.comparison import Comparison
-from coulombfit.checks.consistency import Consistency
-from coulombfit.checks.moments import Moments
-from coulombfit.checks.predictive import PredictiveCheck
+from coulombfit.checks.fits.comparison import Comparison
+from coulombfit.checks.fits.predictive import PredictiveCheck
+from coulombfit.checks.spectra.moments import Moments
+from coulombfit.checks.spectra.width_consistency import Consistency
 from coulombfit.inference.fit_result import INTERVAL, Fit
 from coulombfit.inference.given import doubts_about
 

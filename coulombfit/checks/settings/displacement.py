@@ -27,7 +27,7 @@ from scipy import stats
 from coulombfit.answers.answer import Answer
 from coulombfit.answers.numbers import probability
 from coulombfit.answers.tables import as_text
-from coulombfit.checks.settings import Settings, settings_of
+from coulombfit.checks.settings.statistics import Settings, settings_of
 from coulombfit.data.spectra import Spectra, real_array
 from coulombfit.inference.fit_result import INTERVAL, Text
 from coulombfit.runtime.errors import ArgumentError, DataError

@@ -1,7 +1,7 @@
 """The linear scaling rule: whether widths follow √(α/|B|) over a set of training settings (Eq. 9, Fig. 3).
 
-The model is in :mod:`coulombfit.checks.scaling_model`: ln σ = ln a + ½ b_α ln α − ½ b_B ln|B| + ln f + ε for each
-degenerate level of each setting, with the eigenvalues themselves as data. The rule says that both exponents are 1.
+The model is in :mod:`coulombfit.checks.settings.scaling_model`: ln σ = ln a + ½ b_α ln α − ½ b_B ln|B| + ln f + ε for
+each degenerate level of each setting, with the eigenvalues themselves as data. The rule says that both exponents are 1.
 """
 
 from __future__ import annotations
@@ -15,11 +15,19 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from coulombfit.checks.finite_steps import MOST_LEVELS, infer_steps
-from coulombfit.checks.inferred import positive
-from coulombfit.checks.scaling_model import EXPONENTS, Rule, Widths, log_posterior, parameters_of, start_of, widths_of
-from coulombfit.checks.scaling_result import Scaling
-from coulombfit.checks.settings import Settings, settings_of
+from coulombfit.checks.posterior_table import positive
+from coulombfit.checks.settings.finite_steps import MOST_LEVELS, infer_steps
+from coulombfit.checks.settings.scaling_model import (
+    EXPONENTS,
+    Rule,
+    Widths,
+    log_posterior,
+    parameters_of,
+    start_of,
+    widths_of,
+)
+from coulombfit.checks.settings.scaling_result import Scaling
+from coulombfit.checks.settings.statistics import Settings, settings_of
 from coulombfit.data.spectra import Spectra, real_array
 from coulombfit.inference.convergence import diagnose
 from coulombfit.inference.fit_result import INTERVAL

@@ -11,8 +11,8 @@ import xarray as xr
 from coulombfit.answers.answer import Answer, about_a_value, all_of
 from coulombfit.answers.numbers import plus_minus, probability
 from coulombfit.answers.tables import as_text
-from coulombfit.checks.finite_steps import FiniteSteps
-from coulombfit.checks.scaling_model import EXPONENT_SD, EXPONENTS
+from coulombfit.checks.settings.finite_steps import FiniteSteps
+from coulombfit.checks.settings.scaling_model import EXPONENT_SD, EXPONENTS
 from coulombfit.inference.convergence import Diagnosis
 from coulombfit.inference.fit_result import Text
 

@@ -1,0 +1,1 @@
+"""What is asked of fits: comparison, evidence, predictive checks, calibration."""

@@ -1,0 +1,1 @@
+"""What is asked of several settings: the rule of widths, and how centres move."""

@@ -1,0 +1,1 @@
+"""What is asked of the spectra of one setting: moments, widths from two sources, stationarity."""

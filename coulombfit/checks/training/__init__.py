@@ -1,0 +1,1 @@
+"""What is asked of training itself: widths foretold by gradients, noise, learning curves."""
