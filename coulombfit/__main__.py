@@ -12,7 +12,7 @@ def main() -> None:
         number = getattr(signal, name)
         if signal.getsignal(number) == begun_with:
             signal.signal(number, _end)
-    from coulombfit.cli_process import carry_out
+    from coulombfit.cli.process import carry_out
 
     carry_out()
 

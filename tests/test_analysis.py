@@ -15,8 +15,8 @@ import coulombfit as cf
 from coulombfit.analysis import load, run
 from coulombfit.analysis.folder import claimed, own
 from coulombfit.analysis.store import digest, recall, stem
-from coulombfit.cli import app
-from coulombfit.cli_exit import Exit
+from coulombfit.cli.app import app
+from coulombfit.cli.exit import Exit
 from simulators import ensembles
 
 SETTINGS = [(0.1, 16), (0.2, 16), (0.1, 64)]

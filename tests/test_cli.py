@@ -16,9 +16,9 @@ from typer.testing import CliRunner, Result
 
 import coulombfit as cf
 import simulators
-from coulombfit.cli import app
-from coulombfit.cli_exit import Exit
-from coulombfit.cli_options import PAIR_MODELS
+from coulombfit.cli.app import app
+from coulombfit.cli.exit import Exit
+from coulombfit.cli.options import PAIR_MODELS
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from coulombfit.cli import app
+from coulombfit.cli.app import app
 from simulators import ensembles
 
 

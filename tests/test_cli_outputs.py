@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import coulombfit as cf
-from coulombfit.cli import app
+from coulombfit.cli.app import app
 from simulators import ensembles
 
 QUICK = ("--quiet",)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from coulombfit import cli_start
+from coulombfit.cli import start as cli_start
 from coulombfit.runtime import compile_cache
 from coulombfit.runtime.compile_cache import FOLDER, cache_folder, cache_trouble, use_cache
 

@@ -19,7 +19,7 @@ from simulators import ensembles
 ROOT = Path(__file__).parents[1]
 resource = pytest.importorskip("resource")
 COMMAND = [sys.executable, "-m", "coulombfit"]
-ENDING = "from coulombfit.ending import Ending, keeping; ending = Ending(); ending.watch()\n"
+ENDING = "from coulombfit.cli.signals import Ending, keeping; ending = Ending(); ending.watch()\n"
 LONG_CALL = "import hashlib; print('ready', flush=True); hashlib.pbkdf2_hmac('sha256', b'a', b'b', 10**9)\n"
 """One step of Python that takes minutes and lets other threads run, as a call of XLA does."""
 SOON = 10.0
@@ -96,7 +96,7 @@ from coulombfit.__main__ import main
 def carry_out():
     print("ready", flush=True)
     time.sleep(600)
-sys.modules["coulombfit.cli_process"] = types.SimpleNamespace(carry_out=carry_out)
+sys.modules["coulombfit.cli.process"] = types.SimpleNamespace(carry_out=carry_out)
 main()
 """
     assert ended(script(code), number).endswith(": nothing had begun\n")
@@ -155,7 +155,7 @@ def test_c6_saving_that_comes_to_no_end_is_cut_off(after: str) -> None:
 
 
 def test_c6_a_second_signal_ends_at_once() -> None:
-    code = ENDING.replace("\n", "; import coulombfit.ending; coulombfit.ending.GRACE = 600.0\n")
+    code = ENDING.replace("\n", "; import coulombfit.cli.signals; coulombfit.cli.signals.GRACE = 600.0\n")
     process = script(code + SAVING.format(work="time.sleep(600)", after="time.sleep(600)"))
     process.send_signal(signal.SIGINT)
     while not Path("saved").exists():
@@ -176,7 +176,7 @@ def test_c6_importing_installs_no_handlers() -> None:
     code = """
 import signal, sys
 before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)], sys.excepthook, sys.unraisablehook
-import coulombfit.__main__, coulombfit.cli_process, coulombfit.cli, coulombfit.runtime.atomic_files
+import coulombfit.__main__, coulombfit.cli.process, coulombfit.cli.app, coulombfit.runtime.atomic_files
 assert before == ([signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)], sys.excepthook, sys.unraisablehook)
 assert signal.set_wakeup_fd(-1) == -1
 """
@@ -194,10 +194,10 @@ def test_c6_a_command_ends_while_it_compiles_or_draws_chains(tmp_path: Path, sec
 
 SIMULATING = """
 import sys
-import coulombfit.ending, simulators.checkpoint
+import coulombfit.cli.signals, simulators.checkpoint
 from coulombfit.__main__ import main
 
-coulombfit.ending.GRACE = 30.0  # machines are busy
+coulombfit.cli.signals.GRACE = 30.0  # machines are busy
 save = simulators.checkpoint.Checkpoint.save
 def watched(*arguments, **named):
     print("ready", flush=True)  # some steps are done; a file is not due for ten seconds

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import coulombfit as cf
-from coulombfit.cli import app
+from coulombfit.cli.app import app
 
 # Snapshots 1 to 5 of every file are the same.
 pytestmark = pytest.mark.filterwarnings("default:.*are copies of each other")

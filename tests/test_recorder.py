@@ -420,7 +420,7 @@ def test_a_killed_process_loses_its_last_interval_and_whoever_reads_sees_whole_f
 def test_the_command_line_takes_a_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from typer.testing import CliRunner
 
-    from coulombfit.cli import app
+    from coulombfit.cli.app import app
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("warnings.showwarning", __import__("warnings").showwarning)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import coulombfit as cf
-from coulombfit import cli_options
+from coulombfit.cli import options as cli_options
 from coulombfit.runtime.compile_cache import FOLDER, cache_folder
 from simulators import ensembles
 
@@ -48,7 +48,7 @@ def test_reading_and_fitting_take_no_figures() -> None:
 @pytest.mark.parametrize("command", [[], ["fit"], ["compare"], ["simulate", "dyson"], ["run"]])
 def test_help_takes_nothing_heavy(command: list[str]) -> None:
     code = f"""
-from coulombfit.cli import app
+from coulombfit.cli.app import app
 try:
     app({[*command, "--help"]}, prog_name="coulombfit")
 except SystemExit as end:

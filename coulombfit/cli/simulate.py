@@ -12,10 +12,10 @@ from typing import Annotated, Any
 import typer
 
 import simulators
-from coulombfit.cli_exit import Exit
-from coulombfit.cli_options import Overwrite
-from coulombfit.cli_output import AsJson, Quiet, Seed, finish, refusing, require_all_writable
-from coulombfit.ending import keeping
+from coulombfit.cli.exit import Exit
+from coulombfit.cli.options import Overwrite
+from coulombfit.cli.output import AsJson, Quiet, Seed, finish, refusing, require_all_writable
+from coulombfit.cli.signals import keeping
 
 __all__ = ["simulate"]
 

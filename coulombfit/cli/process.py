@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from coulombfit.cli_exit import Exit
-from coulombfit.ending import Ending
+from coulombfit.cli.exit import Exit
+from coulombfit.cli.signals import Ending
 
 __all__ = ["carry_out"]
 
@@ -35,7 +35,7 @@ def carry_out() -> None:
 
 def _status_of_command(ending: Ending) -> int | str | None:
     """The exit status of the command."""
-    from coulombfit.cli import app
+    from coulombfit.cli.app import app
 
     try:
         app()

@@ -1,19 +1,15 @@
-"""The command ``coulombfit``: files in, files out. How it ends is in :class:`coulombfit.cli_exit.Exit`."""
+"""Commands that fit, compare, report and calibrate."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
-from math import isfinite, sqrt
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 import coulombfit as cf
-from coulombfit.cli_checks import check, scaling
-from coulombfit.cli_exit import Exit
-from coulombfit.cli_options import (
+from coulombfit.cli.exit import Exit
+from coulombfit.cli.options import (
     ALL_MODELS,
     PAIR_MODELS,
     BatchSize,
@@ -34,45 +30,10 @@ from coulombfit.cli_options import (
     known_targets,
     setting,
 )
-from coulombfit.cli_output import AsJson, Quiet, Seed, finish, refusing, require_all_writable, saved
-from coulombfit.cli_run import run, tell_version, version
-from coulombfit.cli_simulate import simulate
-from coulombfit.cli_start import start
-from coulombfit.runtime.compile_cache import FOLDER
+from coulombfit.cli.output import AsJson, Quiet, Seed, finish, refusing, require_all_writable, saved
+from coulombfit.cli.working import fit_and_compare, fit_result
 
-__all__ = ["app"]
-
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Bayesian inference of what stochastic gradient descent leaves in the spectra of weight matrices.",
-    epilog=Exit.table(),
-)
-app.add_typer(simulate, name="simulate")
-app.command()(scaling)
-app.command()(check)
-app.command()(run)
-app.command()(version)
-
-
-@app.callback()
-def prepare(
-    cache: Annotated[
-        bool, typer.Option(help=f"Keep compiled programs on disk, in {FOLDER} or the user's cache folder.")
-    ] = True,
-    _: Annotated[
-        bool,
-        typer.Option(
-            "--version",
-            help="Print the version and exit; `version` has those of libraries, too.",
-            callback=tell_version,
-            is_eager=True,
-        ),
-    ] = False,
-) -> None:
-    """Settings of this process, made before JAX and matplotlib are imported."""
-    start(sys.argv[1:], cache)
+__all__ = ["calibrate", "compare", "fit", "report"]
 
 
 def read_levels(
@@ -113,44 +74,6 @@ def chosen_in(
     ]
 
 
-def fit_result(fit: cf.Fit, path: Path) -> dict[str, Any]:
-    """A fit for JSON."""
-    from coulombfit.inference.given import given_for_json
-
-    return {
-        "model": fit.model.name,
-        "likelihood": fit.likelihood,
-        "file": path,
-        "data": given_for_json(fit.record["data"]),
-        "parameters": fit.table(),
-        "converged": fit.diagnosis.passed,
-        "describes": fit.description.answer,
-        "checks": {
-            check.name: {"value": check.value if isfinite(check.value or 0) else None, "status": check.status}
-            for check in fit.diagnosis.checks
-        },
-    }
-
-
-def fit_and_compare(
-    spectra: cf.Spectra, paths: Mapping[str, Path], likelihood: str | None, sampler: str, seed: int, quiet: bool
-) -> tuple[dict[str, cf.Fit], cf.Comparison]:
-    """Fit every model, save each where ``paths`` say, compare."""
-    from coulombfit.checks.fits.evidence import LIKELIHOODS
-    from coulombfit.runtime.progress import steps
-
-    fits: dict[str, cf.Fit] = {}
-    with steps(len(paths) + 1, show=False if quiet else None) as begin:
-        for model, path in paths.items():
-            begin(f"fitting {model}, compiling …")
-            fits[model] = cf.fit(spectra, model, likelihood, sampler=sampler, seed=seed, progress=False)
-            fits[model].save(path)
-        begin("comparing models")
-        whole = all(fit.likelihood in LIKELIHOODS for fit in fits.values())
-        return fits, cf.compare(fits, evidence=cf.evidence(fits, progress=False) if whole else None)
-
-
-@app.command()
 def fit(
     file: File,
     model: Annotated[str, typer.Option(help=f"One of {', '.join(ALL_MODELS)}.")] = "one-species",
@@ -205,7 +128,6 @@ def fit(
     finish({model: result}, answer, f"{result.summary()}\n{saved(path, report)}", as_json, quiet, asked_for=model)
 
 
-@app.command()
 def compare(
     file: File,
     model: Annotated[
@@ -274,7 +196,6 @@ def compare(
     finish(fits, result, text, as_json, quiet, asked_for=comparison.winner)
 
 
-@app.command()
 def report(
     fits: Annotated[list[Path], typer.Argument(help="Fits saved by fit or compare (.nc).", show_default=False)],
     out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("report.html"),
@@ -301,7 +222,6 @@ def report(
     finish(loaded, {"file": out, "fits": list(loaded)}, f"saved {out}", as_json, quiet)
 
 
-@app.command()
 def calibrate(
     model: Annotated[str, typer.Argument(help=f"One of {', '.join(ALL_MODELS)}.")] = "one-species",
     likelihood: Likelihood = None,
@@ -356,62 +276,3 @@ def calibrate(
     if not result.passed:
         typer.echo(f"error: {result.verdict}", err=True)
         raise typer.Exit(Exit.NOT_CALIBRATED)
-
-
-@app.command()
-def demo(
-    out: Annotated[Path, typer.Option(help="Folder for the results, made if missing.")] = Path("coulombfit-demo"),
-    overwrite: Overwrite = False,
-    seed: Seed = 0,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-) -> None:
-    """Train students with a hidden layer, infer the widths their noise leaves by four models, and write a report.
-
-    Example: coulombfit demo --out demo
-    """
-    import simulators
-    from coulombfit import plots
-    from coulombfit.inference import outputs
-    from coulombfit.runtime.seeds import check_seed
-
-    students = simulators.teacher_student
-    setting: dict[str, Any] = {"Z": students.Z_EQ26, "kappa": 4.0, "learning_rate": 0.1, "noise": 0.1}
-    data, figure, page = out / "spectra.nc", out / "laws.png", out / "report.html"
-    paths = {model: out / outputs.fit_name(Path("students.nc"), model, None) for model in PAIR_MODELS}
-    label = f"the demo of seed {seed}"
-    with refusing():
-        check_seed(seed)
-        out.mkdir(parents=True, exist_ok=True)
-        require_all_writable(data, figure, page, *paths.values())
-        outputs.require_unused(data, label, overwrite=overwrite)
-        for path in (figure, page, *paths.values()):
-            outputs.require_companion(path, data, overwrite=overwrite)
-        run = students.simulate(**setting, runs=1000, steps=8000, seed=seed, progress=False if quiet else None)
-        spectra = cf.Spectra(
-            run.eigenvalues[:, -1], learning_rate=0.1, batch_size=1, name="students", provenance=run.parameters
-        )
-        outputs.write_result(spectra.to_dataset(), data, label)
-        fits, comparison = fit_and_compare(spectra, paths, "pair", "laplace", seed, quiet)
-        plots.savefig(plots.laws(fits), figure, "page")
-        cf.write_report(page, fits=fits, comparison=comparison, title="coulombfit demo")
-    sigma_1, sigma_2 = students.widths(**setting).tolist()
-    theory = {"sigma_1": sigma_1, "sigma_2": sigma_2, "sigma_m": sqrt(0.5 * (sigma_1**2 + sigma_2**2))}
-    tables = {model: fits[model].formatted() for model in ("anisotropic", "two-species")}
-    lines = ["1000 students with a hidden layer (Eqs. 26, 28): widths by linear response, and inferred"]
-    for name, value in theory.items():
-        inferred = [f"{model} {table.loc[name, 'mean']} ± {table.loc[name, 'sd']}" for model, table in tables.items()]
-        lines.append(f"  {name}: {value:.4f}; {', '.join(inferred)}")
-    result = {
-        "linear_response": theory,
-        "verdict": comparison.verdict,
-        "answer": comparison.answer,
-        "report": page,
-        "fits": {name: fit_result(one, paths[name]) for name, one in fits.items()},
-    }
-    text = "\n".join([*lines, comparison.verdict, f"saved {data}, its fits and {figure} beside it", f"report: {page}"])
-    finish(fits, result, text, as_json, quiet, asked_for=comparison.winner)
-
-
-if __name__ == "__main__":
-    app()

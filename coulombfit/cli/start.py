@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from coulombfit.cli_exit import Exit
+from coulombfit.cli.exit import Exit
 from coulombfit.runtime.compile_cache import cache_trouble, use_cache
 
 __all__ = ["start"]

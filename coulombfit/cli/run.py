@@ -12,9 +12,9 @@ import typer
 
 import coulombfit as cf
 from coulombfit.answers.answer import Answer
-from coulombfit.cli_exit import Exit
-from coulombfit.cli_output import AsJson, Quiet, refusing, to_json
-from coulombfit.ending import keeping
+from coulombfit.cli.exit import Exit
+from coulombfit.cli.output import AsJson, Quiet, refusing, to_json
+from coulombfit.cli.signals import keeping
 
 __all__ = ["run", "tell_version", "version"]
 

@@ -12,7 +12,7 @@ import typer
 
 import coulombfit as cf
 from coulombfit.answers.answer import Answer
-from coulombfit.cli_exit import Exit
+from coulombfit.cli.exit import Exit
 from coulombfit.runtime.errors import ArgumentError, DataError
 
 __all__ = ["AsJson", "Quiet", "Seed", "finish", "refusing", "require_all_writable", "saved", "to_json"]

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 
 import coulombfit as cf
-from coulombfit.cli_exit import Exit
-from coulombfit.cli_options import (
+from coulombfit.cli.exit import Exit
+from coulombfit.cli.options import (
     BatchSize,
     BatchSizeKey,
     BurnIn,
@@ -27,7 +27,7 @@ from coulombfit.cli_options import (
     require_positive,
     setting,
 )
-from coulombfit.cli_output import AsJson, Quiet, Seed, finish, refusing, require_all_writable, saved
+from coulombfit.cli.output import AsJson, Quiet, Seed, finish, refusing, require_all_writable, saved
 
 __all__ = ["check", "scaling"]
 

@@ -1,0 +1,1 @@
+"""The command coulombfit: a file a group of commands."""
