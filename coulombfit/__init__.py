@@ -2,7 +2,7 @@
 
 import lazy_loader
 
-import simulators.forks  # noqa: F401 - it sees only forks after its import
+import simulators.engine.forks  # noqa: F401 - it sees only forks after its import
 
 __version__ = "0.1.0"
 

@@ -2,7 +2,7 @@
 
 import lazy_loader
 
-from simulators import forks  # noqa: F401 - it sees only forks after its import
+from simulators.engine import forks  # noqa: F401 - it sees only forks after its import
 
 # names are looked up in __init__.pyi and imported where they are first used
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

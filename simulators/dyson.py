@@ -27,10 +27,10 @@ from jaxtyping import Array, Float, Key
 from numpy.typing import ArrayLike
 from scipy.special import roots_hermite
 
-from simulators.arguments import numbers, one_of, positive
-from simulators.schedule import RELAXATIONS, Schedule
-from simulators.training import Dynamics
-from simulators.trajectory import Trajectory, evolve
+from simulators.engine.arguments import numbers, one_of, positive
+from simulators.engine.ensemble import Dynamics
+from simulators.engine.schedule import RELAXATIONS, Schedule
+from simulators.engine.trajectory import Trajectory, evolve
 
 __all__ = ["coulomb_shift", "simulate"]
 
@@ -221,7 +221,7 @@ def _matrices(beta: int) -> Dynamics:
         return Matrix(jnp.exp(-n.step_size) * old.elements + jnp.sqrt(-jnp.expm1(-2.0 * n.step_size)) * noise)
 
     def observe(n: Numbers, state: Matrix) -> dict[str, np.ndarray]:
-        # not compiled: see simulators.small_matrices.squared_singular_values
+        # not compiled: see simulators.linalg.small_matrices.squared_singular_values
         values = np.linalg.eigvalsh(np.moveaxis(np.asarray(state.elements), -1, -3))[..., ::-1]
         return {"eigenvalues": np.asarray(n.centres[0] + n.widths[0] * np.moveaxis(values, -1, -2))}
 

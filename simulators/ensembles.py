@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from simulators.arguments import check_seed, numbers, positive, whole
-from simulators.isolation import isolated
-from simulators.streams import key_for
+from simulators.engine.arguments import check_seed, numbers, positive, whole
+from simulators.engine.isolation import isolated
+from simulators.engine.streams import key_for
 
 __all__ = ["one_species", "two_species"]
 

@@ -13,7 +13,7 @@ import xarray as xr
 
 import coulombfit as cf
 from coulombfit.runtime.atomic_files import write_netcdf, write_text
-from simulators.replacing import replacing
+from simulators.engine.atomic_files import replacing
 
 
 def test_c11_what_is_flushed_to_disk_is_open_for_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +52,7 @@ def test_a_folder_that_cannot_be_flushed_is_no_error(tmp_path: Path, monkeypatch
 SAVE_TRAJECTORY = """
 import resource, signal
 import numpy as np
-from simulators.trajectory import Trajectory
+from simulators.engine.trajectory import Trajectory
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))

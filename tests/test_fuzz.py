@@ -24,7 +24,7 @@ from coulombfit.analysis.store import recall, remember
 from coulombfit.data.files import netcdf
 from coulombfit.runtime.atomic_files import write_netcdf
 from coulombfit.runtime.errors import ArgumentError
-from simulators.checkpoint import Checkpoint
+from simulators.engine.checkpoint import Checkpoint
 from tests.time_limit import at_most
 
 pytestmark = pytest.mark.slow

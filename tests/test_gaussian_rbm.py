@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from simulators import Diverged, gaussian_rbm
-from simulators.gaussian_rbm_dynamics import machine_dynamics, machine_numbers
-from simulators.gaussian_rbm_theory import target
+from simulators.gaussian_rbm.dynamics import machine_dynamics, machine_numbers
+from simulators.gaussian_rbm.theory import target
 
 SETTING = {"learning_rate": 0.05, "batch_size": 64}
 PAIRS = [(1, 2), (3, 4), (5, 6), (7, 8)]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from coulombfit.runtime.precision import double_precision, isolated
-from simulators.isolation import isolated as isolated_simulator
+from simulators.engine.isolation import isolated as isolated_simulator
 
 # every switch that a strict user may set, with the value that is not JAX's own
 STRICT = {

@@ -111,14 +111,14 @@ def test_c6_what_is_half_written_is_removed_in_any_thread() -> None:
     Path("a.txt").write_text("before")
     writing = """
 import threading, time
-import coulombfit.runtime.atomic_files, simulators.replacing
+import coulombfit.runtime.atomic_files, simulators.engine.atomic_files
 def write(module, name):
     with module.replacing(name) as temporary:
         temporary.write_text("half")
         written.release()
         time.sleep(600)
 written = threading.Semaphore(0)
-for module, name in ((coulombfit.runtime.atomic_files, "a.txt"), (simulators.replacing, "b.txt")):
+for module, name in ((coulombfit.runtime.atomic_files, "a.txt"), (simulators.engine.atomic_files, "b.txt")):
     threading.Thread(target=write, args=(module, name)).start()
     written.acquire()
 """
@@ -194,15 +194,15 @@ def test_c6_a_command_ends_while_it_compiles_or_draws_chains(tmp_path: Path, sec
 
 SIMULATING = """
 import sys
-import coulombfit.cli.signals, simulators.checkpoint
+import coulombfit.cli.signals, simulators.engine.checkpoint
 from coulombfit.__main__ import main
 
 coulombfit.cli.signals.GRACE = 30.0  # machines are busy
-save = simulators.checkpoint.Checkpoint.save
+save = simulators.engine.checkpoint.Checkpoint.save
 def watched(*arguments, **named):
     print("ready", flush=True)  # some steps are done; a file is not due for ten seconds
     save(*arguments, **named)
-simulators.checkpoint.Checkpoint.save = watched
+simulators.engine.checkpoint.Checkpoint.save = watched
 sys.argv = ["coulombfit", *{arguments}]
 main()
 """

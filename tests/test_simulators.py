@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from simulators import Diverged, ensembles, teacher_student
-from simulators.activations import ACTIVATIONS, response
 from simulators.teacher_student import Z_EQ26, Z_EQ27
-from simulators.teacher_student_response import setup
+from simulators.teacher_student.activations import ACTIVATIONS, response
+from simulators.teacher_student.response import setup
 
 
 def test_the_sources_layers_have_the_stated_curvatures() -> None:

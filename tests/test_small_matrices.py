@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from simulators.small_matrices import cholesky, inverse, product, squared_singular_values
+from simulators.linalg.small_matrices import cholesky, inverse, product, squared_singular_values
 
 
 @pytest.fixture

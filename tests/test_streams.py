@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from simulators import dyson, ensembles, gaussian_rbm, teacher_student
-from simulators.streams import key_for
+from simulators.engine.streams import key_for
 
 RUNS = 500
 TEACHER = {"noise": 0.3, "steps": 200}

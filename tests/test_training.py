@@ -15,9 +15,11 @@ import jax
 import numpy as np
 import pytest
 
-from simulators import checkpoint, dyson, gaussian_rbm, teacher_student, training
-from simulators.teacher_student_dynamics import student_dynamics, student_numbers
-from simulators.teacher_student_response import setup
+from simulators import dyson, gaussian_rbm, teacher_student
+from simulators.engine import checkpoint
+from simulators.engine import ensemble as training
+from simulators.teacher_student.dynamics import student_dynamics, student_numbers
+from simulators.teacher_student.response import setup
 from tests.time_limit import at_most
 
 SETTING = {"runs": 300, "steps": 240, "save_every": 60, "noise": 0.3, "seed": 4}
@@ -88,7 +90,8 @@ def test_a_killed_process_goes_on_to_the_same_bits(tmp_path) -> None:
     code = """
 import sys, warnings
 import numpy as np
-from simulators import checkpoint, gaussian_rbm
+from simulators.engine import checkpoint
+from simulators import gaussian_rbm
 checkpoint.SECONDS = 0.05
 run = gaussian_rbm.simulate(runs=256, steps=6000, save_every=2000, noise="pcd", dtype="float32",
                             checkpoint=sys.argv[2] if len(sys.argv) > 2 else None)
@@ -265,7 +268,7 @@ def test_c1_programs_of_simulators_hold_no_lapack(name, monkeypatch) -> None:
 
 def test_two_processes_do_not_share_a_folder(tmp_path) -> None:
     code = f"""
-from simulators.checkpoint import opened
+from simulators.engine.checkpoint import opened
 with opened({str(tmp_path / "work")!r}, {{}}):
     print("mine", flush=True)
     input()

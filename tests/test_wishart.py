@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from simulators import wishart
-from simulators.small_matrices import product, transpose
+from simulators.linalg import wishart
+from simulators.linalg.small_matrices import product, transpose
 
 # Chance that any one goodness-of-fit test here fails by luck; seeds are fixed, so it is spent once.
 FALSE_ALARM = 1e-3

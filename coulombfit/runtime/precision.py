@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from simulators.forks import refuse_forked
-from simulators.isolation import isolated
+from simulators.engine.forks import refuse_forked
+from simulators.engine.isolation import isolated
 
 __all__ = ["double_precision", "isolated", "refuse_forked"]
 

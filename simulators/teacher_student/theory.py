@@ -1,7 +1,7 @@
 """What linear response says of a student, and its learning curve, with nothing fitted.
 
 To first order in the noise a degenerate level κ of the teacher has the widths σ_i² = 4κ v_i, where v_i is the
-stationary variance of the weights in a mode of ZᵀZ (:mod:`simulators.teacher_student_response`).
+stationary variance of the weights in a mode of ZᵀZ (:mod:`simulators.teacher_student.response`).
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from simulators.arguments import not_negative, positive
-from simulators.schedule import RELAXATIONS
-from simulators.teacher_student_response import Response, Setup, respond, setup
+from simulators.engine.arguments import not_negative, positive
+from simulators.engine.schedule import RELAXATIONS
+from simulators.teacher_student.response import Response, Setup, respond, setup
 
 __all__ = ["displacement", "learning_curve", "relaxation_times", "steps_needed", "steps_to_stationarity", "widths"]
 

@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from simulators import wishart
-from simulators.gaussian_rbm_theory import Target
-from simulators.small_matrices import cholesky, inverse, product, squared_singular_values, transpose
-from simulators.training import Dynamics
+from simulators.engine.ensemble import Dynamics
+from simulators.gaussian_rbm.theory import Target
+from simulators.linalg import wishart
+from simulators.linalg.small_matrices import cholesky, inverse, product, squared_singular_values, transpose
 
 __all__ = ["Machine", "Numbers", "machine_dynamics", "machine_numbers"]
 

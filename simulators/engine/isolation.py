@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 import jax
 import numpy as np
 
-from simulators.forks import refuse_forked
+from simulators.engine.forks import refuse_forked
 
 __all__ = ["isolated"]
 

@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from simulators import wishart
-from simulators.activations import ACTIVATIONS
-from simulators.small_matrices import product, squared_singular_values, transpose
-from simulators.teacher_student_response import Setup
-from simulators.training import Dynamics
+from simulators.engine.ensemble import Dynamics
+from simulators.linalg import wishart
+from simulators.linalg.small_matrices import product, squared_singular_values, transpose
+from simulators.teacher_student.activations import ACTIVATIONS
+from simulators.teacher_student.response import Setup
 
 __all__ = ["Numbers", "Student", "student_dynamics", "student_numbers"]
 

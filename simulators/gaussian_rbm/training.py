@@ -1,13 +1,4 @@
-"""Training of a Gaussian restricted Boltzmann machine on a Gaussian target (Eq. 10).
-
-p(φ, h) ∝ exp(−½μ²φᵀφ − hᵀh/2σ_h² + φᵀWh), hence p(φ) ∝ exp(−½φᵀKφ) with K = μ² − σ_h²WWᵀ, which must stay positive
-definite. One step of ascent on the likelihood is
-
-    W ← W + α σ_h² (⟨φφᵀ⟩_target − ⟨φφᵀ⟩_model) W
-
-where noise enters by |B| samples of the target, of the model, or of both, instead of the exact second moment.
-Conventions: W is N_v × N_h; the spectrum is that of X = σ_h² WᵀW, and flows to x_i = μ² − κ_i.
-"""
+"""Training of Gaussian restricted Boltzmann machines, many at once (Eq. 10)."""
 
 from __future__ import annotations
 
@@ -16,31 +7,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from simulators.arguments import positive
-from simulators.gaussian_rbm_dynamics import machine_dynamics, machine_numbers
-from simulators.gaussian_rbm_theory import (
+from simulators.engine.arguments import positive
+from simulators.engine.schedule import RELAXATIONS, Schedule, relaxation_time
+from simulators.engine.trajectory import Trajectory, evolve
+from simulators.gaussian_rbm.dynamics import machine_dynamics, machine_numbers
+from simulators.gaussian_rbm.theory import (
     Target,
     check_noise,
-    displacements,
     lattice_kernel,
     refuse_unstable,
-    relaxation_times,
     target,
-    targets,
-    widths,
 )
-from simulators.schedule import RELAXATIONS, Schedule, relaxation_time
-from simulators.trajectory import Trajectory, evolve
 
-__all__ = [
-    "displacements",
-    "lattice_kernel",
-    "relaxation_times",
-    "simulate",
-    "steps_to_stationarity",
-    "targets",
-    "widths",
-]
+__all__ = ["simulate", "steps_to_stationarity"]
 
 
 def simulate(

@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from simulators.arguments import numbers, one_of, positive, whole
-from simulators.schedule import relaxation_time
+from simulators.engine.arguments import numbers, one_of, positive, whole
+from simulators.engine.schedule import relaxation_time
 
 __all__ = ["Target", "displacements", "lattice_kernel", "relaxation_times", "target", "targets", "widths"]
 

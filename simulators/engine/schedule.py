@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from simulators.arguments import check_seed, one_of, whole
+from simulators.engine.arguments import check_seed, one_of, whole
 
 __all__ = ["RELAXATIONS", "Schedule", "relaxation_time"]
 

@@ -4,8 +4,8 @@ Ensembles of small matrices are a problem of memory layout, not of linear algebr
 axis, so that one instruction serves many runs, and a chunk of them fits the cache of one core; chunks go to all cores,
 or side by side to an accelerator. Random numbers of several steps are drawn at once, ahead of the steps.
 
-The root of all keys is the setting's, see :mod:`simulators.streams`. Chunk c has the key ``fold_in(root, c)``, its
-start the key ``fold_in(that, 0)`` and its step t = 1, 2, … the key ``fold_in(that, t)``. Chunks are computed whole, so
+The root of all keys is the setting's, see :mod:`simulators.engine.streams`. Chunk c has the key ``fold_in(root, c)``,
+its start the key ``fold_in(that, 0)`` and its step t = 1, 2, … the key ``fold_in(that, t)``. Chunks are computed whole, so
 a run is the same in whatever ensemble. What all runs of a setting share has the key ``fold_in(root, COMMON)``.
 """
 
@@ -26,10 +26,10 @@ from jaxtyping import Array, Int, Key
 from rich.console import Console
 from rich.progress import Progress
 
-from simulators.checkpoint import Checkpoint, opened
-from simulators.isolation import isolated
-from simulators.schedule import Schedule
-from simulators.streams import key_for
+from simulators.engine.checkpoint import Checkpoint, opened
+from simulators.engine.isolation import isolated
+from simulators.engine.schedule import Schedule
+from simulators.engine.streams import key_for
 
 __all__ = ["Dynamics", "ensemble"]
 

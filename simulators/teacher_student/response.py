@@ -18,9 +18,9 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from simulators.activations import ACTIVATIONS, response
-from simulators.arguments import not_negative, numbers, one_of, positive, whole
-from simulators.schedule import relaxation_time
+from simulators.engine.arguments import not_negative, numbers, one_of, positive, whole
+from simulators.engine.schedule import relaxation_time
+from simulators.teacher_student.activations import ACTIVATIONS, response
 
 __all__ = ["Response", "Setup", "check_training", "respond", "setup"]
 

@@ -13,9 +13,9 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, Int
 
-from simulators.replacing import replacing
-from simulators.schedule import Schedule
-from simulators.training import Dynamics, ensemble
+from simulators.engine.atomic_files import replacing
+from simulators.engine.ensemble import Dynamics, ensemble
+from simulators.engine.schedule import Schedule
 
 __all__ = ["Diverged", "Trajectory", "evolve"]
 

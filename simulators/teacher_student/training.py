@@ -1,13 +1,4 @@
-"""Teacher-student training of a network with one hidden layer, f(x; W) = Z a(W x) (Eqs. 13 to 28).
-
-The student W learns the teacher W_t through a fixed second layer Z, from inputs x ~ N(0, I). With the mini-batch
-average of the inputs replaced by its mean (Eq. 16) and a linear network, an update is
-
-    W ← W + α ZᵀZ (W_t − W − η),    η_ij ~ N(0, noise²/|B|) anew at every step,                               (Eq. 28)
-
-where noise is the standard deviation of one sample's gradient noise. True mini-batches and the activations tanh and
-relu are options, and keep η. Conventions: W is M × N, the eigenvalues x of X = WᵀW flow to the teacher's κ_i.
-"""
+"""Training of students with one hidden layer, many at once (Eqs. 13 to 28)."""
 
 from __future__ import annotations
 
@@ -17,30 +8,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from simulators.activations import why_unknown
-from simulators.schedule import Schedule
-from simulators.teacher_student_dynamics import student_dynamics, student_numbers
-from simulators.teacher_student_response import check_training, respond, setup
-from simulators.teacher_student_theory import (
-    displacement,
-    learning_curve,
-    relaxation_times,
+from simulators.engine.schedule import Schedule
+from simulators.engine.trajectory import Trajectory, evolve
+from simulators.teacher_student.activations import why_unknown
+from simulators.teacher_student.dynamics import student_dynamics, student_numbers
+from simulators.teacher_student.response import check_training, respond, setup
+from simulators.teacher_student.theory import (
     steps_needed,
-    steps_to_stationarity,
-    widths,
 )
-from simulators.trajectory import Trajectory, evolve
 
-__all__ = [
-    "Z_EQ26",
-    "Z_EQ27",
-    "displacement",
-    "learning_curve",
-    "relaxation_times",
-    "simulate",
-    "steps_to_stationarity",
-    "widths",
-]
+__all__ = ["Z_EQ26", "Z_EQ27", "simulate"]
 
 Z_EQ26 = np.array([[-0.1727, -0.8341], [-0.0106, -0.7750]])
 """Second layer of Eq. 26; the eigenvalues of ZᵀZ are 1.31440 and 0.01189."""

@@ -16,7 +16,7 @@ import jax
 import numpy as np
 from filelock import FileLock, Timeout
 
-from simulators.replacing import replacing
+from simulators.engine.atomic_files import replacing
 
 __all__ = ["Checkpoint", "opened"]
 

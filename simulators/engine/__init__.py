@@ -1,0 +1,1 @@
+"""The driver of all simulators: ensembles of runs, their schedule, checkpoints and trajectories."""

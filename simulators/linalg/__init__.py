@@ -1,0 +1,1 @@
+"""Linear algebra and random matrices, many at once, the run in the last axis."""
