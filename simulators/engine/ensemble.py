@@ -5,8 +5,8 @@ axis, so that one instruction serves many runs, and a chunk of them fits the cac
 or side by side to an accelerator. Random numbers of several steps are drawn at once, ahead of the steps.
 
 The root of all keys is the setting's, see :mod:`simulators.engine.streams`. Chunk c has the key ``fold_in(root, c)``,
-its start the key ``fold_in(that, 0)`` and its step t = 1, 2, … the key ``fold_in(that, t)``. Chunks are computed whole, so
-a run is the same in whatever ensemble. What all runs of a setting share has the key ``fold_in(root, COMMON)``.
+its start the key ``fold_in(that, 0)`` and its step t = 1, 2, … the key ``fold_in(that, t)``. Chunks are computed whole,
+so a run is the same in whatever ensemble. What all runs of a setting share has the key ``fold_in(root, COMMON)``.
 """
 
 from __future__ import annotations
