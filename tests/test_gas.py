@@ -10,8 +10,8 @@ from numpyro.distributions import biject_to
 from scipy import stats
 
 from coulombfit.laws import gas_normaliser
-from coulombfit.laws.gas import CoulombGas, descending
-from coulombfit.laws.pair import OneSpeciesPair
+from coulombfit.laws.gas.coulomb_gas import CoulombGas, descending
+from coulombfit.laws.pair.one_species import OneSpeciesPair
 from simulators import dyson
 
 pytestmark = pytest.mark.usefixtures("float64")

@@ -14,7 +14,7 @@ import pytest
 from numpyro.distributions import biject_to, constraints
 
 from coulombfit import laws
-from coulombfit.laws.gas import descending
+from coulombfit.laws.gas.coulomb_gas import descending
 
 pytestmark = pytest.mark.usefixtures("float64")
 

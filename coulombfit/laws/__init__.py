@@ -1,10 +1,12 @@
-"""The laws of a degenerate pair of levels, each a NumPyro distribution; conventions in :mod:`coulombfit.laws.pair`."""
+"""The laws of levels, each a NumPyro distribution; conventions in :mod:`coulombfit.laws.pair.common`."""
 
-from coulombfit.laws.anisotropic import AnisotropicDensity, AnisotropicPair
-from coulombfit.laws.density import OneSpeciesDensity, TwoSpeciesDensity
-from coulombfit.laws.gas import CoulombGas
-from coulombfit.laws.pair import GaussianPair, OneSpeciesPair, TwoSpeciesPair, descending_pair
-from coulombfit.laws.spacing import WignerSurmise
+from coulombfit.laws.gas.coulomb_gas import CoulombGas
+from coulombfit.laws.pair.anisotropic import AnisotropicDensity, AnisotropicPair
+from coulombfit.laws.pair.common import descending_pair
+from coulombfit.laws.pair.gaussian import GaussianPair
+from coulombfit.laws.pair.one_species import OneSpeciesDensity, OneSpeciesPair
+from coulombfit.laws.pair.spacing import WignerSurmise
+from coulombfit.laws.pair.two_species import TwoSpeciesDensity, TwoSpeciesPair
 
 __all__ = [
     "AnisotropicDensity",

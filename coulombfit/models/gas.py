@@ -12,8 +12,8 @@ import numpyro.distributions as dist
 from jaxtyping import Array, Float
 
 from coulombfit.data.spectra import Spectra
-from coulombfit.laws.gas import CoulombGas
-from coulombfit.laws.gas_normaliser import SEPARATION
+from coulombfit.laws.gas.coulomb_gas import CoulombGas
+from coulombfit.laws.gas.normaliser import SEPARATION
 from coulombfit.models.base import CENTRE_SD, LOG_WIDTH_SD, Compression, Model, Parameters
 from coulombfit.models.units import Standardisation
 from coulombfit.runtime.errors import DataError

@@ -1,8 +1,4 @@
-"""One-level spectral densities of a degenerate pair: the N = 2 Wigner "semicircles" of one and two species.
-
-Both are the marginal law of a level picked at random from the pair, with variance, CDF and an exact sampler that draws
-the pair first.
-"""
+"""Two species: the joint law of the pair, and the density of one of its levels."""
 
 from __future__ import annotations
 
@@ -10,78 +6,79 @@ from math import log, pi
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jax.scipy.special import erf, erfc
 from jax.typing import ArrayLike
-from jaxtyping import Array, Float
+from jaxtyping import Array
 from numpyro.distributions import constraints
 
-from coulombfit.laws.pair import LOG_FOUR_SQRT_PI, OneSpeciesPair, TwoSpeciesPair
-from coulombfit.laws.parameters import OneWidth, TwoWidths, checked, nan_unless_valid
+from coulombfit.laws.pair.common import (
+    LOG_FOUR_SQRT_PI,
+    alike,
+    descending_pair,
+    from_sum_and_spacing,
+    log_spacing,
+    random_level,
+    repulsion,
+)
+from coulombfit.laws.pair.widths import TwoWidths
+from coulombfit.laws.validity import checked, nan_unless_valid
 from coulombfit.numerics.quantile import symmetric_quantile
 
-__all__ = ["OneSpeciesDensity", "TwoSpeciesDensity"]
+__all__ = ["TwoSpeciesDensity", "TwoSpeciesPair"]
 
 
-@jax.custom_jvp
-def repulsion(v: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """``2 exp(-v²/2) + √(2π) v erf(v/√2)``: ⟨|v − t|⟩ over a unit Gaussian t, times √(2π). Never below 2."""
-    # beside 2, 1 − erfc is as good as erf, and four times as fast
-    return 2.0 * jnp.exp(-0.5 * v**2) + jnp.sqrt(2.0 * pi) * v * (1.0 - erfc(v / jnp.sqrt(2.0)))
-
-
-@repulsion.defjvp
-def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
-    # two of the three terms of the derivative cancel
-    (v,), (dv,) = primals, tangents
-    slope = jnp.sqrt(2.0 * pi) * erf(v / jnp.sqrt(2.0))
-    return 2.0 * jnp.exp(-0.5 * v**2) + v * slope, slope * dv
-
-
-def random_level(key: jax.Array, pairs: Float[Array, "*shape 2"]) -> Float[Array, "*shape"]:
-    """One level of every pair."""
-    return jnp.where(jax.random.bernoulli(key, shape=pairs.shape[:-1]), pairs[..., 0], pairs[..., 1])
-
-
-class OneSpeciesDensity(OneWidth):
-    r"""Density of one level of a one-species pair (Eq. 11).
+class TwoSpeciesPair(TwoWidths):
+    r"""Two species: the labelled Coulomb gas of Eq. 29, seen without its labels.
 
     .. math::
-        \rho(x) = \frac{e^{-u^2/2}}{4\sqrt\pi\,\sigma}
-        \left[2 e^{-u^2/2} + \sqrt{2\pi}\,u\,\mathrm{erf}(u/\sqrt2)\right], \qquad u = \frac{x - \text{centre}}{\sigma}
+        p(x_1 > x_2) = \frac{x_1 - x_2}{4\sqrt\pi\,\sigma_1\sigma_2\sigma_m} \left[
+            e^{-\delta x_1^2 / 2\sigma_1^2 - \delta x_2^2 / 2\sigma_2^2} +
+            e^{-\delta x_1^2 / 2\sigma_2^2 - \delta x_2^2 / 2\sigma_1^2} \right],
+        \qquad \sigma_m^2 = \tfrac12(\sigma_1^2 + \sigma_2^2)
 
-    Var x = 3σ²/2, ⟨δx⁴⟩ = 23σ⁴/4, hence the Binder cumulant U₄ = −4/27 (Eq. 12).
+    A spectrum does not say which level belongs to which species, so the two labellings are summed; the law is symmetric
+    under σ₁ ↔ σ₂ and its order of arguments carries no meaning. The labelled spacing, S with a random sign, satisfies
+    R | S ~ N(rS, 2σ_m²(1 − r²)) with r = (σ₁² − σ₂²)/(σ₁² + σ₂²), and \|S\| follows the Wigner surmise of σ_m (Eq. 31).
 
-    :param centre: any shape, units of x.
-    :param sigma: width, broadcastable with ``centre``, units of x.
+    :param centre: common centre, any shape, units of x.
+    :param sigma_1: width of one species, broadcastable, units of x.
+    :param sigma_2: width of the other species, broadcastable, units of x.
     """
 
-    support = constraints.real
+    event = (2,)
+    support = descending_pair
 
     def sample(self, key: jax.Array, sample_shape: tuple[int, ...] = ()) -> Array:
-        key_pair, key_level = jax.random.split(key)
-        return random_level(key_level, OneSpeciesPair(self.centre, self.sigma).sample(key_pair, sample_shape))
+        key_spacing, key_label, key_total = jax.random.split(key, 3)
+        shape = (*sample_shape, *self.batch_shape)
+        spacing = 2.0 * self.sigma_m * jnp.sqrt(jax.random.exponential(key_spacing, shape))
+        labelled = spacing * jax.random.rademacher(key_label, shape, dtype=spacing.dtype)
+        # sd of R given S is √2 σ_m √(1 − r²) = √2 σ₁σ₂/σ_m, written without the cancellation at r → 1
+        spread = jnp.sqrt(2.0) * self.sigma_1 * self.sigma_2 / self.sigma_m
+        total = self.asymmetry * labelled + spread * jax.random.normal(key_total, shape)
+        return from_sum_and_spacing(self.centre, total, spacing)
 
     @checked
     def log_prob(self, value: ArrayLike) -> Array:
-        u = (jnp.asarray(value) - self.centre) / self.sigma
-        return jnp.log(repulsion(u)) - 0.5 * u**2 - LOG_FOUR_SQRT_PI - jnp.log(self.sigma)
+        value = jnp.asarray(value)
+        dx1, dx2 = value[..., 0] - self.centre, value[..., 1] - self.centre
+        log_norm = LOG_FOUR_SQRT_PI + jnp.log(self.sigma_1) + jnp.log(self.sigma_2) + jnp.log(self.sigma_m)
+        labelling_12 = -0.5 * ((dx1 / self.sigma_1) ** 2 + (dx2 / self.sigma_2) ** 2)
+        labelling_21 = -0.5 * ((dx1 / self.sigma_2) ** 2 + (dx2 / self.sigma_1) ** 2)
+        # half as long as jnp.logaddexp, and as exact beside the other terms
+        larger = lax.stop_gradient(jnp.maximum(labelling_12, labelling_21))
+        either = larger + jnp.log(jnp.exp(labelling_12 - larger) + jnp.exp(labelling_21 - larger))
+        return log_spacing(value) - log_norm + either
 
     @property
     def mean(self) -> Array:
-        return jnp.broadcast_to(self.centre, self.batch_shape)
+        return from_sum_and_spacing(self.centre, jnp.zeros_like(self.sigma_m), jnp.sqrt(pi) * self.sigma_m)
 
     @property
     def variance(self) -> Array:
-        return jnp.broadcast_to(1.5 * jnp.square(self.sigma), self.batch_shape)
-
-    @nan_unless_valid
-    def cdf(self, value: ArrayLike) -> Array:
-        u = (jnp.asarray(value) - self.centre) / self.sigma
-        return 0.5 * erfc(-u) - jnp.sqrt(0.125) * jnp.exp(-0.5 * u**2) * erf(u / jnp.sqrt(2.0))
-
-    @nan_unless_valid
-    def icdf(self, q: ArrayLike) -> Array:
-        return symmetric_quantile(self, q, self.sigma)
+        # ¼ (Var R + Var S): the two labellings make R and S uncorrelated
+        return alike(jnp.broadcast_to((1.5 - pi / 4.0 + 0.5 * self.asymmetry**2) * self.sigma_m**2, self.batch_shape))
 
 
 class TwoSpeciesDensity(TwoWidths):

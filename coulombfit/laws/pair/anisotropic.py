@@ -21,9 +21,16 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 from numpyro.distributions import constraints
 
-from coulombfit.laws.density import random_level, repulsion
-from coulombfit.laws.pair import alike, descending_pair, from_sum_and_spacing, log_spacing
-from coulombfit.laws.parameters import TwoWidths, checked, nan_unless_valid
+from coulombfit.laws.pair.common import (
+    alike,
+    descending_pair,
+    from_sum_and_spacing,
+    log_spacing,
+    random_level,
+    repulsion,
+)
+from coulombfit.laws.pair.widths import TwoWidths
+from coulombfit.laws.validity import checked, nan_unless_valid
 from coulombfit.numerics.quadrature import sum_over_nodes
 from coulombfit.numerics.quantile import symmetric_quantile
 

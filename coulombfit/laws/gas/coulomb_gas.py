@@ -16,7 +16,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float
 from numpyro.distributions import Distribution, biject_to, constraints, transforms
 
-from coulombfit.laws.gas_normaliser import (
+from coulombfit.laws.gas.normaliser import (
     LARGEST_WITH_PAIRS,
     SEPARATION,
     SEPARATION_DISPLACED,
@@ -25,7 +25,7 @@ from coulombfit.laws.gas_normaliser import (
     log_normaliser,
     separated_parameters,
 )
-from coulombfit.laws.parameters import checked
+from coulombfit.laws.validity import checked
 from coulombfit.runtime.precision import refuse_forked
 
 __all__ = ["CoulombGas", "descending"]

@@ -8,7 +8,7 @@ from jax.typing import ArrayLike
 from jaxtyping import Array
 from numpyro.distributions import Distribution, constraints
 
-from coulombfit.laws.parameters import checked, nan_unless_valid
+from coulombfit.laws.validity import checked, nan_unless_valid
 from coulombfit.runtime.precision import refuse_forked
 
 __all__ = ["WignerSurmise"]

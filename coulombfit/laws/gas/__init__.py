@@ -1,0 +1,1 @@
+"""The law of all levels of a spectrum: the Coulomb gas."""

@@ -1,0 +1,1 @@
+"""Laws of a degenerate pair of levels."""
