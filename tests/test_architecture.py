@@ -1,6 +1,10 @@
-"""Imports run one way, and importing changes nothing."""
+"""Imports run one way, and importing changes nothing.
+
+The contracts are in ``pyproject.toml``: rooms from the ground up, and no circle between the files of a room.
+"""
 
 import ast
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,214 +13,62 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-# A file imports only from files above it.
-COULOMBFIT = [
-    "errors",
-    "seeds",
-    "answers",
-    "tables",
-    "intervals",
-    "seals",
-    "ending",
-    "files",
-    "locks",
-    "precision",
-    "progress",
-    "degeneracy",
-    "dimensions",
-    "arrays",
-    "weights",
-    "coincidences",
-    "drift",
-    "trajectories",
-    "spectra",
-    "opening",
-    "hdf5_reader",
-    "netcdf",
-    "csv_tables",
-    "numpy_files",
-    "file_formats",
-    "recordings",
-    "recorder",
-    "choosing",
-    "recorded",
-    "joining",
-    "reading",
-    "small_algebra",
-    "laws.parameters",
-    "laws.pair",
-    "laws.quantile",
-    "laws.quadrature",
-    "laws.density",
-    "laws.gas_normaliser",
-    "laws.gas",
-    "laws.anisotropic",
-    "laws.spacing",
-    "laws",
-    "models.standardisation",
-    "models.base",
-    "models.gas",
-    "models.pairs",
-    "models",
-    "models.unconstrained",
-    "cores",
-    "mode",
-    "spherical",
-    "importance",
-    "compression",
-    "posterior",
-    "diagnostics",
-    "outputs",
-    "description",
-    "given",
-    "result",
-    "composite",
-    "sampler",
-    "preparation",
-    "draws",
-    "groups",
-    "inference",
-    "many",
-    "checks.calibration",
-    "checks.evidence",
-    "checks.smoothing",
-    "checks.comparison",
-    "checks.inferred",
-    "checks.consistency",
-    "checks.settings",
-    "checks.scaling_model",
-    "checks.finite_steps",
-    "checks.scaling_result",
-    "checks.scaling",
-    "checks.displacement",
-    "checks.gradients",
-    "checks.noise",
-    "checks.learning",
-    "checks.moments",
-    "checks.predictive",
-    "checks.snapshots",
-    "checks",
-    "plots.palette",
-    "plots.names",
-    "plots.symbols",
-    "plots.canvas",
-    "plots.saving",
-    "plots.fits",
-    "plots.posterior",
-    "plots.comparison",
-    "plots.uniform",
-    "plots.predictive",
-    "plots.settings",
-    "plots.training",
-    "plots",
-    "report.pictures",
-    "report.words",
-    "report.part",
-    "report.write",
-    "report",
-    "",
-    "compile_cache",
-    "cli_exit",
-    "cli_start",
-    "cli_output",
-    "cli_options",
-    "cli_simulate",
-    "cli_checks",
-    "analysis.folder",
-    "analysis.kept",
-    "analysis.plan",
-    "analysis.one_set",
-    "analysis.run",
-    "analysis",
-    "cli_run",
-    "cli",
-    "cli_process",
-    "__main__",
-]
-SIMULATORS = [
-    "forks",
-    "arguments",
-    "isolation",
-    "streams",
-    "replacing",
-    "checkpoint",
-    "schedule",
-    "training",
-    "trajectory",
-    "small_matrices",
-    "wishart",
-    "ensembles",
-    "dyson",
-    "gaussian_rbm_theory",
-    "gaussian_rbm_dynamics",
-    "gaussian_rbm",
-    "activations",
-    "teacher_student_response",
-    "teacher_student_theory",
-    "teacher_student_dynamics",
-    "teacher_student",
-    "",
-]
 
-
-def module_of(path: Path, package: str) -> str:
-    parts = path.relative_to(ROOT / package).with_suffix("").parts
-    return ".".join(part for part in parts if part != "__init__")
-
-
-def imports(path: Path, order: list[str] | None = None) -> set[str]:
-    """Full names of what a file imports; ``from package import name`` is its front unless name is a module."""
+def imports(path: Path) -> set[str]:
+    """Full names of the modules that a file imports, or imports from."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            inner = [f"{node.module}.{alias.name}" for alias in node.names]
-            modules = {name for name in inner if name.partition(".")[2] in (order or [])}
-            found |= modules if len(modules) == len(inner) else modules | {str(node.module)}
+            found.add(str(node.module))
     return found
 
 
-@pytest.mark.parametrize(("package", "order"), [("coulombfit", COULOMBFIT), ("simulators", SIMULATORS)])
-def test_imports_run_one_way(package: str, order: list[str]) -> None:
-    files = {module_of(path, package): path for path in (ROOT / package).rglob("*.py")}
-    assert set(files) == set(order), "a new file needs its place in the order"
-    for module, path in files.items():
-        used = {name.partition(".")[2] for name in imports(path, order) if name.split(".")[0] == package} - {module}
-        assert used <= set(order)
-        later = {name for name in used if order.index(name) > order.index(module)}
-        assert not later, f"{package}.{module} imports {later}, which stand below it"
+def users(package: str, of: str) -> list[str]:
+    """The files of a package that import from a module."""
+    files = (ROOT / package).rglob("*.py")
+    using = [path for path in files if any(f"{name}.".startswith(f"{of}.") for name in imports(path))]
+    return sorted(path.relative_to(ROOT / package).as_posix() for path in using)
+
+
+def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
+    code = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
+    return subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=120)
+
+
+def test_the_import_contracts_are_kept() -> None:
+    result = lint_imports(ROOT)
+    assert result.returncode == 0, result.stdout
 
 
 @pytest.mark.parametrize(
-    ("line", "seen"),
+    ("file", "line", "broken"),
     [
-        ("import coulombfit as cf", {"coulombfit"}),
-        ("from coulombfit import fit, laws", {"coulombfit", "coulombfit.laws"}),
-        ("from coulombfit import plots", {"coulombfit.plots"}),
-        ("from coulombfit.laws.pair import OneSpeciesPair", {"coulombfit.laws.pair"}),
+        ("coulombfit/runtime/errors.py", "from coulombfit.data import spectra", "A room imports from rooms below"),
+        ("coulombfit/laws/pair/common.py", "from coulombfit.laws.pair import spacing, gaussian", "No circle"),
+        ("simulators/dyson.py", "from coulombfit.runtime import errors", "Simulators know nothing"),
+        ("coulombfit/extra.py", "", "A room imports from rooms below"),
     ],
 )
-def test_the_front_door_is_told_from_the_rooms(tmp_path: Path, line: str, seen: set[str]) -> None:
-    (tmp_path / "module.py").write_text(line)
-    assert imports(tmp_path / "module.py", COULOMBFIT) == seen
+def test_a_planted_import_breaks_a_contract(file: str, line: str, broken: str, tmp_path: Path) -> None:
+    for package in ("coulombfit", "simulators"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    with (tmp_path / file).open("a", encoding="utf-8") as opened:
+        opened.write(f"\n{line}\n")
+    result = lint_imports(tmp_path)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert any(text.startswith(broken) and "BROKEN" in text for text in result.stdout.splitlines()), result.stdout
 
 
-def test_the_packages_are_apart() -> None:
-    for path in (ROOT / "simulators").rglob("*.py"):
-        assert not any(name.split(".")[0] == "coulombfit" for name in imports(path)), path
-    users = [
-        path.name
-        for path in (ROOT / "coulombfit").rglob("*.py")
-        if any(name.split(".")[0] == "simulators" for name in imports(path))
-    ]
-    assert sorted(users) == ["__init__.py", "cli.py", "cli_simulate.py", "precision.py"]
+def test_the_packages_meet_in_few_places() -> None:
+    assert users("coulombfit", "simulators") == ["__init__.py", "cli/demo.py", "cli/simulate.py", "runtime/precision.py"]
 
 
-def test_only_inference_uses_the_samplers() -> None:
-    users = [p for p in (ROOT / "coulombfit").rglob("*.py") if any(n.startswith("numpyro.infer") for n in imports(p))]
-    assert [path.name for path in users] == ["sampler.py"]
+def test_only_one_file_knows_the_sampler() -> None:
+    assert users("coulombfit", "numpyro.infer") == ["samplers/nuts.py"]
 
 
 def test_importing_changes_no_global_state() -> None:

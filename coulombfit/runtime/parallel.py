@@ -1,7 +1,7 @@
 """Compiled work on all cores at once: JAX runs a small program on one core, and leaves Python's lock while it does.
 
 Programs that run side by side hold no LAPACK call, nor another that waits for the threads of XLA: two of them may wait
-for each other for ever. ``tests/test_side_by_side.py`` looks at every program that comes here.
+for each other for ever. ``tests/runtime/test_parallel.py`` looks at every program that comes here.
 """
 
 from __future__ import annotations

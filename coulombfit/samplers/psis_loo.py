@@ -1,7 +1,7 @@
 """Pareto-smoothed leave-one-out cross-validation of all runs at once (Vehtari et al., arXiv:1507.02646 and 1507.04544).
 
 ArviZ smooths the weights of one run after the other, which takes longer than all fits together; these are the same
-formulas over a run axis. ``tests/test_comparison.py`` compares the two.
+formulas over a run axis. ``tests/checks/test_comparison.py`` compares the two.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import mpmath as mp
 import numpy as np
 
 from coulombfit import laws
-from tests import exact
+from tests.laws import exact
 
 DIGITS = 60
 

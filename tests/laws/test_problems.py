@@ -5,8 +5,8 @@ from itertools import product
 import mpmath as mp
 import pytest
 
-from tests import exact
-from tests.problems import DENSITIES, DIGITS, PAIR_LAWS, Problem, named
+from tests.laws import exact
+from tests.laws.problems import DENSITIES, DIGITS, PAIR_LAWS, Problem, named
 
 
 def every(problems):

@@ -14,7 +14,7 @@ from coulombfit import plots
 from coulombfit.plots.kit.axes import legend_on_top
 from coulombfit.plots.kit.names import LONGEST, legible
 from coulombfit.plots.kit.symbols import symbol
-from tests.test_plots import a_comparison, an_evidence, of_pairs, settings
+from tests.plots.test_plots import a_comparison, an_evidence, of_pairs, settings
 
 NAMES = {
     "underscore": "_orig_mod.fc1",

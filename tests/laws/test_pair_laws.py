@@ -13,7 +13,7 @@ from scipy import special, stats
 
 from coulombfit import laws
 from simulators import ensembles
-from tests.problems import DENSITIES, DIGITS, PAIR_LAWS, PROBLEMS, Problem, named
+from tests.laws.problems import DENSITIES, DIGITS, PAIR_LAWS, PROBLEMS, Problem, named
 
 pytestmark = pytest.mark.usefixtures("float64")
 

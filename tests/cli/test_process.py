@@ -16,7 +16,7 @@ import coulombfit as cf
 from coulombfit.runtime.atomic_files import require_writable
 from simulators import ensembles
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 resource = pytest.importorskip("resource")
 COMMAND = [sys.executable, "-m", "coulombfit"]
 ENDING = "from coulombfit.cli.signals import Ending, keeping; ending = Ending(); ending.watch()\n"

@@ -9,7 +9,7 @@ from jax.test_util import check_grads
 from numpyro.distributions import biject_to
 from scipy import stats
 
-from coulombfit.laws import gas_normaliser
+from coulombfit.laws.gas import normaliser as gas_normaliser
 from coulombfit.laws.gas.coulomb_gas import CoulombGas, descending
 from coulombfit.laws.pair.one_species import OneSpeciesPair
 from simulators import dyson

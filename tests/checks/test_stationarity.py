@@ -8,7 +8,7 @@ import pytest
 import coulombfit as cf
 from coulombfit.answers.answer import Answer
 
-PUBLIC = Path(__file__).parents[2] / "shared" / "data" / "teacher_student"
+PUBLIC = Path(__file__).parents[3] / "shared" / "data" / "teacher_student"
 
 
 def ensemble(rng: np.random.Generator, runs: int, memory: float = 0.8, snapshots: int = 6) -> np.ndarray:

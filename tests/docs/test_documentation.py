@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.page import agrees, blocks_of
+from tests.docs.page import agrees, blocks_of
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(path for path in DOCS.rglob("*.md") if blocks_of(path.read_text(encoding="utf-8")))
 LONG = {"analysis", "cluster", "own-eigenvalues", "scaling-study", "tutorial", "two-species"}
@@ -48,7 +48,7 @@ def run_page(path: Path, folder: Path, compiled: Path, languages: tuple[str, ...
     environment = {**os.environ, "MPLBACKEND": "agg", "COULOMBFIT_CACHE_DIR": str(compiled), "COLUMNS": "120"}
     environment |= {"JAX_COMPILATION_CACHE_DIR": str(compiled / "python"), **CACHE_EVERYTHING}
     environment["PATH"] = os.pathsep.join([here, environment["PATH"]])
-    command = [sys.executable, "-W", "error", str(ROOT / "tests" / "page.py"), str(program)]
+    command = [sys.executable, "-W", "error", str(ROOT / "tests" / "docs" / "page.py"), str(program)]
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=1800, check=False
     )

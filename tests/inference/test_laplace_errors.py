@@ -7,7 +7,7 @@ import coulombfit as cf
 from benchmarks.coverage import TRUTHS, data_sets
 from coulombfit.models import MODELS
 from coulombfit.runtime.precision import double_precision
-from tests.quadrature import posterior_moments
+from tests.inference.quadrature import posterior_moments
 
 RUNS = 10
 TOLERANCE, SHARE = 0.1, 0.98

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from _pytest.mark.expression import Expression
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "tests.md").read_text(encoding="utf-8")
 GATES = {"fast": "not slow and not long", "slow": "slow and not long", "nightly": "long"}
 
@@ -118,7 +118,7 @@ def test_commands_are_read_as_a_shell_reads_them() -> None:
     assert expression("python -m pytest") == GATES["fast"]
     assert expression(".venv/bin/mypy") is None
     with pytest.raises(AssertionError, match="leaves no file out"):
-        expression("python -m pytest tests/test_laws.py")
+        expression("python -m pytest tests/laws/test_pair_laws.py")
     assert [gate_of(names) for names in ([], ["slow"], ["long"], ["long", "slow"])] == [
         "fast",
         "slow",

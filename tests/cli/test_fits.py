@@ -229,11 +229,11 @@ def test_help_has_an_example_and_explains_every_option(typed: str) -> None:
 def test_exit_codes_are_told() -> None:
     """In the help, in the README and in one table: all of them, and the same."""
     text = " ".join(run("--help").stdout.split())
-    readme = " ".join((Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8").split())
+    readme = " ".join((Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8").split())
     for code in Exit:
         assert f"{code.value} {code.meaning}" in text
         assert f"{code.value} {code.meaning}" in readme
-    page = (Path(__file__).parents[1] / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
     told = [row.split("|")[1] for row in page.splitlines() if re.match(r"\| \d", row)]
     assert {int(code) for codes in told for code in codes.split(",")} == {code.value for code in Exit}
 
@@ -241,7 +241,7 @@ def test_exit_codes_are_told() -> None:
 def test_the_version_stands_in_one_place() -> None:
     assert run("--version").stdout == f"coulombfit {cf.__version__}\n"
     assert importlib.metadata.version("coulombfit") == cf.__version__
-    citation = (Path(__file__).parents[1] / "CITATION.cff").read_text(encoding="utf-8")
+    citation = (Path(__file__).parents[2] / "CITATION.cff").read_text(encoding="utf-8")
     assert f"\nversion: {cf.__version__}\n" in citation
 
 

@@ -16,7 +16,7 @@ from coulombfit.checks.settings.statistics import settings_of
 from coulombfit.report.part import part_of_scaling
 from simulators import gaussian_rbm
 
-PUBLIC = Path(__file__).parents[2] / "shared" / "data" / "teacher_student"
+PUBLIC = Path(__file__).parents[3] / "shared" / "data" / "teacher_student"
 SETTINGS = [(rate, batch) for rate in (0.05, 0.1, 0.2) for batch in (16, 64)]
 
 
