@@ -89,7 +89,8 @@ def doubt_pair(eigenvalues: Float[np.ndarray, "run 2"]) -> str:
     total, spacing = eigenvalues.sum(axis=1), eigenvalues[:, 0] - eigenvalues[:, 1]
     if not np.ptp(total) or not spacing.any():
         return ""
-    ratio = total.var(ddof=1) / np.mean(spacing**2)
+    unit = np.abs(spacing).max()  # the squares of very small levels are 0
+    ratio = (total / unit).var(ddof=1) / np.mean((spacing / unit) ** 2)
     if stats.f.cdf(2.0 * ratio, runs - 1, 2 * runs) >= DOUBTED:
         return ""
     return (

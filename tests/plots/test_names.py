@@ -11,6 +11,7 @@ from matplotlib.text import Text
 
 import coulombfit as cf
 from coulombfit import plots
+from coulombfit.plots.kit import saving
 from coulombfit.plots.kit.axes import legend_on_top
 from coulombfit.plots.kit.names import LONGEST, legible
 from coulombfit.plots.kit.symbols import symbol
@@ -64,7 +65,7 @@ def test_c9_names_are_in_every_legend(kind: str, figure: str) -> None:
     name = NAMES[kind]
     fits = {name: of_pairs("one-species"), "other": of_pairs("gaussian")}
     made = getattr(plots, figure)(fits)
-    root = plots.saving.figure_of(made)
+    root = saving.figure_of(made)
     found = legends(root)
     assert sum(same(text, name) for text in found) == 1, found
     assert "other" in found

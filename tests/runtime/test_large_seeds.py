@@ -69,7 +69,7 @@ CALLS: dict[str, Callable[[int], object]] = {
 def public() -> set[str]:
     """Names of all public functions with a seed."""
     found = {name: getattr(cf, name) for name in cf.__all__}
-    for module in ("dyson", "ensembles", "gaussian_rbm", "teacher_student", "wishart"):
+    for module in (name for name in simulators.__all__ if inspect.ismodule(getattr(simulators, name))):
         of = getattr(simulators, module)
         found |= {f"{module}.{name}": getattr(of, name) for name in of.__all__}
     functions = {name: each for name, each in found.items() if inspect.isfunction(each)}
