@@ -22,7 +22,7 @@ from rich.console import Console
 
 import coulombfit as cf
 from benchmarks.output import Sheet, machine, use_cores
-from coulombfit.models import MODELS, OBSERVED, Gas, Model
+from coulombfit.models import LIKELIHOODS, MODELS, Gas, Model
 from coulombfit.runtime.precision import double_precision
 
 CENTRE, SIGMA = 4.0, 0.04
@@ -102,8 +102,9 @@ def main() -> None:
         [machine(cores)],
     )
     console = Console(stderr=True)
-    for model, likelihood, runs, r in product(arguments.models, OBSERVED, arguments.runs, arguments.r):
-        if likelihood not in MODELS[model].likelihoods or likelihood not in (arguments.likelihoods or OBSERVED):
+    for model, likelihood, runs, r in product(arguments.models, LIKELIHOODS, arguments.runs, arguments.r):
+        taken = [one.name for one in MODELS[model].likelihoods]
+        if likelihood not in taken or likelihood not in (arguments.likelihoods or LIKELIHOODS):
             continue
         several = "r" in TRUTHS[model]
         if not several and r != arguments.r[0]:

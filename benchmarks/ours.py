@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from functools import partial
 
-import jax
 import numpy as np
 import xarray as xr
 
@@ -14,7 +13,7 @@ from benchmarks.cases import Case
 from benchmarks.measuring import Estimate, Measured, from_draws, repeat
 from coulombfit.inference.draw import draw
 from coulombfit.inference.fit import posterior_of
-from coulombfit.models import find_model
+from coulombfit.inference.preparation import ask, prepare
 from coulombfit.runtime.precision import double_precision
 from coulombfit.samplers.nuts import Sampling
 
@@ -27,17 +26,17 @@ def draws(case: Case, repeats: int, budget: float, sampler: str) -> Measured:
 
     Levels of a density count as independent, as with its peers.
     """
-    model, _ = find_model(case.model)
     likelihood = "density-raw" if case.likelihood == "density" else case.likelihood
-    observations = model.observe(cf.Spectra(case.pairs()), likelihood)
+    spectra = cf.Spectra(case.pairs())
 
     def fit(seed: int) -> Estimate:
         begin = time.perf_counter()
         with double_precision():
-            unit = model.unit(observations, likelihood)
-            (drawn,) = draw(model, likelihood, [(observations, unit)], sampler, Sampling(), seed=seed)
+            question = ask(case.model, likelihood, sampler, Sampling(), seed)
+            prepared = prepare(spectra, question)
+            (drawn,) = draw(question, [prepared])
             took = time.perf_counter() - begin
-            found = posterior_of(model, likelihood, drawn.points, observations, unit, jax.random.key(seed))
+            found = posterior_of(question, prepared, drawn)
         posterior = xr.Dataset({name: (DIMS, values) for name, values in found.items()})
         lost = int(np.sum(drawn.stats.get("diverging", 0)))
         remarks = [f"asked for {sampler}, got {drawn.sampler}"] if drawn.sampler != sampler else []

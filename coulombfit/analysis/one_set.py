@@ -9,16 +9,13 @@ from typing import Any
 import coulombfit as cf
 from coulombfit.analysis.plan import Analysis, Data
 from coulombfit.analysis.store import plain, stem
-from coulombfit.checks.fits.evidence import LIKELIHOODS
+from coulombfit.checks.fits.evidence import has_evidence
 from coulombfit.checks.posterior_table import FEWEST
 from coulombfit.inference.given import doubts_about
-from coulombfit.models import PairModel
+from coulombfit.models import find_model
 from coulombfit.report import part_of_data
 
 __all__ = ["Found", "computed", "rendered"]
-
-CHEAP = ("one-species", "two-species")
-"""Laws whose consistency is always checked."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ def computed(analysis: Analysis, name: str, data: Data, spectra: cf.Spectra, beg
     :param begin: called with what comes next, len(models) + 2 times.
     """
     wanted, checks, seed = analysis.fit, analysis.checks, analysis.seed
-    of_pairs = isinstance(cf.MODELS[wanted.models[0]], PairModel)
+    of_pairs = find_model(wanted.models[0], wanted.likelihood)[1].of_pairs
     seen = spectra.pair(data.pair) if of_pairs else spectra
     fits, files = {}, {}
     for model in wanted.models:
@@ -52,14 +49,15 @@ def computed(analysis: Analysis, name: str, data: Data, spectra: cf.Spectra, beg
     begin(f"{name}: comparing models")
     comparison = None
     if len(fits) > 1:
-        whole = all(fit.likelihood in LIKELIHOODS for fit in fits.values())
-        comparison = cf.compare(fits, evidence=cf.evidence(fits, seed=seed, progress=False) if whole else None)
+        evidence = cf.evidence(fits, seed=seed, progress=False) if has_evidence(fits) else None
+        comparison = cf.compare(fits, evidence=evidence)
     chosen = comparison.winner if comparison is not None else next(iter(fits))
     begin(f"{name}: checks")
     consistency, moments, predictive = None, None, {}
     if checks.consistency and of_pairs:
         # of the anisotropic pair it takes longer than all else together, and is asked of what may be true
-        laws = [model for model in wanted.models if model in CHEAP or model == chosen != "gaussian"]
+        surmised = {name: fit.model for name, fit in fits.items() if fit.model.surmise}
+        laws = [name for name, model in surmised.items() if not model.costly or name == chosen]
         consistency = cf.width_consistency(seen, models=laws, seed=seed, progress=False) if laws else None
     if checks.moments and of_pairs and seen.runs >= FEWEST:
         moments = cf.moments(seen, seed=seed)

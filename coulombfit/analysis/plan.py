@@ -59,10 +59,17 @@ class Data(_Table):
         return self.model_dump(exclude={"files", "pair", "ensemble", "name"})
 
 
+def _of_pairs() -> list[str]:
+    """All models of a pair."""
+    from coulombfit.models import MODELS
+
+    return [name for name, model in MODELS.items() if model.of_pairs]
+
+
 class Fits(_Table):
     """Models to fit to every set of data, and how."""
 
-    models: list[str] = ["gaussian", "one-species", "two-species", "anisotropic"]
+    models: list[str] = Field(default_factory=_of_pairs)
     likelihood: str | None = None
     sampler: Literal["laplace", "nuts"] = "laplace"
 

@@ -10,39 +10,20 @@ import typer
 
 import coulombfit as cf
 from coulombfit.cli.exit import Exit
-from coulombfit.cli.options import (
-    BatchSize,
-    BatchSizeKey,
-    BurnIn,
-    Eigenvalues,
-    File,
-    LearningRate,
-    LearningRateKey,
-    Overwrite,
-    Pair,
-    Snapshot,
-    Targets,
-    Weights,
-    known_targets,
-    require_positive,
-    setting,
-)
+from coulombfit.cli.options import Chosen, File, Overwrite, Reading, command, require_positive
 from coulombfit.cli.output import AsJson, Quiet, Seed, finish, refusing, require_all_writable, saved
 
 __all__ = ["check", "scaling"]
 
+READING, CHOSEN = Reading(), Chosen()
 
+
+@command
 def scaling(
     files: Annotated[
         list[Path], typer.Argument(help="Spectra or weights, one file or recording a setting.", show_default=False)
     ],
-    weights: Weights = None,
-    eigenvalues: Eigenvalues = None,
-    snapshot: Snapshot = None,
-    burn_in: BurnIn = None,
-    learning_rate_key: LearningRateKey = None,
-    batch_size_key: BatchSizeKey = None,
-    targets: Targets = None,
+    reading: Chosen = CHOSEN,
     factor_key: Annotated[
         str | None, typer.Option(help="Name of a number that widths are known to be proportional to.")
     ] = None,
@@ -72,25 +53,12 @@ def scaling(
         from coulombfit.inference import outputs
 
         require_positive(curvature=curvature, tolerance=tolerance, margin=margin)
-        known = known_targets(targets)
+        reading.check()
         require_all_writable(out, figure, inputs=files)
         outputs.require_ending("out", out, ".nc")
         if figure is not None:
             plots.require_figure(figure)
-        spectra = [
-            cf.read(
-                file,
-                weights=weights or False,
-                eigenvalues=eigenvalues,
-                snapshot=snapshot,
-                burn_in=burn_in,
-                learning_rate=learning_rate_key,
-                batch_size=batch_size_key,
-                targets=known,
-                factor=factor_key,
-            )
-            for file in files
-        ]
+        spectra = [reading.read(file, factor=factor_key) for file in files]
         label = outputs.result_label("the scaling rule", [one.fingerprint for one in spectra])
         outputs.require_unused(out, label, overwrite=overwrite)
         outputs.require_companion(figure, out, overwrite=overwrite)
@@ -122,18 +90,10 @@ def scaling(
         raise typer.Exit(Exit.NOT_CONVERGED)
 
 
+@command
 def check(
     file: File,
-    weights: Weights = None,
-    eigenvalues: Eigenvalues = None,
-    snapshot: Snapshot = None,
-    burn_in: BurnIn = None,
-    learning_rate: LearningRate = None,
-    learning_rate_key: LearningRateKey = None,
-    batch_size: BatchSize = None,
-    batch_size_key: BatchSizeKey = None,
-    targets: Targets = None,
-    pair: Pair = None,
+    reading: Reading = READING,
     tolerance: Annotated[float, typer.Option(help="δ of the probability that |ln φ| < δ.")] = 0.05,
     seed: Seed = 0,
     as_json: AsJson = False,
@@ -147,16 +107,8 @@ def check(
         from coulombfit.inference.given import describe_given, given_for_json, record_given
 
         require_positive(tolerance=tolerance)
-        spectra = cf.read(
-            file,
-            weights=weights or False,
-            eigenvalues=eigenvalues,
-            snapshot=snapshot,
-            burn_in=burn_in,
-            learning_rate=setting(learning_rate, learning_rate_key, "learning_rate"),
-            batch_size=setting(batch_size, batch_size_key, "batch_size"),
-            targets=known_targets(targets),
-        ).pair(pair or 0)
+        reading.check()
+        spectra = reading.read_levels(file, of_pairs=True)
         result = cf.width_consistency(spectra, tolerance=tolerance, seed=seed, progress=False if quiet else None)
         shape = cf.moments(spectra, seed=seed)
         data = record_given(spectra, pooled=False)

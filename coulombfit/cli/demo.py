@@ -9,10 +9,7 @@ from typing import Annotated, Any
 import typer
 
 import coulombfit as cf
-from coulombfit.cli.options import (
-    PAIR_MODELS,
-    Overwrite,
-)
+from coulombfit.cli.options import Overwrite
 from coulombfit.cli.output import AsJson, Quiet, Seed, finish, refusing, require_all_writable
 from coulombfit.cli.working import fit_and_compare, fit_result
 
@@ -38,7 +35,11 @@ def demo(
     students = simulators.teacher_student
     setting: dict[str, Any] = {"Z": students.Z_EQ26, "kappa": 4.0, "learning_rate": 0.1, "noise": 0.1}
     data, figure, page = out / "spectra.nc", out / "laws.png", out / "report.html"
-    paths = {model: out / outputs.fit_name(Path("students.nc"), model, None) for model in PAIR_MODELS}
+    paths = {
+        model: out / outputs.fit_name(Path("students.nc"), model, None)
+        for model, one in cf.MODELS.items()
+        if one.of_pairs
+    }
     label = f"the demo of seed {seed}"
     with refusing():
         check_seed(seed)

@@ -10,84 +10,31 @@ import typer
 import coulombfit as cf
 from coulombfit.cli.exit import Exit
 from coulombfit.cli.options import (
-    ALL_MODELS,
-    PAIR_MODELS,
-    BatchSize,
-    BatchSizeKey,
-    BurnIn,
-    Eigenvalues,
+    MODEL_HELP,
     File,
-    LearningRate,
-    LearningRateKey,
+    Given,
     Likelihood,
     Overwrite,
-    Pair,
+    Reading,
     Report,
     Sampler,
-    Snapshot,
-    Targets,
-    Weights,
-    known_targets,
-    setting,
+    command,
 )
 from coulombfit.cli.output import AsJson, Quiet, Seed, finish, refusing, require_all_writable, saved
 from coulombfit.cli.working import fit_and_compare, fit_result
 
 __all__ = ["calibrate", "compare", "fit", "report"]
 
-
-def read_levels(
-    model: str,
-    path: Path,
-    weights: str | None,
-    eigenvalues: str | None,
-    snapshot: int | None,
-    burn_in: int | None,
-    learning_rate: float | str | None,
-    batch_size: float | str | None,
-    targets: str | list[float] | None,
-    pair: int | None,
-) -> cf.Spectra:
-    """The pair that the reading options describe, or all levels where the model is one of all levels."""
-    spectra = cf.read(
-        path,
-        weights=weights or False,
-        eigenvalues=eigenvalues,
-        snapshot=snapshot,
-        burn_in=burn_in,
-        learning_rate=learning_rate,
-        batch_size=batch_size,
-        targets=targets,
-    )
-    return spectra if pair is None and model not in PAIR_MODELS else spectra.pair(pair or 0)
+READING, GIVEN = Reading(), Given()
 
 
-def chosen_in(
-    spectra: cf.Spectra, named: str | None, snapshot: int | None, burn_in: int | None, pair: int | None
-) -> list[str]:
-    """What was asked for in a file, for the names of its fits."""
-    array = spectra.provenance.get("array") or spectra.provenance.get("layer") or named
-    numbers = {"snapshot": snapshot, "burn-in": burn_in, "pair": pair}
-    return [
-        *([str(array)] if named else []),
-        *(f"{what}{number}" for what, number in numbers.items() if number is not None),
-    ]
-
-
+@command
 def fit(
     file: File,
-    model: Annotated[str, typer.Option(help=f"One of {', '.join(ALL_MODELS)}.")] = "one-species",
+    model: Annotated[str, typer.Option(help=MODEL_HELP)] = "one-species",
     likelihood: Likelihood = None,
-    weights: Weights = None,
-    eigenvalues: Eigenvalues = None,
-    snapshot: Snapshot = None,
-    burn_in: BurnIn = None,
-    learning_rate: LearningRate = None,
-    learning_rate_key: LearningRateKey = None,
-    batch_size: BatchSize = None,
-    batch_size_key: BatchSizeKey = None,
-    targets: Targets = None,
-    pair: Pair = None,
+    reading: Reading = READING,
+    given: Given = GIVEN,
     sampler: Sampler = "laplace",
     seed: Seed = 0,
     out: Annotated[
@@ -104,23 +51,22 @@ def fit(
     Example: coulombfit fit runs.npz --weights W --learning-rate-key lr --batch-size-key batch_size
     """
     with refusing():
-        rate = setting(learning_rate, learning_rate_key, "learning_rate")
-        size = setting(batch_size, batch_size_key, "batch_size")
-        known = known_targets(targets)
+        reading.check()
         from coulombfit.inference import outputs
-        from coulombfit.models import find_model
+        from coulombfit.inference.preparation import ask
 
-        _, chosen = find_model(model, likelihood)
+        stated = given.arguments
+        question = ask(model, likelihood, sampler, None, seed, **stated)
         require_all_writable(out, report, inputs=[file])
         outputs.require_ending("out", out, ".nc")
         outputs.require_ending("report", report, *outputs.PAGES)
-        spectra = read_levels(model, file, weights, eigenvalues, snapshot, burn_in, rate, size, known, pair)
-        asked = chosen_in(spectra, weights or eigenvalues, snapshot, burn_in, pair)
-        path = out or Path(outputs.fit_name(file, model, likelihood, asked))
+        spectra = reading.read_levels(file, of_pairs=question.likelihood.of_pairs)
+        path = out or Path(outputs.fit_name(file, model, likelihood, reading.names(spectra)))
         require_all_writable(path, report, inputs=[file])
-        outputs.require_unused(path, outputs.fit_label(spectra.fingerprint, model, chosen), overwrite=overwrite)
+        outputs.require_unused(path, outputs.label_of(question, spectra.fingerprint), overwrite=overwrite)
         outputs.require_unused(report, outputs.page_label([spectra.fingerprint]), overwrite=overwrite)
-        result = cf.fit(spectra, model, likelihood, sampler=sampler, seed=seed, progress=False if quiet else None)
+        show = False if quiet else None
+        result = cf.fit(spectra, model, likelihood, **stated, sampler=sampler, seed=seed, progress=show)
         result.save(path)
         if report is not None:
             cf.write_report(report, fits={model: result}, title=f"{model} fit of {spectra.name}")
@@ -128,6 +74,7 @@ def fit(
     finish({model: result}, answer, f"{result.summary()}\n{saved(path, report)}", as_json, quiet, asked_for=model)
 
 
+@command
 def compare(
     file: File,
     model: Annotated[
@@ -135,16 +82,8 @@ def compare(
         typer.Option(help="Models to compare; repeat the option. All of them if not given."),
     ] = None,
     likelihood: Likelihood = None,
-    weights: Weights = None,
-    eigenvalues: Eigenvalues = None,
-    snapshot: Snapshot = None,
-    burn_in: BurnIn = None,
-    learning_rate: LearningRate = None,
-    learning_rate_key: LearningRateKey = None,
-    batch_size: BatchSize = None,
-    batch_size_key: BatchSizeKey = None,
-    targets: Targets = None,
-    pair: Pair = None,
+    reading: Reading = READING,
+    given: Given = GIVEN,
     sampler: Sampler = "laplace",
     seed: Seed = 0,
     out: Annotated[Path, typer.Option(help="Folder for the fits.")] = Path(),
@@ -158,27 +97,30 @@ def compare(
     Example: coulombfit compare runs.npz --weights W --model one-species --model two-species --report report.html
     """
     with refusing():
-        rate = setting(learning_rate, learning_rate_key, "learning_rate")
-        size = setting(batch_size, batch_size_key, "batch_size")
-        known = known_targets(targets)
+        reading.check()
         from coulombfit.inference import outputs
         from coulombfit.inference.given import describe_given, given_for_json
+        from coulombfit.inference.preparation import ask
         from coulombfit.models import find_models
 
-        models = model or [name for name, one in cf.MODELS.items() if (likelihood or "pair") in one.likelihoods]
-        kinds = find_models(models, likelihood)
+        wanted = likelihood or "pair"
+        models = model or [name for name, one in cf.MODELS.items() if wanted in [each.name for each in one.likelihoods]]
+        of_pairs = next(iter(find_models(models, likelihood).values())).of_pairs
+        stated = given.arguments
+        questions = {name: ask(name, likelihood, sampler, None, seed, **stated) for name in models}
         if len(models) < 2:
             raise ValueError(f"model: expected two or more different models, got {models[0]}")
         require_all_writable(report, inputs=[file])
         outputs.require_ending("report", report, *outputs.PAGES)
-        spectra = read_levels(models[0], file, weights, eigenvalues, snapshot, burn_in, rate, size, known, pair)
-        asked = chosen_in(spectra, weights or eigenvalues, snapshot, burn_in, pair)
+        spectra = reading.read_levels(file, of_pairs=of_pairs)
+        asked = reading.names(spectra)
         paths = {name: out / outputs.fit_name(file, name, likelihood, asked) for name in models}
         require_all_writable(*paths.values(), report, inputs=[file])
         for name, path in paths.items():
-            outputs.require_unused(path, outputs.fit_label(spectra.fingerprint, name, kinds[name]), overwrite=overwrite)
+            label = outputs.label_of(questions[name], spectra.fingerprint)
+            outputs.require_unused(path, label, overwrite=overwrite)
         outputs.require_unused(report, outputs.page_label([spectra.fingerprint]), overwrite=overwrite)
-        fits, comparison = fit_and_compare(spectra, paths, likelihood, sampler, seed, quiet)
+        fits, comparison = fit_and_compare(spectra, paths, likelihood, sampler, seed, quiet, **stated)
         if report is not None:
             cf.write_report(report, fits=fits, comparison=comparison, title=f"Models of {spectra.name}")
 
@@ -223,7 +165,7 @@ def report(
 
 
 def calibrate(
-    model: Annotated[str, typer.Argument(help=f"One of {', '.join(ALL_MODELS)}.")] = "one-species",
+    model: Annotated[str, typer.Argument(help=MODEL_HELP)] = "one-species",
     likelihood: Likelihood = None,
     runs: Annotated[int, typer.Option(help="Runs in each data set.")] = 100,
     datasets: Annotated[int, typer.Option(help="Number of data sets.")] = 1000,
@@ -249,7 +191,7 @@ def calibrate(
         outputs.require_ending("out", out, ".nc")
         if figure is not None:
             plots.require_figure(figure)
-        label = f"the calibration of {model} ({chosen}), {datasets} data sets of {runs} runs, seed {seed}"
+        label = f"the calibration of {model} ({chosen.name}), {datasets} data sets of {runs} runs, seed {seed}"
         outputs.require_unused(out, label, overwrite=overwrite)
         outputs.require_companion(figure, out, overwrite=overwrite)
         result = cf.calibrate(

@@ -1,65 +1,43 @@
-"""Options that several commands share: what is read from a file, and how."""
+"""Options that several commands share: what is read from a file, and what is known of parameters."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
 from math import inf
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from coulombfit.models.names import BUILT_IN
 from coulombfit.runtime.errors import ArgumentError
 
+if TYPE_CHECKING:
+    import coulombfit as cf
+
 __all__ = [
-    "ALL_MODELS",
-    "PAIR_MODELS",
-    "BatchSize",
-    "BatchSizeKey",
-    "BurnIn",
-    "Eigenvalues",
+    "MODEL_HELP",
+    "Chosen",
     "File",
-    "LearningRate",
-    "LearningRateKey",
+    "Given",
     "Likelihood",
     "Overwrite",
-    "Pair",
+    "Reading",
     "Report",
     "Sampler",
-    "Snapshot",
-    "Targets",
-    "Weights",
+    "command",
     "known_targets",
     "require_positive",
-    "setting",
 ]
 
-# by name, as help is to be printed before any law is imported
-PAIR_MODELS = ("gaussian", "one-species", "two-species", "anisotropic")
-ALL_MODELS = (*PAIR_MODELS, "gas", "gas-beta")
+MODEL_HELP = f"One of {', '.join(BUILT_IN)}."
 
 File = Annotated[
     Path,
     typer.Argument(help="Spectra or weights: .npz, .npy, .csv, .nc, .safetensors, or a recording.", show_default=False),
-]
-Weights = Annotated[
-    str | None,
-    typer.Option(help="Name or pattern of the weights, (run, M, N) or (run, snapshot, M, N); layer of a recording."),
-]
-Eigenvalues = Annotated[
-    str | None, typer.Option(help="Name of the eigenvalues in FILE, shape (run, level) or (run, snapshot, level).")
-]
-Snapshot = Annotated[int | None, typer.Option(help="Index of the snapshot, from 0; the last if not given.")]
-BurnIn = Annotated[int | None, typer.Option(help="Of a recording: training step before which to discard everything.")]
-LearningRate = Annotated[float | None, typer.Option(help="Learning rate α, a number without unit.")]
-LearningRateKey = Annotated[str | None, typer.Option(help="Name of the learning rate in FILE.")]
-BatchSize = Annotated[float | None, typer.Option(help="Batch size |B|, samples a step.")]
-BatchSizeKey = Annotated[str | None, typer.Option(help="Name of the batch size in FILE.")]
-Targets = Annotated[
-    str | None, typer.Option(help="Target eigenvalues (squared singular values), comma-separated, or an array's name.")
-]
-Pair = Annotated[
-    int | None,
-    typer.Option(help="Which degenerate pair of levels, 0 being the top one; a gas takes all levels instead."),
 ]
 Likelihood = Annotated[
     str | None,
@@ -75,7 +53,139 @@ Overwrite = Annotated[
 Report = Annotated[Path | None, typer.Option(help="Also write a posterior report (HTML) here.")]
 
 
-def setting(value: float | None, key: str | None, option: str) -> float | str | None:
+@dataclass(frozen=True)
+class Chosen:
+    """Which numbers of a file: those of every file where there are several."""
+
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            help="Name or pattern of the weights, (run, M, N) or (run, snapshot, M, N); layer of a recording."
+        ),
+    ] = None
+    eigenvalues: Annotated[
+        str | None, typer.Option(help="Name of the eigenvalues in FILE, shape (run, level) or (run, snapshot, level).")
+    ] = None
+    snapshot: Annotated[int | None, typer.Option(help="Index of the snapshot, from 0; the last if not given.")] = None
+    burn_in: Annotated[
+        int | None, typer.Option(help="Of a recording: training step before which to discard everything.")
+    ] = None
+    learning_rate_key: Annotated[str | None, typer.Option(help="Name of the learning rate in FILE.")] = None
+    batch_size_key: Annotated[str | None, typer.Option(help="Name of the batch size in FILE.")] = None
+    targets: Annotated[
+        str | None,
+        typer.Option(help="Target eigenvalues (squared singular values), comma-separated, or an array's name."),
+    ] = None
+
+    @property
+    def _setting(self) -> dict[str, Any]:
+        """Learning rate and batch size, or their names."""
+        return {"learning_rate": self.learning_rate_key, "batch_size": self.batch_size_key}
+
+    def check(self) -> None:
+        """Refuse what makes no sense before anything is imported or read.
+
+        :raises ArgumentError: naming the option.
+        """
+        _ = self._setting, known_targets(self.targets)
+
+    def read(self, path: Path, **more: Any) -> cf.Spectra:
+        """All levels of a file."""
+        import coulombfit as cf
+
+        return cf.read(
+            path,
+            weights=self.weights or False,
+            eigenvalues=self.eigenvalues,
+            snapshot=self.snapshot,
+            burn_in=self.burn_in,
+            targets=known_targets(self.targets),
+            **self._setting,
+            **more,
+        )
+
+
+@dataclass(frozen=True)
+class Reading(Chosen):
+    """What is read from one file."""
+
+    learning_rate: Annotated[float | None, typer.Option(help="Learning rate α, a number without unit.")] = None
+    batch_size: Annotated[float | None, typer.Option(help="Batch size |B|, samples a step.")] = None
+    pair: Annotated[
+        int | None,
+        typer.Option(help="Which degenerate pair of levels, 0 being the top one; a gas takes all levels instead."),
+    ] = None
+
+    @property
+    def _setting(self) -> dict[str, Any]:
+        return {
+            "learning_rate": _one_of(self.learning_rate, self.learning_rate_key, "learning_rate"),
+            "batch_size": _one_of(self.batch_size, self.batch_size_key, "batch_size"),
+        }
+
+    def read_levels(self, path: Path, *, of_pairs: bool) -> cf.Spectra:
+        """The pair, or all levels where the model is one of all levels."""
+        spectra = self.read(path)
+        return spectra if self.pair is None and not of_pairs else spectra.pair(self.pair or 0)
+
+    def names(self, spectra: cf.Spectra) -> list[str]:
+        """What was asked for in a file, for the names of its fits."""
+        named = self.weights or self.eigenvalues
+        array = spectra.provenance.get("array") or spectra.provenance.get("layer") or named
+        numbers = {"snapshot": self.snapshot, "burn-in": self.burn_in, "pair": self.pair}
+        return [
+            *([str(array)] if named else []),
+            *(f"{what}{number}" for what, number in numbers.items() if number is not None),
+        ]
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the user says of parameters."""
+
+    prior: Annotated[
+        list[str] | None,
+        typer.Option(help="A prior in units of the data, 'sigma ~ LogNormal(-3, 1)'; repeat the option."),
+    ] = None
+    fix: Annotated[
+        list[str] | None, typer.Option(help="A parameter that is known, 'centre=4.0'; repeat the option.")
+    ] = None
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """For :func:`coulombfit.fit`."""
+        from coulombfit.models.prior_text import fixed_from_text, priors_from_text
+
+        return {"priors": priors_from_text(self.prior or []), "fixed": fixed_from_text(self.fix or [])}
+
+
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """A command whose parameters that are groups of options, dataclasses, become an option a field."""
+    hints = get_type_hints(function, include_extras=True)
+    groups = {name: kind for name, kind in hints.items() if hasattr(kind, "__dataclass_fields__")}
+    parameters = []
+    for parameter in inspect.signature(function).parameters.values():
+        kind = groups.get(parameter.name)
+        if kind is None:
+            parameters.append(parameter.replace(annotation=hints[parameter.name]))
+            continue
+        inner = get_type_hints(kind, include_extras=True)
+        parameters += [
+            inspect.Parameter(one.name, parameter.kind, default=one.default, annotation=inner[one.name])
+            for one in fields(kind)
+        ]
+
+    @wraps(function)
+    def flat(**values: Any) -> None:
+        made = {name: kind(**{one.name: values.pop(one.name) for one in fields(kind)}) for name, kind in groups.items()}
+        function(**values, **made)
+
+    flat.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    flat.__annotations__ = {one.name: one.annotation for one in parameters}
+    return flat
+
+
+def _one_of(value: float | None, key: str | None, option: str) -> float | str | None:
     """A number given, or the name under which the file has it."""
     if value is not None and key is not None:
         raise ArgumentError(f"{option}: give the value or its name in the file, got both {value:g} and {key!r}")

@@ -32,18 +32,23 @@ def fit_result(fit: cf.Fit, path: Path) -> dict[str, Any]:
 
 
 def fit_and_compare(
-    spectra: cf.Spectra, paths: Mapping[str, Path], likelihood: str | None, sampler: str, seed: int, quiet: bool
+    spectra: cf.Spectra,
+    paths: Mapping[str, Path],
+    likelihood: str | None,
+    sampler: str,
+    seed: int,
+    quiet: bool,
+    **stated: Any,
 ) -> tuple[dict[str, cf.Fit], cf.Comparison]:
-    """Fit every model, save each where ``paths`` say, compare."""
-    from coulombfit.checks.fits.evidence import LIKELIHOODS
+    """Fit every model, with the priors and values given, save each where ``paths`` say, compare."""
+    from coulombfit.checks.fits.evidence import has_evidence
     from coulombfit.runtime.progress import steps
 
     fits: dict[str, cf.Fit] = {}
     with steps(len(paths) + 1, show=False if quiet else None) as begin:
         for model, path in paths.items():
             begin(f"fitting {model}, compiling …")
-            fits[model] = cf.fit(spectra, model, likelihood, sampler=sampler, seed=seed, progress=False)
+            fits[model] = cf.fit(spectra, model, likelihood, **stated, sampler=sampler, seed=seed, progress=False)
             fits[model].save(path)
         begin("comparing models")
-        whole = all(fit.likelihood in LIKELIHOODS for fit in fits.values())
-        return fits, cf.compare(fits, evidence=cf.evidence(fits, progress=False) if whole else None)
+        return fits, cf.compare(fits, evidence=cf.evidence(fits, progress=False) if has_evidence(fits) else None)

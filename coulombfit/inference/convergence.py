@@ -128,8 +128,12 @@ def judge_runs(model: Model, likelihood: str, runs: int) -> str:
     """What is wrong with so many runs, as :attr:`Diagnosis.few`; empty where nothing is known to be."""
     least = model.nominal_from.get(likelihood, 0)
     if least is None:
-        return f"{likelihood!r} {UNCORRECTED}"
+        return _uncorrected(likelihood)
     return _too_few(f"{runs}", least) if runs < least else ""
+
+
+def _uncorrected(likelihood: str) -> str:
+    return f"{likelihood!r} {UNCORRECTED}"
 
 
 def _too_few(runs: str, least: float) -> str:
@@ -141,14 +145,17 @@ def _too_few(runs: str, least: float) -> str:
 
 def _of_runs(record: dict[str, Any]) -> tuple[tuple[Check, ...], str]:
     """The check of the number of runs, where one applies, and the caveat."""
-    model, likelihood = MODELS.get(record.get("model", "")), record.get("likelihood", "")
-    data = record.get("data", {})
-    if model is None or likelihood not in model.nominal_from or "runs" not in data:
+    likelihood, data = record.get("likelihood", ""), record.get("data", {})
+    nominal = record.get("nominal_from")
+    if nominal is None:  # files of before, which are of models that have a name
+        model = MODELS.get(record.get("model", ""))
+        nominal = model.nominal_from if model is not None else {}
+    if likelihood not in nominal or "runs" not in data:
         return (), ""
     runs = data["runs"] // (2 if data.get("pooled") else 1)
-    least = model.nominal_from[likelihood]
+    least = nominal[likelihood]
     if least is None:
-        return (), judge_runs(model, likelihood, runs)
+        return (), _uncorrected(likelihood)
     return (Check(RUNS, runs, least, "at least"),), ""
 
 

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from coulombfit.inference.log_posterior import Represented, log_posterior, represent, start_of
+from coulombfit.inference.log_posterior import Represented, log_posterior, represent
 from coulombfit.inference.preparation import Prepared, Question
 from coulombfit.runtime.parallel import Call, side_by_side
 from coulombfit.runtime.seeds import key_for
@@ -44,8 +44,8 @@ def draw(question: Question, data: Sequence[Prepared], *, compress: bool = True)
     """
     model, likelihood = data[0].model, question.likelihood
     sampler, sampling, seed = question.sampler, question.sampling, question.seed
-    density, names = log_posterior(model, likelihood)
-    _, mirrored = start_of(names)
+    density, _ = log_posterior(model, likelihood)
+    _, mirrored = model.start(likelihood)
     represented = [represent(model, likelihood, one.observations, one.unit, compress=compress) for one in data]
     weighted = [(one.weighted, each.unit) for one, each in zip(represented, data, strict=True)]
     integrals = weigh_many(density, [one.peak for one in represented], weighted, mirrored=mirrored, seed=seed)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import platform
 import warnings
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
+from numpyro.distributions import Distribution
 
 from coulombfit.data.spectra import Spectra
 from coulombfit.inference.draw import Drawn, draw
@@ -19,8 +20,8 @@ from coulombfit.inference.fit_result import RECORD, Fit
 from coulombfit.inference.given import record_given
 from coulombfit.inference.godambe import corrected
 from coulombfit.inference.preparation import Prepared, Question, ask, prepare, spectra_of
-from coulombfit.inference.tree import reported, sites_of, tree_of
-from coulombfit.models import PairModel
+from coulombfit.inference.tree import known_numbers, reported, sites_of, tree_of
+from coulombfit.models import Likelihood, Model
 from coulombfit.runtime.precision import double_precision
 from coulombfit.runtime.progress import working
 from coulombfit.runtime.seeds import key_for
@@ -33,9 +34,11 @@ PACKAGES = ("coulombfit", "jax", "numpyro", "arviz-base", "arviz-stats", "numpy"
 
 def fit(
     data: Spectra | ArrayLike,
-    model: str = "one-species",
-    likelihood: str | None = None,
+    model: str | Model = "one-species",
+    likelihood: str | Likelihood | None = None,
     *,
+    priors: Mapping[str, Distribution] | None = None,
+    fixed: Mapping[str, Any] | None = None,
     sampler: str = "nuts",
     compress: bool = True,
     seed: int = 0,
@@ -46,14 +49,19 @@ def fit(
 
     :param data: spectra of two levels (``spectra.pair(k)``), or a plain array of shape (run, 2). For a density also
         levels pooled from whole pairs whose pairing is not known, shape (level,).
-    :param model: "gaussian", "one-species", "two-species" or "anisotropic"; see :mod:`coulombfit.models.pairs`.
+    :param model: "gaussian", "one-species", "two-species" or "anisotropic" (:mod:`coulombfit.models.pairs`); "gas" or
+        "gas-beta" of all levels (:mod:`coulombfit.models.gas`); or a :class:`coulombfit.Model` of your own.
     :param likelihood: "pair", the default, is the joint law of the two levels; "spacing" the law of S = x₁ − x₂ alone;
         "density" the law of one level, with the intervals corrected for the repulsion between the two
-        (:mod:`coulombfit.inference.godambe`); "density-raw" the same without that correction.
+        (:mod:`coulombfit.inference.godambe`); "density-raw" the same without that correction; "levels" the law of all
+        levels of a gas.
+    :param priors: laws of NumPyro by the name of a parameter, in units of the data, in place of the model's own; of r
+        a law between 0 and 1.
+    :param fixed: values of parameters that are known, in units of the data.
     :param sampler: "nuts", Markov chains; "laplace", importance sampling about the mode, which takes milliseconds, and
         turns to "nuts" where its Pareto k̂ is above 0.7.
     :param compress: let few weighted observations stand for many, with an error below 0.01 in ln L over the posterior
-        (:mod:`coulombfit.inference.compression`); False takes the plain sum.
+        (:mod:`coulombfit.numerics.compression`); False takes the plain sum.
     :param seed: the same seed on the same machine with the same versions gives the same draws.
     :param sampling: chain lengths and the like.
     :param progress: show what is being done; by default where stderr is a terminal.
@@ -62,13 +70,14 @@ def fit(
     :raises DataError: for data that no law of the model can describe.
     :warns UserWarning: where two levels cannot be a degenerate pair: they are too far apart for how they fluctuate.
     """
-    question = ask(model, likelihood, sampler, sampling, seed)
+    question = ask(model, likelihood, sampler, sampling, seed, priors, fixed)
     spectra = spectra_of(data)
     prepared = prepare(spectra, question)
-    what = f"fitting {model} to {spectra.runs} {'levels' if prepared.pooled else 'runs'}"
+    what = f"fitting {question.model.name} to {spectra.runs} {'levels' if prepared.pooled else 'runs'}"
     with working(what, show=progress), double_precision():
         (drawn,) = draw(question, [prepared], compress=compress)
         posterior = posterior_of(question, prepared, drawn)
+        record = _record(spectra, question, prepared, drawn)
         key = key_for(seed, "groups", drawn.label)
         tree = tree_of(
             prepared.model,
@@ -80,20 +89,23 @@ def fit(
             question.sampling,
             key,
         )
-    record = _record(spectra, question, prepared, drawn)
     tree.attrs[RECORD] = json.dumps(record)
     if doubt := record["data"]["doubt"]:
         warnings.warn(f"{spectra.name or 'data'}: {doubt}", stacklevel=2)
-    return Fit(tree, drawn.integral)
+    return Fit(tree, drawn.integral, prepared.model)
 
 
 def _record(spectra: Spectra, question: Question, prepared: Prepared, drawn: Drawn) -> dict[str, Any]:
     """How a fit came about and what went in, JSON values."""
-    integral = drawn.integral
+    integral, name = drawn.integral, question.likelihood.name
+    nominal = {name: prepared.model.nominal_from[name]} if name in prepared.model.nominal_from else {}
     return {
         "model": question.model.name,
         "structure": prepared.model.structure,
-        "likelihood": question.likelihood,
+        **prepared.model.stated.to_json(),
+        "known": known_numbers(prepared.model, question.likelihood),
+        "nominal_from": nominal,
+        "likelihood": question.likelihood.name,
         "sampler": drawn.sampler,
         "sampler_asked_for": question.sampler,
         "seed": question.seed,
@@ -113,20 +125,19 @@ def _record(spectra: Spectra, question: Question, prepared: Prepared, drawn: Dra
 
 def log_evidence(question: Question, prepared: Prepared, drawn: Drawn) -> float | None:
     """Ln ∫ L π in units of the data; None of levels that are not independent but count as if they were."""
-    if question.composite:
+    if question.likelihood.composite:
         return None
-    return drawn.integral.log_value - prepared.model.log_frame(prepared.observations, prepared.unit)
+    return drawn.integral.log_value - question.likelihood.log_frame(prepared.observations, prepared.unit)
 
 
 def posterior_of(question: Question, prepared: Prepared, drawn: Drawn) -> dict[str, np.ndarray]:
     """Draws of the reported parameters in units of the data, corrected where the likelihood is a composite."""
-    model, points, unit = prepared.model, drawn.points, prepared.unit
-    sites = sites_of(model, question.likelihood)(points.reshape(-1, points.shape[-1]))
-    if question.likelihood == "density" and isinstance(model, PairModel):
+    model, likelihood, points, unit = prepared.model, question.likelihood, drawn.points, prepared.unit
+    sites = sites_of(model, likelihood)(points.reshape(-1, points.shape[-1]), unit)
+    if likelihood.corrected:
         # all chains about their common mean: chains that disagree stay apart
-        levels = unit.apply(jnp.asarray(prepared.observations))
         key = key_for(question.seed, "correction", drawn.label)
-        sites = corrected(model, sites, levels, key, pooled=prepared.pooled)
+        sites = corrected(model, likelihood, sites, prepared.observations, unit, key, pooled=prepared.pooled)
     return {
         name: np.asarray(values).reshape(*points.shape[:2], *values.shape[1:])
         for name, values in reported(model, sites, unit).items()

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike
+from numpyro.distributions import Distribution
 
 from coulombfit.data.spectra import Spectra
 from coulombfit.inference.convergence import diagnose, judge_runs
@@ -19,6 +20,8 @@ from coulombfit.inference.fit import log_evidence, posterior_of
 from coulombfit.inference.fit_result import Text
 from coulombfit.inference.given import doubt_levels
 from coulombfit.inference.preparation import Prepared, Question, ask, prepare, spectra_of
+from coulombfit.inference.tree import free, known_numbers
+from coulombfit.models import Likelihood, Model
 from coulombfit.numerics.intervals import Edge, intervals_of
 from coulombfit.runtime.errors import ArgumentError, DataError
 from coulombfit.runtime.precision import double_precision
@@ -71,9 +74,11 @@ class ManyFits:
 
 def fit_many(
     data: Sequence[Spectra | ArrayLike],
-    model: str = "one-species",
-    likelihood: str | None = None,
+    model: str | Model = "one-species",
+    likelihood: str | Likelihood | None = None,
     *,
+    priors: Mapping[str, Distribution] | None = None,
+    fixed: Mapping[str, Any] | None = None,
     sampler: str = "laplace",
     compress: bool = True,
     seed: int = 0,
@@ -84,8 +89,10 @@ def fit_many(
     are those of :func:`coulombfit.fit` by the same sampler, whatever else is in ``data``.
 
     :param data: spectra or arrays, each as ``fit`` takes it; for a gas, of clusters of the same sizes.
-    :param model: name of the model, one for all, as for ``fit``.
+    :param model: one for all, as for ``fit``.
     :param likelihood: what a run is observed by, as for ``fit``; the model's default if not given.
+    :param priors: as for ``fit``, for all spectra.
+    :param fixed: likewise.
     :param sampler: "laplace" or "nuts"; a spectrum whose Pareto k̂ is above 0.7 gets "nuts".
     :param compress: as for ``fit``.
     :param seed: the same seed gives the same draws.
@@ -97,7 +104,7 @@ def fit_many(
         are refused in ``fits``.
     :warns UserWarning: where two levels cannot be a degenerate pair, naming all such spectra.
     """
-    question = ask(model, likelihood, sampler, sampling, seed)
+    question = ask(model, likelihood, sampler, sampling, seed, priors, fixed)
     if isinstance(data, str | Spectra | Mapping) or not isinstance(data, Iterable):
         raise ArgumentError(f"data: expected several spectra or arrays, got {type(data).__name__}")
     several = list(data)
@@ -108,9 +115,10 @@ def fit_many(
         names = [f"{name} ({k})" for k, name in enumerate(names)]
     prepared, refused, doubts = _prepare_all(several, names, question)
     _warn_of_pairs(doubts)
-    with working(f"fitting {model} to {len(several)} spectra", show=progress), double_precision():
+    with working(f"fitting {question.model.name} to {len(several)} spectra", show=progress), double_precision():
+        known = known_numbers(next(iter(prepared.values())).model, question.likelihood)
         drawn = dict(zip(prepared, draw(question, list(prepared.values()), compress=compress), strict=True))
-        posteriors = {name: posterior_of(question, prepared[name], one) for name, one in drawn.items()}
+        posteriors = {name: free(posterior_of(question, prepared[name], one), known) for name, one in drawn.items()}
     stacked = {
         parameter: np.stack([one[parameter] for one in posteriors.values()])
         for parameter in next(iter(posteriors.values()))
@@ -128,7 +136,7 @@ def fit_many(
     fits = pd.DataFrame.from_dict(rows, orient="index", columns=COLUMNS)
     tree = xr.DataTree.from_dict({"posterior": posterior})
     fewest = min(prepared.values(), key=lambda one: len(one.observations))
-    few = judge_runs(fewest.model, question.likelihood, len(fewest.observations))
+    few = judge_runs(fewest.model, question.likelihood.name, len(fewest.observations))
     return ManyFits(tree, _table(stacked, list(drawn), fewest.model.edge), fits, few)
 
 
@@ -175,7 +183,7 @@ def _row(question: Question, prepared: Prepared, one: Drawn, posterior: xr.Datas
         "pareto_k": one.integral.k_hat,
         "sampler": one.sampler,
         "converged": _converged(one, posterior),
-        "enough_runs": not judge_runs(prepared.model, question.likelihood, len(prepared.observations)),
+        "enough_runs": not judge_runs(prepared.model, question.likelihood.name, len(prepared.observations)),
         "refused": "",
     }
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,18 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from jaxtyping import Float
+from numpyro.distributions import Distribution
 
 from coulombfit.answers.numbers import rounder
 from coulombfit.data.files.netcdf import read_tree
 from coulombfit.inference.convergence import RECORD, Diagnosis, diagnose
 from coulombfit.inference.description import Description, describe, require_describable
 from coulombfit.inference.given import describe_given
-from coulombfit.models import MODELS, OBSERVED, Model, Standardisation
+from coulombfit.models import MODELS, Likelihood, Model, Standardisation
+from coulombfit.models.stated import Stated
 from coulombfit.numerics.intervals import INTERVAL, Ends, intervals_of
 from coulombfit.runtime.atomic_files import write_netcdf
-from coulombfit.runtime.errors import DataError
+from coulombfit.runtime.errors import ArgumentError, DataError
 from coulombfit.samplers.importance import Integral
 
 __all__ = ["INTERVAL", "Fit", "Text"]
@@ -44,11 +47,13 @@ class Fit:
 
     ``tree`` has the ArviZ groups posterior, prior, posterior_predictive, log_likelihood (one term a run, in units of
     the data), sample_stats and observed_data; ``record`` says how it came about and what went in. ``integral`` has the
-    weighted points that the evidence rests on, in coordinates without bounds; a file does not keep them.
+    weighted points that the evidence rests on, in coordinates without bounds; a file does not keep them. ``own`` is the
+    model, where it is not found by its name.
     """
 
     tree: xr.DataTree
     integral: Integral | None = None
+    own: Model | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if RECORD not in self.tree.attrs:
@@ -59,22 +64,40 @@ class Fit:
         """Model, likelihood, sampler, seed, settings, data (name, fingerprint, learning_rate, …) and versions."""
         return json.loads(self.tree.attrs[RECORD])
 
-    @property
+    @cached_property
     def model(self) -> Model:
-        """The model fitted."""
-        model = MODELS[self.record["model"]]
-        structure = self.record.get("structure")
-        return type(model)(**structure) if structure else model
+        """The model fitted, with the structure of the data, and with the priors and values that were given."""
+        if self.own is not None and self.own.name == self.record["model"] and self.own.structure == self._structure:
+            return self.own
+        model = self.own or MODELS[self.record["model"]]
+        return (type(model)(**self._structure) if self._structure else model)._with(Stated.from_json(self.record))
+
+    @property
+    def _structure(self) -> dict[str, Any]:
+        return self.record.get("structure") or {}
+
+    @cached_property
+    def observed_by(self) -> Likelihood:
+        """The likelihood as an object."""
+        return self.model.likelihood(self.likelihood)
+
+    @property
+    def parameters(self) -> dict[str, np.ndarray]:
+        """Posterior draws of all that the law takes, shape (chain, draw, …), those that are known included."""
+        draws = {str(name): values.to_numpy() for name, values in self.tree["posterior"].to_dataset().items()}
+        shape = next(iter(draws.values())).shape[:2]
+        known = {name: np.asarray(value) for name, value in self.record.get("known", {}).items()}
+        return draws | {name: np.broadcast_to(value, (*shape, *value.shape)) for name, value in known.items()}
 
     @property
     def likelihood(self) -> str:
-        """What one observation is: "pair", "density", "density-raw" or "spacing"."""
+        """What a run was observed by: "pair", "density", "density-raw", "spacing" or "levels"."""
         return self.record["likelihood"]
 
     @property
     def observations(self) -> Float[np.ndarray, "run ..."]:
         """The data fitted: pairs (run, 2), descending, or spacings (run,)."""
-        return self.tree["observed_data"][OBSERVED[self.likelihood]].to_numpy()
+        return self.tree["observed_data"][self.observed_by.observed].to_numpy()
 
     @property
     def unit(self) -> Standardisation:
@@ -153,7 +176,7 @@ class Fit:
             f"likelihood: {self.likelihood}; sampler: {self._sampler}; seed {self.record['seed']}",
         ]
         table = [self.formatted().to_string()]
-        priors = [f"  {name} ~ {text}" for name, text in self.model.priors(self.unit, self.likelihood).items()]
+        priors = [f"  {name} ~ {text}" for name, text in self.model.priors(self.unit, self.observed_by).items()]
         interval = f"posterior (lower, upper: equal-tailed {INTERVAL:.0%} interval)"
         if self.at_edge:
             table.append(self.at_edge)
@@ -163,12 +186,15 @@ class Fit:
     def at_edge(self) -> str:
         """What to say of an interval that reaches the edge of the model, as σ₁ = σ₂; empty where none does."""
         edge = self.model.edge
-        return edge.remark(float(self._ends(INTERVAL)[edge.parameter][0])) if edge else ""
+        if edge is None or edge.parameter not in self.numbers:
+            return ""
+        return edge.remark(float(self._ends(INTERVAL)[edge.parameter][0]))
 
     def _ends(self, interval: float) -> dict[str, Ends]:
         """Lower and upper ends of every number."""
         draws = {str(name): values.to_numpy().ravel() for name, values in self.numbers.items()}
-        return intervals_of(draws, self.model.edge, interval)
+        known = {name: values.ravel() for name, values in self.parameters.items() if values.ndim == 2}
+        return intervals_of(known | draws, self.model.edge, interval)
 
     @property
     def _sampler(self) -> str:
@@ -192,10 +218,14 @@ class Fit:
         write_netcdf(self.tree, path)
 
     @classmethod
-    def load(cls, path: str | Path) -> Fit:
+    def load(
+        cls, path: str | Path, model: Model | None = None, priors: Mapping[str, Distribution] | None = None
+    ) -> Fit:
         """Read a fit back from the file that :meth:`save` wrote.
 
         :param path: the file.
+        :param model: the model fitted, where it is one of your own; others are found by their name.
+        :param priors: those given to the fit, where they are laws of your own; others are in the file.
         :raises FileNotFoundError: where there is no such file.
         :raises DataError: where the file is not a fit, or is damaged.
         """
@@ -204,8 +234,9 @@ class Fit:
         except DataError as error:
             reason = str(error).removeprefix(f"path: cannot read {path}: ")
             raise DataError(f"path: cannot read a fit from {path}: {reason}") from None
-        fit = cls(tree)
+        cls(tree)  # refuses a tree that is no fit
         _require_complete(tree, path)
+        fit = cls(tree, own=_require_model(json.loads(tree.attrs[RECORD]), path, model, priors))
         try:
             # all that a summary says, but for the description, whose parts are looked at instead
             _ = fit.model, fit.unit, fit.observations, fit.log_evidence, fit._summarised()
@@ -214,6 +245,23 @@ class Fit:
             reason = f"{type(error).__name__}: {error}"
             raise DataError(f"path: cannot read a fit from {path}: its record is damaged ({reason})") from None
         return fit
+
+
+def _require_model(
+    record: Mapping[str, Any], path: str | Path, model: Model | None, priors: Mapping[str, Distribution] | None
+) -> Model | None:
+    """The model of the user's own that a file is of, with what was stated of it; None of one that is found by name."""
+    name = record["model"]
+    if model is not None and model.name != name:
+        raise ArgumentError(f"model: expected {name!r}, of which {path} is a fit, got {model.name!r}")
+    if model is None and name not in MODELS:
+        raise DataError(f"path: cannot read a fit from {path}: it is of a model of one's own, {name!r}; give model=")
+    if model is None and not priors:
+        return None
+    found = model or MODELS[name]
+    structure = record.get("structure")
+    found = type(found)(**structure) if structure else found
+    return found.informed(priors, record.get("fixed")) if priors else found._with(Stated.from_json(record))
 
 
 def _require_complete(tree: xr.DataTree, path: str | Path) -> None:

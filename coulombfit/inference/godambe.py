@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from coulombfit.models import PairModel, Parameters, Standardisation
+from coulombfit.models import Likelihood, Model, Parameters, Standardisation
 
 __all__ = ["WORTH", "corrected", "scores"]
 
@@ -39,50 +39,80 @@ Matrix = Float[np.ndarray, "coordinate coordinate"]
 
 
 def corrected(
-    model: PairModel, draws: Parameters, observations: Float[Array, "run 2"], key: Key[Array, ""], *, pooled: bool
+    model: Model,
+    likelihood: Likelihood,
+    draws: Parameters,
+    observations: Float[np.ndarray, "run 2"],
+    unit: Standardisation,
+    key: Key[Array, ""],
+    *,
+    pooled: bool,
 ) -> Parameters:
     """Draws of the sites from the density alone, shape (draw,), with the spread their mean has over repetitions.
 
-    :param observations: standardised levels; of many runs, some stand for all.
+    :param model: one with laws of a pair and of one level.
+    :param observations: levels in units of the data; of many runs, some stand for all.
     :param pooled: that the pairing of the levels is not known: J then comes from the simulated pairs alone.
     """
-    coordinates = np.asarray(model.coordinates(draws))
+    coordinates = np.asarray(model.coordinates(draws, likelihood))
     mean = coordinates.mean(axis=0)
-    h, j = _information(model, mean, np.asarray(_pairs(model, mean, key)))
+    h, j = _information(model, likelihood, mean, np.asarray(_pairs(model, likelihood, mean, unit, key)), unit)
     if not pooled:
         share = len(observations) / (len(observations) + WORTH)
-        seen = _information(model, mean, np.asarray(observations)[:: -(-len(observations) // MANY)])
+        some = np.asarray(unit.apply(jnp.asarray(observations)))[:: -(-len(observations) // MANY)]
+        seen = _information(model, likelihood, mean, some, unit)
         h, j = ((1.0 - share) * simulated + share * other for simulated, other in zip((h, j), seen, strict=True))
-    return model.from_coordinates(jnp.asarray(mean + (coordinates - mean) @ _stretch(h, j).T))
+    return model.from_coordinates(jnp.asarray(mean + (coordinates - mean) @ _stretch(h, j).T), likelihood, unit)
 
 
-@partial(jax.jit, static_argnums=0)
-def _pairs(model: PairModel, point: Float[Array, " coordinate"], key: Key[Array, ""]) -> Float[Array, "run 2"]:
-    """SIMULATED pairs of the model's law at a point."""
-    law = model.pair(model.parameters(model.from_coordinates(point), Standardisation()))
-    return law.sample(key, (SIMULATED,))
+def _parameters(
+    model: Model, likelihood: Likelihood, point: Float[Array, " coordinate"], unit: Standardisation
+) -> Parameters:
+    """Those of the standardised law at a point."""
+    return model.parameters(model.from_coordinates(point, likelihood, unit), Standardisation())
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(jax.jit, static_argnums=(0, 1))
+def _pairs(
+    model: Model,
+    likelihood: Likelihood,
+    point: Float[Array, " coordinate"],
+    unit: Standardisation,
+    key: Key[Array, ""],
+) -> Float[Array, "run 2"]:
+    """SIMULATED pairs of the model's standardised law at a point."""
+    return model.pair(_parameters(model, likelihood, point, unit)).sample(key, (SIMULATED,))
+
+
+@partial(jax.jit, static_argnums=(0, 1))
 def scores(
-    model: PairModel, point: Float[Array, " coordinate"], levels: Float[Array, "run 2"]
+    model: Model,
+    likelihood: Likelihood,
+    point: Float[Array, " coordinate"],
+    levels: Float[Array, "run 2"],
+    unit: Standardisation,
 ) -> Float[Array, "run 2 coordinate"]:
     """∇ ln ρ of every level at a point, for standardised levels."""
 
     def log_density(at: Array) -> Array:
-        return model.density(model.parameters(model.from_coordinates(at), Standardisation())).log_prob(levels)
+        return model.density(_parameters(model, likelihood, at, unit)).log_prob(levels)
 
     return jax.jacfwd(log_density)(point)
 
 
 def _information(
-    model: PairModel, point: Float[np.ndarray, " coordinate"], levels: Float[np.ndarray, "run 2"]
+    model: Model,
+    likelihood: Likelihood,
+    point: Float[np.ndarray, " coordinate"],
+    levels: Float[np.ndarray, "run 2"],
+    unit: Standardisation,
 ) -> tuple[Matrix, Matrix]:
     """H and J at a point, the mean over runs."""
     runs = len(levels)
     # filled up to a power of two, so that few shapes are compiled
     more = np.broadcast_to(levels[:1], (max(FEWEST, 1 << (runs - 1).bit_length()) - runs, 2))
-    by_level = np.asarray(scores(model, jnp.asarray(point), jnp.asarray(np.concatenate([levels, more]))))[:runs]
+    filled = jnp.asarray(np.concatenate([levels, more]))
+    by_level = np.asarray(scores(model, likelihood, jnp.asarray(point), filled, unit))[:runs]
     by_run = by_level.sum(axis=1)
     return np.einsum("rla,rlb->ab", by_level, by_level) / runs, by_run.T @ by_run / runs
 

@@ -16,15 +16,13 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from coulombfit.inference.compression import EXACT, LEVELS, Weighted, compressed, plain
-from coulombfit.models import Model, Standardisation
-from coulombfit.models.coordinates import coordinate_names, sites_at
+from coulombfit.models import Likelihood, Model, Standardisation
+from coulombfit.models.site_priors import coordinate_names, sites_at
+from coulombfit.numerics.compression import LEVELS, Weighted, plain
 from coulombfit.samplers.newton import LogDensity, Peak, peak_of
 
-__all__ = ["ASYMMETRY", "Represented", "log_likelihood", "log_posterior", "represent", "start_of"]
+__all__ = ["Represented", "log_likelihood", "log_posterior", "represent"]
 
-ASYMMETRY = "q"
-"""The site under whose change of sign every law is even."""
 TOLERANCE = 0.01
 """Error in ln L that a compression may have over the posterior."""
 FEW, CHEAP = 2_000, 24
@@ -47,66 +45,68 @@ class Represented:
 
 
 @lru_cache(maxsize=64)
-def log_posterior(model: Model, likelihood: str) -> tuple[LogDensity, tuple[str, ...]]:
-    """Log prior plus log likelihood in unconstrained coordinates, and the site each coordinate belongs to."""
-    priors = model.sites(likelihood)
+def log_posterior(model: Model, likelihood: Likelihood) -> tuple[LogDensity, tuple[str, ...]]:
+    """Log prior plus log likelihood in unconstrained coordinates, and the site each coordinate belongs to.
+
+    Kept by model and likelihood, as compiled programs are kept by the function returned.
+    """
+    priors = model.site_priors(likelihood)
 
     def density(point: Array, data: Weighted, unit: Standardisation) -> Array:
-        sites, log_prior = sites_at(priors, point)
-        law = model.term_law(likelihood, sites, unit)
+        sites, log_prior = sites_at(priors, point, unit)
+        law = likelihood.term_law(model, sites, unit)
         return log_prior + data.offset + data.weights @ law.log_prob(data.nodes)
 
     return density, coordinate_names(priors)
 
 
-def start_of(names: tuple[str, ...]) -> tuple[Float[np.ndarray, " coordinate"], int | None]:
-    """Where to begin a search, and the coordinate in which the density is even."""
-    mirrored = names.index(ASYMMETRY) if ASYMMETRY in names else None
-    # off the mirror, on which every gradient vanishes
-    return np.array([0.5 if name == ASYMMETRY else 0.0 for name in names]), mirrored
-
-
 def represent(
     model: Model,
-    likelihood: str,
+    likelihood: Likelihood,
     observations: Float[np.ndarray, "run ..."],
     unit: Standardisation,
     *,
     compress: bool = True,
 ) -> Represented:
-    """Observations as few nodes as serve their posterior, and its mode. In double precision."""
+    """Observations as few nodes as serve their posterior, and its mode. In double precision.
+
+    Grids are tried from the coarsest on, and the first within tolerance wins: judged against the observations
+    themselves where these are few, and else against the next finer grid. Where none will do, as where one width is a
+    thousand times the other, the observations stand for themselves.
+    """
     density, names = log_posterior(model, likelihood)
-    start, _ = start_of(names)
+    start, _ = model.start(likelihood)
+    terms = np.asarray(likelihood.terms(observations, unit))
+    compression = model.compressions.get(likelihood.name) if compress else None
 
     def climbed(weighted: Weighted) -> Peak:
         return peak_of(density, start, weighted, unit)
 
-    kind = model.compression(likelihood) if compress else "none"
-    coarse = compressed(model, likelihood, observations, unit) if kind != "none" else None
-    itself = None
-    if coarse is None or observations.size <= max(FEW, CHEAP * coarse.size):
-        itself = plain(model, likelihood, observations, unit)
-        if coarse is None or itself.size <= coarse.size:
-            return Represented(itself, climbed(itself), 0.0)
-    if kind in EXACT:
+    def themselves() -> Represented:
+        whole = plain(terms)
+        return Represented(whole, climbed(whole), 0.0)
+
+    coarse = compression.compress(terms) if compression is not None else None
+    if compression is None or coarse is None:
+        return themselves()
+    few = observations.size <= max(FEW, CHEAP * coarse.size)
+    whole = plain(terms) if few else None
+    if whole is not None and whole.size <= coarse.size:
+        return themselves()
+    if compression.exact:
         return Represented(coarse, climbed(coarse), 0.0)
     for level in range(1, LEVELS):
-        fine = itself or compressed(model, likelihood, observations, unit, level)
-        if fine is None:
+        judge = whole or compression.compress(terms, level)
+        if coarse is None or judge is None:
             break  # it cannot be compressed at this level
         peak = climbed(coarse)
-        error = _error(log_likelihood(model, likelihood), names, peak, coarse, fine, unit)
+        error = _error(log_likelihood(model, likelihood), names, peak, coarse, judge, unit)
         if error <= MARGIN * TOLERANCE:
             return Represented(coarse, peak, error)
-        if itself is not None:
-            finer = compressed(model, likelihood, observations, unit, level)
-            if finer is None or finer.size >= itself.size:
-                return Represented(itself, climbed(itself), 0.0)
-            fine = finer
-        coarse = fine
-    # no grid will do, as where a width is a thousand times smaller than the other
-    itself = plain(model, likelihood, observations, unit)
-    return Represented(itself, climbed(itself), 0.0)
+        coarse = compression.compress(terms, level) if whole is not None else judge
+        if whole is not None and coarse is not None and coarse.size >= whole.size:
+            break
+    return themselves()
 
 
 def _error(
@@ -121,12 +121,12 @@ def _error(
 
 
 @lru_cache(maxsize=64)
-def log_likelihood(model: Model, likelihood: str) -> Callable[..., Array]:
+def log_likelihood(model: Model, likelihood: Likelihood) -> Callable[..., Array]:
     """Compiled ln L of many points."""
-    priors = model.sites(likelihood)
+    priors = model.site_priors(likelihood)
 
     def one(point: Array, data: Weighted, unit: Standardisation) -> Array:
-        law = model.term_law(likelihood, sites_at(priors, point)[0], unit)
+        law = likelihood.term_law(model, sites_at(priors, point, unit)[0], unit)
         return data.offset + data.weights @ law.log_prob(data.nodes)
 
     return jax.jit(lambda points, data, unit: lax.map(lambda point: one(point, data, unit), jnp.asarray(points)))

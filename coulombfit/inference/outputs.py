@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
@@ -19,10 +19,14 @@ from coulombfit.data.files.opening import opened
 from coulombfit.runtime.atomic_files import write_netcdf
 from coulombfit.runtime.errors import ArgumentError, DataError
 
+if TYPE_CHECKING:
+    from coulombfit.inference.preparation import Question
+
 __all__ = [
     "PAGES",
     "fit_label",
     "fit_name",
+    "label_of",
     "page_label",
     "require_companion",
     "require_ending",
@@ -49,9 +53,17 @@ def fit_name(file: Path, model: str, likelihood: str | None, chosen: Iterable[st
     return ".".join([*(re.sub(r"[^\w.+-]+", "-", part).strip(".-") or "data" for part in parts), "nc"])
 
 
-def fit_label(fingerprint: str, model: str, likelihood: str) -> str:
-    """Of the fit of a model to data."""
-    return f"a {model} fit ({likelihood}) of data {fingerprint[:12]}"
+def fit_label(record: Mapping[str, Any]) -> str:
+    """Of the fit of a model to data, from what its record says of the two and of what was given."""
+    stated = {name: record[name] for name in ("priors", "fixed") if record.get(name)}
+    given = f", given {hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()[:12]}" if stated else ""
+    return f"a {record['model']} fit ({record['likelihood']}{given}) of data {record['data']['fingerprint'][:12]}"
+
+
+def label_of(question: Question, fingerprint: str) -> str:
+    """Of the fit that answers a question about data."""
+    asked = {"model": question.model.name, "likelihood": question.likelihood.name, "data": {"fingerprint": fingerprint}}
+    return fit_label(asked | question.model.stated.to_json())
 
 
 def page_label(fingerprints: Iterable[str]) -> str:
@@ -130,7 +142,6 @@ def _held_by(path: Path) -> str | None:
         if RECORD not in attributes:
             label = attributes.get(LABEL)
             return label if isinstance(label, str) else None
-        record = json.loads(attributes[RECORD])
-        return fit_label(record["data"]["fingerprint"], record["model"], record["likelihood"])
+        return fit_label(json.loads(attributes[RECORD]))
     except (DataError, ValueError, TypeError, KeyError, RecursionError):
         return None

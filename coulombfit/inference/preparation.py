@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
+from numpyro.distributions import Distribution
 
 from coulombfit.data.spectra import Spectra, real_array
-from coulombfit.models import Model, Standardisation, find_model
+from coulombfit.models import Likelihood, Model, Standardisation, find_model
 from coulombfit.runtime.errors import ArgumentError
 from coulombfit.runtime.seeds import check_seed
 from coulombfit.samplers.nuts import Sampling, check_sampler
@@ -22,15 +25,10 @@ class Question:
     """A model with a likelihood, and how its posterior is to be found."""
 
     model: Model
-    likelihood: str
+    likelihood: Likelihood
     sampler: str
     sampling: Sampling
     seed: int
-
-    @property
-    def composite(self) -> bool:
-        """Whether levels count as independent that are not; such a likelihood has no evidence."""
-        return self.likelihood.startswith("density")
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,17 +42,27 @@ class Prepared:
     pooled: bool = False
 
 
-def ask(model: str, likelihood: str | None, sampler: str, sampling: Sampling | None, seed: int) -> Question:
+def ask(
+    model: str | Model,
+    likelihood: str | Likelihood | None,
+    sampler: str,
+    sampling: Sampling | None,
+    seed: int,
+    priors: Mapping[str, Distribution] | None = None,
+    fixed: Mapping[str, Any] | None = None,
+) -> Question:
     """Check names and settings.
 
     :raises ArgumentError: for an unknown name, or a combination that does not exist.
     """
-    chosen, likelihood = find_model(model, likelihood)
+    found, seen_by = find_model(model, likelihood)
+    chosen = found.informed(priors, fixed)
+    chosen.site_priors(seen_by)  # refuses what is stated of parameters that it does not sample
     check_sampler(sampler)
     check_seed(seed)
     if sampling is not None and not isinstance(sampling, Sampling):
         raise ArgumentError(f"sampling: expected coulombfit.Sampling(…), got {sampling!r}")
-    return Question(chosen, likelihood, sampler, sampling or Sampling(), int(seed))
+    return Question(chosen, seen_by, sampler, sampling or Sampling(), int(seed))
 
 
 def prepare(spectra: Spectra, question: Question) -> Prepared:
@@ -62,7 +70,7 @@ def prepare(spectra: Spectra, question: Question) -> Prepared:
 
     :raises DataError: for data that no law of the model can describe.
     """
-    model = question.model.fitted_to(spectra)
+    model = question.model.with_structure_of(spectra)
     observations = model.observe(spectra, question.likelihood)
     unit = model.unit(observations, question.likelihood)
     return Prepared(model, observations, unit, pooled=len(observations) != spectra.runs)

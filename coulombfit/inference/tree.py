@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,19 +12,19 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float
 
-from coulombfit.models import OBSERVED, Model, Parameters, Standardisation
-from coulombfit.models.coordinates import sites_at
+from coulombfit.models import Likelihood, Model, Parameters, Standardisation
+from coulombfit.models.site_priors import sample_sites, sites_at
 from coulombfit.runtime.errors import ArgumentError
 from coulombfit.samplers.nuts import Sampling
 
-__all__ = ["reported", "sites_of", "tree_of"]
+__all__ = ["free", "known_numbers", "reported", "sites_of", "tree_of"]
 
 
 @lru_cache(maxsize=64)
-def sites_of(model: Model, likelihood: str) -> Callable[..., Parameters]:
-    """Compiled: standardised sites of points, shape (point, coordinate)."""
-    priors = model.sites(likelihood)
-    return jax.jit(jax.vmap(lambda point: sites_at(priors, point)[0]))
+def sites_of(model: Model, likelihood: Likelihood) -> Callable[..., Parameters]:
+    """Compiled ``f(points, unit)``: standardised sites of points, shape (point, coordinate)."""
+    priors = model.site_priors(likelihood)
+    return jax.jit(jax.vmap(lambda point, unit: sites_at(priors, point, unit)[0], in_axes=(0, None)))
 
 
 _parameters = jax.jit(lambda model, sites, unit: model.parameters(sites, unit), static_argnums=0)
@@ -47,16 +48,27 @@ def reported(model: Model, sites: Parameters, unit: Standardisation) -> Paramete
 
 
 @partial(jax.jit, static_argnums=(0, 1, 4))
-def _from_priors(model: Model, likelihood: str, key: Array, unit: Standardisation, draws: int) -> Parameters:
-    priors = model.sites(likelihood)
-    keys = jax.random.split(key, len(priors))
-    sites = {name: prior.sample(k, (1, draws)) for k, (name, prior) in zip(keys, priors.items(), strict=True)}
-    return model.parameters(sites, unit)
+def _from_priors(model: Model, likelihood: Likelihood, key: Array, unit: Standardisation, draws: int) -> Parameters:
+    return model.parameters(sample_sites(model.site_priors(likelihood), key, (1, draws), unit), unit)
+
+
+def known_numbers(model: Model, likelihood: Likelihood) -> dict[str, Any]:
+    """What is known of the reported parameters because some are, in units of the data: those that no draw changes."""
+    if not model.stated.fixed:
+        return {}
+    sites = sample_sites(model.site_priors(likelihood), jax.random.key(0), (2,), model.reference)
+    found = {name: np.asarray(values) for name, values in model.parameters(sites, model.reference).items()}
+    return {name: values[0].tolist() for name, values in found.items() if (values[0] == values[1]).all()}
+
+
+def free(parameters: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that are not known."""
+    return {name: values for name, values in parameters.items() if name not in known}
 
 
 def tree_of(
     model: Model,
-    likelihood: str,
+    likelihood: Likelihood,
     posterior: Parameters | dict[str, np.ndarray],
     stats: Parameters | dict[str, np.ndarray],
     observations: Float[np.ndarray, "run ..."],
@@ -72,18 +84,19 @@ def tree_of(
     key_prior, key_predictive = jax.random.split(key)
     runs, draws = len(observations), np.asarray(next(iter(posterior.values()))).shape[1]
     rows = _thin(runs, sampling.per_run_runs)
-    site = OBSERVED[likelihood]
+    site, known = likelihood.observed, known_numbers(model, likelihood)
     kept, predicted = _thin(draws, sampling.per_run_draws), _thin(draws, sampling.predictive_draws)
     log_likelihood = _log_likelihood(model, likelihood, _take(posterior, kept), jnp.asarray(observations[rows]))
     predictive = _predict(model, likelihood, _take(posterior, predicted), key_predictive, len(rows))
     every = np.arange(draws)
+    prior = model.in_order(_from_priors(model, likelihood, key_prior, unit, draws))
     dims = ("run", "level")[: observations.ndim]
     # the runs that are kept, where they are not all
     which = {} if len(rows) == runs else {"run": rows}
     return xr.DataTree.from_dict(
         {
-            "posterior": _dataset(posterior, every),
-            "prior": _dataset(model.in_order(_from_priors(model, likelihood, key_prior, unit, draws)), every),
+            "posterior": _dataset(free(posterior, known), every),
+            "prior": _dataset(free(prior, known), every),
             "log_likelihood": _dataset({site: log_likelihood}, kept, ("run",)).assign_coords(which),
             "posterior_predictive": _dataset({site: predictive}, predicted, dims).assign_coords(which),
             "sample_stats": _dataset(stats, every),
@@ -118,13 +131,13 @@ def _over_draws(function: Callable[..., Array], parameters: Parameters, *extra: 
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _log_likelihood(model: Model, likelihood: str, parameters: Parameters, observations: Array) -> Array:
+def _log_likelihood(model: Model, likelihood: Likelihood, parameters: Parameters, observations: Array) -> Array:
     """Log density of every run's observation, shape (chain, draw, run)."""
     return _over_draws(lambda one: model.law(likelihood, one).log_prob(observations), parameters)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 4))
-def _predict(model: Model, likelihood: str, parameters: Parameters, key: Array, runs: int) -> Array:
+def _predict(model: Model, likelihood: Likelihood, parameters: Parameters, key: Array, runs: int) -> Array:
     """New observations, shape (chain, draw, run, …)."""
     keys = jax.random.split(key, next(iter(parameters.values())).shape[:2])
     return _over_draws(lambda one, k: model.simulate(likelihood, one).sample(k, (runs,)), parameters, keys)

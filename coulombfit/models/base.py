@@ -1,4 +1,4 @@
-"""What a model is: a prior over the parameters of a law, as a NumPyro program over an ensemble of runs.
+"""What a model is: a prior over the parameters of a law, and the ways in which a run may be observed.
 
 Sites are standardised, so that one set of weak priors serves all data; parameters are reported in the units of x. The
 unit of observation is the run.
@@ -6,97 +6,134 @@ unit of observation is the run.
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
 from jaxtyping import Array, Float
+from numpyro.distributions import biject_to
 
 from coulombfit.data.spectra import Spectra
+from coulombfit.models.likelihoods import LIKELIHOODS, Likelihood
+from coulombfit.models.parameters import Parameter, find_parameter
+from coulombfit.models.site_priors import SitePrior
+from coulombfit.models.stated import Stated
 from coulombfit.models.units import Standardisation
+from coulombfit.models.words import prior_in_words
+from coulombfit.numerics.compression import Compression
 from coulombfit.numerics.intervals import Edge
+from coulombfit.runtime.errors import ArgumentError
 
-__all__ = ["CENTRE_SD", "LOG_WIDTH_SD", "OBSERVED", "REDUNDANT", "Compression", "Model", "Parameters"]
-
-OBSERVED = {
-    "pair": "eigenvalues",
-    "density": "eigenvalues",
-    "density-raw": "eigenvalues",
-    "spacing": "spacing",
-    "levels": "eigenvalues",
-}
-"""The observed site of each likelihood."""
+__all__ = ["CENTRE_SD", "LOG_WIDTH_SD", "Model", "Parameters"]
 
 # Scales of the priors in units of the data: weak beside what a handful of runs says.
 CENTRE_SD = 2.0
 LOG_WIDTH_SD = 1.0
 
-REDUNDANT = "mean_spacing"
-"""A parameter that is a multiple of another, reported for convenience."""
-
 Parameters = dict[str, Array]
-
-Compression = Literal[
-    "none", "moments", "moments of each level", "mean square", "levels", "sum and spacing", "both levels"
-]
-"""What ln p is a smooth function of, but for ln S of laws that repel: see :mod:`coulombfit.inference.compression`."""
 
 
 class Model(ABC):
     """One hypothesis about the levels of a run. Equal models are interchangeable: they hash alike and hold no data.
 
-    Laws take the parameters by their reported names, in any units, as arrays of any common shape. To all methods
-    ``likelihood`` is one of ``likelihoods``, what a run is observed by; ``parameters`` are these parameters, and
-    ``sites`` what is sampled in their place, with units taken out; ``unit`` is location and scale of the data;
-    ``spectra`` are the data, and ``observations`` what the likelihood sees of them, one entry a run.
+    A model of your own is a frozen dataclass with ``name``, ``description``, ``likelihoods`` and ``reports``, with
+    :meth:`sites` and :meth:`parameters`, and with the laws that its likelihoods ask for: :meth:`pair`, :meth:`density`,
+    :meth:`spacing` or :meth:`levels`. Laws take the parameters by their reported names, in any units, as arrays of any
+    common shape. ``sites`` are what is sampled in their place, with units taken out; ``unit`` is location and scale of
+    the data.
     """
 
     name: ClassVar[str]
     description: ClassVar[str]
-    likelihoods: ClassVar[tuple[str, ...]]
-    """What a run may be observed by; the first is the default."""
+    likelihoods: ClassVar[tuple[Likelihood, ...]]
+    """What a run may be observed by; the first is the default. Names of known ones do, too."""
+    reports: ClassVar[tuple[Parameter, ...]] = ()
+    """What :meth:`parameters` gives, in the order of tables; those that are not here follow. Plain names do, too."""
     nominal_from: ClassVar[Mapping[str, int | None]] = {}
     """By likelihood, the number of runs from which 90 % intervals cover 87 to 93 % in simulations; None for none."""
+    compressions: ClassVar[Mapping[str, Compression]] = {}
+    """By likelihood, how observations may be compressed; the plain sum where there is none."""
     edge: ClassVar[Edge | None] = None
     """Where a parameter has a least value that it may well have."""
-    reports: ClassVar[tuple[str, ...]] = ()
-    """Names that :meth:`parameters` gives, in the order of tables; those that are not named here follow."""
-    unitless: ClassVar[tuple[str, ...]] = ()
-    """Those of them that are pure numbers."""
+    even_in: ClassVar[str | None] = None
+    """The site under whose change of sign the law is even."""
+    sampled_as: ClassVar[Mapping[str, str]] = {}
+    """Sites of another name than the parameter that they stand for, by that parameter."""
+    surmise: ClassVar[str | None] = None
+    """The parameter whose Wigner surmise (Eq. 31) the spacing follows exactly, where it does."""
+    costly: ClassVar[bool] = False
+    """Whether its law takes many times longer than others to evaluate."""
+    colour: ClassVar[str | None] = None
+    """Of its curves in figures; that of text by default."""
+    line: ClassVar[str] = "-"
+    """Their line style: "-", "-.", "--" or ":"."""
+    stated: Stated = Stated()
+    """Priors and values that the user has given, see :meth:`informed`."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.reports = tuple(find_parameter(one) if isinstance(one, str) else one for one in cls.reports)
+        if isinstance(given := cls.__dict__.get("likelihoods"), tuple):
+            cls.likelihoods = tuple(LIKELIHOODS[one] if isinstance(one, str) else one for one in given)
 
     # by class and attributes, of subclasses with attributes of their own too: compiled programs are kept by model
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and vars(self) == vars(other)
 
     def __hash__(self) -> int:
-        return hash((type(self), *sorted(vars(self).items())))
+        return hash((type(self), *sorted(vars(self).items(), key=lambda item: item[0])))
 
     @abstractmethod
-    def sites(self, likelihood: str) -> dict[str, dist.Distribution]:
+    def sites(self, likelihood: Likelihood) -> dict[str, dist.Distribution]:
         """Priors of the standardised sites."""
 
     @abstractmethod
     def parameters(self, sites: Parameters, unit: Standardisation) -> Parameters:
         """The reported parameters in units of the data, from standardised sites of any common shape."""
 
-    @abstractmethod
-    def law(self, likelihood: str, parameters: Parameters) -> dist.Distribution:
-        """The law of what is observed of a run."""
+    def pair(self, parameters: Parameters) -> dist.Distribution:
+        """Joint law of the ordered pair, event (2,)."""
+        raise NotImplementedError(f"{self.name} has no law of a pair")
 
-    @abstractmethod
-    def observe(self, spectra: Spectra, likelihood: str) -> Float[np.ndarray, "run ..."]:
+    def density(self, parameters: Parameters) -> dist.Distribution:
+        """Density of one level of a pair, event ()."""
+        raise NotImplementedError(f"{self.name} has no density of one level")
+
+    def spacing(self, parameters: Parameters) -> dist.Distribution:
+        """Law of the spacing of a pair, event ()."""
+        raise NotImplementedError(f"{self.name} has no law of the spacing")
+
+    def levels(self, parameters: Parameters) -> dist.Distribution:
+        """Joint law of all levels, descending, event (level,)."""
+        raise NotImplementedError(f"{self.name} has no law of all levels")
+
+    def offers(self, law: str) -> bool:
+        """Whether it has this law: "pair", "density", "spacing" or "levels"."""
+        return getattr(type(self), law) is not getattr(Model, law)
+
+    def law(self, likelihood: str | Likelihood, parameters: Parameters) -> dist.Distribution:
+        """The law of what is observed of a run."""
+        return self.likelihood(likelihood).law(self, parameters)
+
+    def simulate(self, likelihood: str | Likelihood, parameters: Parameters) -> dist.Distribution:
+        """The law of new observations: that of the likelihood, unless the likelihood is a composite."""
+        return self.likelihood(likelihood).simulated(self, parameters)
+
+    def observe(self, spectra: Spectra, likelihood: str | Likelihood) -> Float[np.ndarray, "run ..."]:
         """What ``likelihood`` looks at, one entry a run.
 
         :raises DataError: for spectra that no law of this model can describe.
         """
+        return self.likelihood(likelihood).observe(spectra)
 
-    @abstractmethod
-    def unit(self, observations: Float[np.ndarray, "run ..."], likelihood: str) -> Standardisation:
+    def unit(self, observations: Float[np.ndarray, "run ..."], likelihood: str | Likelihood) -> Standardisation:
         """The units of the priors for these observations."""
+        return self.likelihood(likelihood).unit(observations)
 
     @property
     def reference(self) -> Standardisation:
@@ -107,10 +144,6 @@ class Model(ABC):
         """Whether the law is defined at these parameters; priors reach no further."""
         return jnp.array(True)
 
-    def simulate(self, likelihood: str, parameters: Parameters) -> dist.Distribution:
-        """The law of new observations: that of the likelihood, unless the likelihood is a composite."""
-        return self.law(likelihood, parameters)
-
     def fitted_to(self, spectra: Spectra) -> Model:
         """The same model with the structure that the spectra show, where it has any."""
         return self
@@ -120,84 +153,122 @@ class Model(ABC):
         """What :meth:`fitted_to` found, as JSON values: ``type(model)(**structure)`` is this model."""
         return {}
 
-    def priors(self, unit: Standardisation, likelihood: str) -> dict[str, str]:
-        """The priors in words: in units of the data where those of a site are known, else standardised as they are."""
-        found = {}
-        for site, prior in self.sites(likelihood).items():
-            name = _reported(site)
-            known = name in self.reports
-            words = _in_words(prior, unit if known and name not in self.unitless else Standardisation(), site)
-            found[name] = words if known else f"{words}, standardised"
+    def moments(self, parameters: Mapping[str, Any]) -> tuple[Any, Any] | None:
+        """Var x/⟨S²⟩ and the Binder cumulant U₄ of a pair in closed form; None where they are not known."""
+        return None
+
+    @property
+    def of_pairs(self) -> bool:
+        """Whether it is a model of the two levels of a pair, else of all levels."""
+        return all(likelihood.of_pairs for likelihood in self.likelihoods)
+
+    def likelihood(self, chosen: str | Likelihood | None = None) -> Likelihood:
+        """One of its likelihoods, by name; the default where None.
+
+        :raises ArgumentError: for one that it does not take.
+        """
+        if chosen is None:
+            return self.likelihoods[0]
+        found = {one.name: one for one in self.likelihoods} | {one: one for one in self.likelihoods}
+        if chosen not in found:
+            name = chosen.name if isinstance(chosen, Likelihood) else chosen
+            takes = ", ".join(repr(one.name) for one in self.likelihoods)
+            reason = ""
+            if name == "spacing" and self.surmise:
+                reason = f"; spacings depend on {self.surmise} alone and cannot tell two species apart (Eq. 31)"
+            raise ArgumentError(f"likelihood: model {self.name!r} takes {takes}, got {name!r}{reason}")
+        return found[chosen]
+
+    def informed(
+        self, priors: Mapping[str, dist.Distribution] | None = None, fixed: Mapping[str, Any] | None = None
+    ) -> Model:
+        """The same model with other priors, or with parameters that are known.
+
+        :param priors: by the name of the parameter, in units of the data; of r a law between 0 and 1.
+        :param fixed: values of parameters, in units of the data.
+        """
+        return self if not priors and not fixed else self._with(self.stated.updated(priors or {}, fixed or {}))
+
+    def _with(self, stated: Stated) -> Model:
+        found = copy.copy(self)
+        object.__setattr__(found, "stated", stated)  # also of a frozen dataclass
         return found
+
+    def with_structure_of(self, spectra: Spectra) -> Model:
+        """:meth:`fitted_to`, with the priors and values that the user has given."""
+        found = self.fitted_to(spectra)
+        return found if found.stated == self.stated else found._with(self.stated)
+
+    def site_priors(self, likelihood: Likelihood) -> dict[str, SitePrior]:
+        """How every site is sampled.
+
+        :raises ArgumentError: where the user has given a prior or value of no parameter that is sampled.
+        """
+        sites = self.sites(likelihood)
+        return self.stated.applied(self.name, sites, self.reports, self.sampled_as, self.even_in)
+
+    def start(self, likelihood: Likelihood) -> tuple[Float[np.ndarray, " coordinate"], int | None]:
+        """Where to begin a search, in coordinates, and the coordinate in which the density is even."""
+        names = [name for name, prior in self.site_priors(likelihood).items() for _ in range(prior.size)]
+        mirrored = names.index(self.even_in) if self.even_in in names else None
+        # off the mirror, on which every gradient vanishes
+        return np.array([0.5 if name == self.even_in else 0.0 for name in names]), mirrored
+
+    def coordinates(self, sites: Parameters, likelihood: Likelihood) -> Float[Array, "*shape coordinate"]:
+        """Sites as unbounded coordinates in which posteriors are near Gaussian, those that are known left out."""
+        priors = self.sites(likelihood)
+        names = [name for name in priors if name not in self.stated.known_sites(self.sampled_as)]
+        return jnp.stack([self.to_coordinate(name, priors[name], sites[name]) for name in names], axis=-1)
+
+    def from_coordinates(
+        self, coordinates: Float[Array, "*shape coordinate"], likelihood: Likelihood, unit: Standardisation
+    ) -> Parameters:
+        """The inverse of :meth:`coordinates`, with the sites that are known."""
+        priors, sites, k = self.sites(likelihood), {}, 0
+        ways = self.site_priors(likelihood)
+        for name, prior in priors.items():
+            if not ways[name].size:
+                sites[name] = jnp.broadcast_to(ways[name].at(jnp.zeros(0), unit)[0], coordinates.shape[:-1])
+                continue
+            sites[name] = self.from_coordinate(name, prior, coordinates[..., k])
+            k += 1
+        return sites
+
+    def to_coordinate(self, name: str, prior: dist.Distribution, site: Array) -> Array:
+        """The coordinate of one site."""
+        return biject_to(prior.support).inv(site)
+
+    def from_coordinate(self, name: str, prior: dist.Distribution, coordinate: Array) -> Array:
+        """The inverse of :meth:`to_coordinate`."""
+        return biject_to(prior.support)(coordinate)
+
+    def priors(self, unit: Standardisation, likelihood: str | Likelihood) -> dict[str, str]:
+        """The priors in words: in units of the data where those of a site are known, else standardised as they are."""
+        parameters = {site: parameter for parameter, site in self.sampled_as.items()}
+        return {
+            parameters.get(site, site): prior_in_words(
+                prior, unit, site, find_parameter(parameters.get(site, site), self.reports), self.reports
+            )
+            for site, prior in self.site_priors(self.likelihood(likelihood)).items()
+        }
 
     def in_order(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Reported parameters in the order of tables, none left out: JAX hands them back in alphabetical order."""
-        first = [name for name in self.reports if name in parameters]
+        first = [one.name for one in self.reports if one.name in parameters]
         return {name: parameters[name] for name in (*first, *(other for other in parameters if other not in first))}
 
-    def free_parameters(self, likelihood: str) -> int:
+    def free_parameters(self, likelihood: Likelihood) -> int:
         """How many parameters the data determine."""
-        return sum(int(np.prod(prior.event_shape)) for prior in self.sites(likelihood).values())
+        return sum(prior.size for prior in self.site_priors(likelihood).values())
 
-    def program(self, likelihood: str) -> Callable[..., None]:
+    def program(self, likelihood: str | Likelihood) -> Callable[..., None]:
         """NumPyro program ``f(observations, unit)``: a plate over the runs. For NumPyro's own samplers."""
+        chosen = self.likelihood(likelihood)
 
         def program(observations: Array, unit: Standardisation) -> None:
-            sites = {name: numpyro.sample(name, prior) for name, prior in self.sites(likelihood).items()}
-            seen = self.terms(likelihood, observations, unit)
+            sites = {name: prior.site(name, unit) for name, prior in self.site_priors(chosen).items()}
+            seen = chosen.terms(observations, unit)
             with numpyro.plate("term", len(seen)):
-                numpyro.sample(OBSERVED[likelihood], self.term_law(likelihood, sites, unit), obs=seen)
+                numpyro.sample(chosen.observed, chosen.term_law(self, sites, unit), obs=seen)
 
         return program
-
-    def terms(self, likelihood: str, observations: Any, unit: Standardisation) -> Any:
-        """What the likelihood is a product over, in the frame in which it is inferred: standardised observations."""
-        return unit.apply(observations)
-
-    def term_law(self, likelihood: str, sites: Parameters, unit: Standardisation) -> dist.Distribution:
-        """The law of one such term."""
-        return self.law(likelihood, self.parameters(sites, Standardisation()))
-
-    def log_frame(self, observations: Float[np.ndarray, "run ..."], unit: Standardisation) -> float:
-        """What ln p of all observations is less in units of the data than in that frame."""
-        return float(observations.size * np.log(unit.scale))
-
-    def compression(self, likelihood: str) -> Compression:
-        """How observations may be compressed."""
-        return "none"
-
-    def repels(self, likelihood: str) -> bool:
-        """Whether ln p has a term ln S, which no parameter changes."""
-        return False
-
-
-def _reported(site: str) -> str:
-    """The parameter that a site stands for: r = |q|."""
-    return "r" if site == "q" else site
-
-
-def _in_words(prior: dist.Distribution, unit: Standardisation, site: str) -> str:
-    while isinstance(prior, dist.Independent | dist.ExpandedDistribution):
-        prior = prior.base_dist  # one for every cluster
-    match prior:
-        case dist.LogNormal():
-            median = _shown(unit.scale * np.exp(prior.loc))
-            return f"LogNormal(median {median}, sd of its logarithm {_shown(prior.scale)})"
-        case dist.Normal():
-            mean, sd = unit.location + unit.scale * prior.loc, unit.scale * prior.scale
-            return f"Normal(mean {_shown(mean, 6)}, sd {_shown(sd)})"
-        case dist.Uniform():
-            if site != _reported(site):
-                return f"Uniform(0, {_shown(prior.high)})"  # of r = |q|, q being uniform about zero
-            low, high = (unit.location + unit.scale * end for end in (prior.low, prior.high))
-            return f"Uniform({_shown(low, 6)}, {_shown(high, 6)})"
-    stated = ", ".join(f"{name} {_shown(getattr(prior, name, None))}" for name in prior.arg_constraints)
-    return f"{type(prior).__name__}({stated}) of the standardised value"
-
-
-def _shown(values: object, digits: int = 3) -> str:
-    array = np.asarray(values)
-    if not np.issubdtype(array.dtype, np.number):
-        return str(values)
-    shown = [f"{value:.{digits}g}" for value in np.ravel(array)]
-    return shown[0] if array.ndim == 0 else f"[{', '.join(shown)}]"

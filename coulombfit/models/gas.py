@@ -14,8 +14,11 @@ from jaxtyping import Array, Float
 from coulombfit.data.spectra import Spectra
 from coulombfit.laws.gas.coulomb_gas import CoulombGas
 from coulombfit.laws.gas.normaliser import SEPARATION
-from coulombfit.models.base import CENTRE_SD, LOG_WIDTH_SD, Compression, Model, Parameters
+from coulombfit.models.base import CENTRE_SD, LOG_WIDTH_SD, Model, Parameters
+from coulombfit.models.likelihoods import AllLevels, Likelihood
+from coulombfit.models.parameters import PARAMETERS, Parameter
 from coulombfit.models.units import Standardisation
+from coulombfit.numerics.compression import LevelMoments
 from coulombfit.runtime.errors import DataError
 
 __all__ = ["FreeGas", "Gas"]
@@ -39,9 +42,11 @@ class Gas(Model):
 
     name = "gas"
     description = "Coulomb gas of all levels, bare centres (Eq. 7)"
-    likelihoods = ("levels",)
+    likelihoods = (AllLevels(),)
     nominal_from = {"levels": 10}
-    reports: ClassVar[tuple[str, ...]] = ("centre", "sigma")
+    compressions = {"levels": LevelMoments()}
+    reports: ClassVar[tuple[Parameter, ...]] = (PARAMETERS["centre"], PARAMETERS["sigma"])
+    colour, line = "#E69F00", "-"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sizes", tuple(int(size) for size in self.sizes))
@@ -56,7 +61,7 @@ class Gas(Model):
         return Standardisation(APART * jnp.arange(clusters - 1.0, -1.0, -1.0), jnp.ones(clusters))
 
     def exists(self, parameters: Parameters) -> Array:
-        return self.law("levels", parameters).separated
+        return self.levels(parameters).separated
 
     def fitted_to(self, spectra: Spectra) -> Model:
         sizes = tuple(len(cluster) for cluster in spectra.clusters)
@@ -67,7 +72,7 @@ class Gas(Model):
             )
         return type(self)(sizes)
 
-    def sites(self, likelihood: str) -> dict[str, dist.Distribution]:
+    def sites(self, likelihood: Likelihood) -> dict[str, dist.Distribution]:
         shape = (len(self.sizes),)
         return {
             "centre": dist.Normal(0.0, CENTRE_SD).expand(shape).to_event(1),
@@ -77,17 +82,10 @@ class Gas(Model):
     def parameters(self, sites: Parameters, unit: Standardisation) -> Parameters:
         return {"centre": unit.undo(sites["centre"]), "sigma": unit.scale * sites["sigma"]}
 
-    def law(self, likelihood: str, parameters: Parameters) -> CoulombGas:
+    def levels(self, parameters: Parameters) -> CoulombGas:
         return CoulombGas(parameters["centre"], parameters["sigma"], tuple(self.sizes), parameters.get("beta", 1.0))
 
-    def observe(self, spectra: Spectra, likelihood: str) -> Float[np.ndarray, "run level"]:
-        if (np.diff(spectra.eigenvalues, axis=1) == 0).any():
-            raise DataError(
-                "data: expected distinct levels, got tied ones; levels repel, so equal ones are no spectrum"
-            )
-        return spectra.eigenvalues
-
-    def unit(self, observations: Float[np.ndarray, "run level"], likelihood: str) -> Standardisation:
+    def unit(self, observations: Float[np.ndarray, "run ..."], likelihood: str | Likelihood) -> Standardisation:
         edges = np.cumsum(self.sizes)[:-1]
         each = [Standardisation.of(cluster) for cluster in np.split(observations, edges, axis=1)]
         # repulsion widens a level of a cluster of n to σ²(n + 1)/2
@@ -102,22 +100,6 @@ class Gas(Model):
             )
         return unit
 
-    def terms(self, likelihood: str, observations: Any, unit: Standardisation) -> Any:
-        # distances between clusters have to be in one unit
-        return observations
-
-    def term_law(self, likelihood: str, sites: Parameters, unit: Standardisation) -> dist.Distribution:
-        return self.law(likelihood, self.parameters(sites, unit))
-
-    def log_frame(self, observations: Float[np.ndarray, "run level"], unit: Standardisation) -> float:
-        return 0.0
-
-    def compression(self, likelihood: str) -> Compression:
-        return "moments of each level"
-
-    def repels(self, likelihood: str) -> bool:
-        return True
-
 
 @dataclass(frozen=True, eq=False)
 class FreeGas(Gas):
@@ -126,8 +108,9 @@ class FreeGas(Gas):
     name = "gas-beta"
     nominal_from = {"levels": 30}
     description = "Coulomb gas of one cluster, repulsion β free (Eq. 7)"
-    reports = ("centre", "sigma", "beta")
-    unitless = ("beta",)
+    compressions = {}  # β multiplies ln S: it stays, too
+    reports = (*Gas.reports, PARAMETERS["beta"])
+    colour, line = "#56B4E9", "--"
 
     def fitted_to(self, spectra: Spectra) -> Model:
         model = super().fitted_to(spectra)
@@ -138,12 +121,8 @@ class FreeGas(Gas):
             )
         return model
 
-    def sites(self, likelihood: str) -> dict[str, dist.Distribution]:
+    def sites(self, likelihood: Likelihood) -> dict[str, dist.Distribution]:
         return super().sites(likelihood) | {"beta": dist.LogNormal(0.0, LOG_WIDTH_SD)}
 
     def parameters(self, sites: Parameters, unit: Standardisation) -> Parameters:
         return super().parameters(sites, unit) | {"beta": sites["beta"]}
-
-    def compression(self, likelihood: str) -> Compression:
-        # β multiplies ln S: it stays, too
-        return "none"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
-import numpy as np
 import numpyro.distributions as dist
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
-from coulombfit.data.spectra import Spectra
 from coulombfit.laws import (
     AnisotropicDensity,
     AnisotropicPair,
@@ -22,18 +20,22 @@ from coulombfit.laws import (
     TwoSpeciesPair,
     WignerSurmise,
 )
-from coulombfit.models.base import CENTRE_SD, LOG_WIDTH_SD, Compression, Model, Parameters
+from coulombfit.models.base import CENTRE_SD, LOG_WIDTH_SD, Model, Parameters
+from coulombfit.models.likelihoods import Likelihood, OneLevel, Pair, Spacing
+from coulombfit.models.parameters import PARAMETERS, Parameter
 from coulombfit.models.units import Standardisation
+from coulombfit.numerics.compression import BothLevels, Compression, LevelGrid, MeanSquare, Moments, SumAndSpacing
 from coulombfit.numerics.intervals import Edge
-from coulombfit.runtime.errors import DataError
 
-__all__ = ["Anisotropic", "Gaussian", "OneSpecies", "PairModel", "TwoSpecies"]
+__all__ = ["Anisotropic", "Gaussian", "OneSpecies", "PairModel", "TwoSpecies", "TwoWidthModel"]
 
-COMPOSITE = ("density", "density-raw")
+
+def _compressions(pair: Compression, level: Compression, spacing: Compression) -> dict[str, Compression]:
+    return {"pair": pair, "density": level, "density-raw": level, "spacing": spacing}
 
 
 class PairModel(Model):
-    """Two levels with a common centre. Those here hold no state.
+    """Two levels with a common centre and a width. Those here hold no state.
 
     Likelihoods: "pair", the joint law of both levels; "spacing", the law of S = x₁ − x₂; "density", the law of one
     level, as if the levels of a pair were independent, with intervals corrected for their not being so
@@ -41,83 +43,18 @@ class PairModel(Model):
     whose pairing is not known, as spectra of one level.
     """
 
-    likelihoods: ClassVar[tuple[str, ...]] = ("pair", "density", "density-raw", "spacing")
+    likelihoods: ClassVar[tuple[Likelihood, ...]] = (Pair(), OneLevel(), OneLevel(correct=False), Spacing())
     width: ClassVar[str] = "sigma"
-    reports: ClassVar[tuple[str, ...]] = ("centre", "sigma", "mean_spacing")
-    smooth_in: ClassVar[tuple[Compression, Compression]] = ("moments", "levels")
-    """Compression of pairs, and of single levels."""
-    repulsive: ClassVar[bool] = True
+    """The site of the width, in whose units the prior of it is stated."""
+    reports: ClassVar[tuple[Parameter, ...]] = (
+        PARAMETERS["centre"],
+        PARAMETERS["sigma"],
+        PARAMETERS["mean_spacing"],
+    )
 
-    @abstractmethod
-    def pair(self, parameters: Parameters) -> dist.Distribution:
-        """Joint law of the ordered pair, event (2,)."""
-
-    @abstractmethod
-    def density(self, parameters: Parameters) -> dist.Distribution:
-        """Density of one level, event ()."""
-
-    @abstractmethod
-    def spacing(self, parameters: Parameters) -> dist.Distribution:
-        """Law of the spacing, event ()."""
-
-    def coordinates(self, sites: Parameters) -> Float[Array, "*shape coordinate"]:
-        """Sites as unbounded coordinates in which posteriors are near Gaussian: centre and ln σ."""
-        return jnp.stack([sites["centre"], jnp.log(sites[self.width])], axis=-1)
-
-    def from_coordinates(self, coordinates: Float[Array, "*shape coordinate"]) -> Parameters:
-        """The inverse of :meth:`coordinates`."""
-        return {"centre": coordinates[..., 0], self.width: jnp.exp(coordinates[..., 1])}
-
-    def sites(self, likelihood: str) -> dict[str, dist.Distribution]:
-        # spacings know no centre
-        centre = {} if likelihood == "spacing" else {"centre": dist.Normal(0.0, CENTRE_SD)}
+    def sites(self, likelihood: Likelihood) -> dict[str, dist.Distribution]:
+        centre = {"centre": dist.Normal(0.0, CENTRE_SD)} if likelihood.knows_centre else {}
         return centre | {self.width: dist.LogNormal(0.0, LOG_WIDTH_SD)}
-
-    def law(self, likelihood: str, parameters: Parameters) -> dist.Distribution:
-        if likelihood in COMPOSITE:
-            return self.density(parameters).expand((2,)).to_event(1)
-        return self.spacing(parameters) if likelihood == "spacing" else self.pair(parameters)
-
-    def terms(self, likelihood: str, observations: Any, unit: Standardisation) -> Any:
-        seen = unit.apply(observations)
-        return seen.reshape(-1) if likelihood in COMPOSITE else seen
-
-    def term_law(self, likelihood: str, sites: Parameters, unit: Standardisation) -> dist.Distribution:
-        parameters = self.parameters(sites, Standardisation())
-        return self.density(parameters) if likelihood in COMPOSITE else self.law(likelihood, parameters)
-
-    def compression(self, likelihood: str) -> Compression:
-        if likelihood == "spacing":
-            return "mean square"
-        return self.smooth_in[1] if likelihood in COMPOSITE else self.smooth_in[0]
-
-    def repels(self, likelihood: str) -> bool:
-        return self.repulsive and likelihood not in COMPOSITE
-
-    def simulate(self, likelihood: str, parameters: Parameters) -> dist.Distribution:
-        return self.spacing(parameters) if likelihood == "spacing" else self.pair(parameters)
-
-    def observe(self, spectra: Spectra, likelihood: str) -> Float[np.ndarray, "run ..."]:
-        if spectra.levels == 1 and likelihood in COMPOSITE:
-            if spectra.runs % 2:
-                raise DataError(f"data: expected the levels of whole pairs, an even number, got {spectra.runs}")
-            # however they are grouped, the product over levels is the same
-            return spectra.eigenvalues.reshape(-1, 2)
-        if spectra.levels != 2:
-            raise DataError(
-                f"data: expected pairs, shape (run, 2), got {spectra.levels} level(s); pick a pair with spectra.pair(k)"
-            )
-        spacing = spectra.eigenvalues[:, 0] - spectra.eigenvalues[:, 1]
-        tied = np.flatnonzero(spacing == 0)
-        if tied.size:
-            raise DataError(
-                f"data: expected pairs of distinct levels, got {tied.size} tied (S = 0), first in run {tied[0]}; "
-                "levels repel, so equal ones mean a copied, rounded or constructed spectrum"
-            )
-        return spacing if likelihood == "spacing" else spectra.eigenvalues
-
-    def unit(self, observations: Float[np.ndarray, "run ..."], likelihood: str) -> Standardisation:
-        return Standardisation.of(observations, about_zero=likelihood == "spacing")
 
 
 def _centre(sites: Parameters, unit: Standardisation) -> Parameters:
@@ -129,10 +66,11 @@ class Gaussian(PairModel):
     """Two independent Gaussian levels: no repulsion, the null hypothesis."""
 
     name = "gaussian"
-    nominal_from = {"pair": 10, "density": 10, "density-raw": 10, "spacing": 10}
     description = "independent Gaussian levels, no repulsion"
-    smooth_in = ("moments", "moments")
-    repulsive = False
+    nominal_from = {"pair": 10, "density": 10, "density-raw": 10, "spacing": 10}
+    compressions = _compressions(*(Moments(repels=False),) * 2, MeanSquare(repels=False))
+    reports = (PARAMETERS["centre"], PARAMETERS["sigma"])
+    colour, line = "#D55E00", ":"
 
     def parameters(self, sites: Parameters, unit: Standardisation) -> Parameters:
         return _centre(sites, unit) | {"sigma": unit.scale * sites["sigma"]}
@@ -146,14 +84,20 @@ class Gaussian(PairModel):
     def spacing(self, parameters: Parameters) -> dist.Distribution:
         return dist.HalfNormal(jnp.sqrt(2.0) * parameters["sigma"])
 
+    def moments(self, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
+        return _moments(1.0, 3.0, 0.5)
+
 
 @dataclass(frozen=True, eq=False)
 class OneSpecies(PairModel):
     """Coulomb gas of one species, Eqs. 7, 11 and 31 with σ_m = σ."""
 
     name = "one-species"
-    nominal_from = {"pair": 3, "density": 3, "density-raw": None, "spacing": 10}
     description = "Coulomb gas of one species (Eqs. 7, 11)"
+    nominal_from = {"pair": 3, "density": 3, "density-raw": None, "spacing": 10}
+    compressions = _compressions(Moments(), LevelGrid(), MeanSquare())
+    surmise = "sigma"
+    colour, line = "#0072B2", "--"
 
     def parameters(self, sites: Parameters, unit: Standardisation) -> Parameters:
         sigma = unit.scale * sites["sigma"]
@@ -168,6 +112,9 @@ class OneSpecies(PairModel):
     def spacing(self, parameters: Parameters) -> dist.Distribution:
         return WignerSurmise(parameters["sigma"])
 
+    def moments(self, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
+        return _moments(1.5, 5.75, 0.375)
+
 
 class TwoWidthModel(PairModel):
     """Two widths, symmetric under their exchange.
@@ -178,23 +125,24 @@ class TwoWidthModel(PairModel):
     """
 
     width = "sigma_m"
-    likelihoods = ("pair", "density", "density-raw")
+    likelihoods = (Pair(), OneLevel(), OneLevel(correct=False))
     edge = Edge("r", 0.0, {"sigma_1": "sigma_m", "sigma_2": "sigma_m"}, "σ₁ = σ₂")
-    reports = ("centre", "sigma_1", "sigma_2", "sigma_m", "r", "mean_spacing")
-    unitless = ("r",)
+    even_in = "q"
+    sampled_as = {"r": "q"}
+    surmise = "sigma_m"
+    reports = tuple(PARAMETERS[name] for name in ("centre", "sigma_1", "sigma_2", "sigma_m", "r", "mean_spacing"))
     joint: ClassVar[type[dist.Distribution]]
     marginal: ClassVar[type[dist.Distribution]]
 
-    def sites(self, likelihood: str) -> dict[str, dist.Distribution]:
+    def sites(self, likelihood: Likelihood) -> dict[str, dist.Distribution]:
         return super().sites(likelihood) | {"q": dist.Uniform(-1.0, 1.0)}
 
-    def coordinates(self, sites: Parameters) -> Float[Array, "*shape coordinate"]:
-        """Centre, ln σ_m and ln σ₁/σ₂ = artanh r."""
-        ratio = jnp.arctanh(jnp.abs(sites["q"]))
-        return jnp.concatenate([super().coordinates(sites), ratio[..., None]], axis=-1)
+    def to_coordinate(self, name: str, prior: dist.Distribution, site: Array) -> Array:
+        """Of q, ln σ₁/σ₂ = artanh r."""
+        return jnp.arctanh(jnp.abs(site)) if name == "q" else super().to_coordinate(name, prior, site)
 
-    def from_coordinates(self, coordinates: Float[Array, "*shape coordinate"]) -> Parameters:
-        return super().from_coordinates(coordinates) | {"q": jnp.tanh(jnp.abs(coordinates[..., 2]))}
+    def from_coordinate(self, name: str, prior: dist.Distribution, coordinate: Array) -> Array:
+        return jnp.tanh(jnp.abs(coordinate)) if name == "q" else super().from_coordinate(name, prior, coordinate)
 
     def parameters(self, sites: Parameters, unit: Standardisation) -> Parameters:
         sigma_m, r = unit.scale * sites["sigma_m"], jnp.abs(sites["q"])
@@ -216,10 +164,15 @@ class TwoSpecies(TwoWidthModel):
     """Labelled Coulomb gas of two species, Eqs. 29 to 32."""
 
     name = "two-species"
-    nominal_from = {"pair": 30, "density": 30, "density-raw": None}
     description = "Coulomb gas of two species (Eqs. 29-32)"
+    nominal_from = {"pair": 30, "density": 30, "density-raw": None}
+    compressions = _compressions(SumAndSpacing(), LevelGrid(), MeanSquare())
+    colour, line = "#009E73", "-."
     joint, marginal = TwoSpeciesPair, TwoSpeciesDensity
-    smooth_in = ("sum and spacing", "levels")
+
+    def moments(self, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
+        r2 = parameters["r"] ** 2
+        return _moments(1.5 + 0.5 * r2, 5.75 + 10.5 * r2 - 0.25 * r2**2, 0.375 + 0.125 * r2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,7 +180,17 @@ class Anisotropic(TwoWidthModel):
     """Spectrum of a 2×2 matrix with anisotropic noise: what linear training with a hidden layer leaves."""
 
     name = "anisotropic"
-    nominal_from = {"pair": 300, "density": 300, "density-raw": None}
     description = "2×2 matrix with noise of two widths, eigenvectors free"
+    nominal_from = {"pair": 300, "density": 300, "density-raw": None}
+    compressions = _compressions(BothLevels(), LevelGrid(), MeanSquare())
+    costly = True
+    colour, line = "#CC79A7", "-"
     joint, marginal = AnisotropicPair, AnisotropicDensity
-    smooth_in = ("both levels", "levels")
+
+    def moments(self, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
+        return _moments(1.5, 5.75 + 3.0 * parameters["r"] ** 2, 0.375)
+
+
+def _moments(variance: Any, fourth: Any, ratio: Any) -> tuple[Any, Any]:
+    """Var x/⟨S²⟩ and U₄ from Var x/σ_m², ⟨δx⁴⟩/σ_m⁴ and the ratio."""
+    return ratio, fourth / (3.0 * variance**2) - 1.0

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from matplotlib.axes import Axes
 
 from coulombfit.inference.fit_result import INTERVAL, Fit
-from coulombfit.models import PairModel, Parameters
+from coulombfit.models import Parameters
 from coulombfit.plots.kit.axes import Panels, drawn, legend_on_top, new_figure, one, several
 from coulombfit.plots.kit.names import legible
 from coulombfit.plots.kit.palette import above, grey, styles
@@ -73,7 +73,7 @@ def density(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
     _histogram(ax, found, "levels")
     margin = 0.1 * np.ptp(found)
     across = np.linspace(found.min() - margin, found.max() + margin, GRID)
-    _bands(ax, fits, across, lambda fit: _pair_model(fit).density)
+    _bands(ax, fits, across, "density")
     ax.set(xlabel=EIGENVALUE, ylabel=DENSITY)
     return ax
 
@@ -99,8 +99,7 @@ def residuals(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
     ax.axhspan(-2.0, 2.0, color=grey(ax, 0.12), linewidth=0)
     ax.axhline(0.0, color=grey(ax, 0.4), linewidth=thin)
     for name, style in styles(fits).items():
-        law = _pair_model(fits[name]).density
-        shares = np.diff(_values(fits[name], law, edges, _share_below), axis=1)
+        shares = _shares(fits[name], edges)
         lower, middle, upper = np.quantile(shares, QUANTILES, axis=0)
         error = np.sqrt(np.maximum(found.size * middle * (1.0 - middle), 1.0))
         low, high = (found.size * (end - middle) / error for end in (lower, upper))
@@ -127,11 +126,11 @@ def spacing(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
     _require(fits, pairs=False)
     ax = one(ax)
     fit = next(iter(fits.values()))
-    spacings = fit.observations if fit.likelihood == "spacing" else fit.observations[:, 0] - fit.observations[:, 1]
+    spacings = fit.observations if fit.observations.ndim == 1 else fit.observations[:, 0] - fit.observations[:, 1]
     _histogram(ax, spacings, "spacings")
     # a law of spacings lives on S > 0
     across = np.linspace(0.0, 1.1 * spacings.max(), GRID + 1)[1:]
-    _bands(ax, fits, across, lambda fit: _pair_model(fit).spacing)
+    _bands(ax, fits, across, "spacing")
     ax.set(xlabel=SPACING, ylabel="density $P(S)$, units of $1/x$", xlim=(0, None))
     return ax
 
@@ -145,16 +144,15 @@ def levels(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
     :raises ValueError: for other fits.
     """
     _require(fits)
-    if any(fit.likelihood != "levels" for fit in fits.values()):
+    if any(fit.observed_by.of_pairs for fit in fits.values()):
         raise ValueError("fits: expected fits of all levels of a gas")
     ax = one(ax)
     observed = next(iter(fits.values())).observations
     edges = edges_of_levels(observed)
     ax.hist(observed.ravel(), edges, density=True, label="levels", color=grey(ax, 0.2), histtype="stepfilled")
     for name, style in styles(fits).items():
-        predicted = fits[name].tree["posterior_predictive"]["eigenvalues"].to_numpy()
-        ax.hist(predicted.ravel(), edges, density=True, label=legible(name), histtype="step", **style)
-        for centre in fits[name].tree["posterior"]["centre"].mean(("chain", "draw")).to_numpy():
+        ax.hist(_predicted(fits[name]).ravel(), edges, density=True, label=legible(name), histtype="step", **style)
+        for centre in fits[name].parameters.get("centre", np.zeros((1, 1, 0))).mean(axis=(0, 1)):
             ax.plot([centre, centre], [0.95, 1.0], transform=ax.get_xaxis_transform(), color=style["color"])
     ax.set(xlabel=EIGENVALUE, ylabel=DENSITY)
     legend_on_top(ax)
@@ -171,16 +169,11 @@ def _require(fits: Mapping[str, Fit], *, pairs: bool = False) -> None:
     """Refuse fits that cannot share a histogram."""
     if len({fit.record["data"]["fingerprint"] for fit in fits.values()}) != 1:
         raise ValueError("fits: expected one or more fits of the same data")
-    for fit in fits.values() if pairs else ():
-        _pair_model(fit)
-    if pairs and any(fit.likelihood == "spacing" for fit in fits.values()):
+    for fit in fits.values():
+        if pairs and not fit.observed_by.of_pairs:
+            raise ValueError(f"fits: expected fits of pairs, got {fit.model.name}")
+    if pairs and any(fit.observations.ndim == 1 for fit in fits.values()):
         raise ValueError("fits: expected fits of pairs, got spacings, which have no one-level density")
-
-
-def _pair_model(fit: Fit) -> PairModel:
-    if not isinstance(fit.model, PairModel):
-        raise ValueError(f"fits: expected fits of pairs, got {fit.model.name}")
-    return fit.model
 
 
 def _edges(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " edge"]:
@@ -195,14 +188,33 @@ def _histogram(ax: Axes, values: Float[np.ndarray, " n"], label: str) -> None:
     ax.hist(values, list(_edges(values)), density=True, label=label, **looks)
 
 
-def _bands(ax: Axes, fits: Mapping[str, Fit], across: np.ndarray, law_of: Callable[[Fit], Callable]) -> None:
+def _bands(ax: Axes, fits: Mapping[str, Fit], across: np.ndarray, law: str) -> None:
+    """The density of the law, "density" or "spacing", of every fit; of a model without it, that of predicted pairs."""
     for name, style in styles(fits).items():
         fit = fits[name]
-        lower, middle, upper = np.quantile(_values(fit, law_of(fit), across, _density_at), QUANTILES, axis=0)
+        if not fit.model.offers(law):
+            predicted = _predicted(fit)
+            values = predicted.ravel() if law == "density" else predicted[..., 0] - predicted[..., 1]
+            ax.hist(values.ravel(), list(across), density=True, label=legible(name), histtype="step", **style)
+            continue
+        found = _values(fit, getattr(fit.model, law), across, _density_at)
+        lower, middle, upper = np.quantile(found, QUANTILES, axis=0)
         ax.fill_between(across, lower, upper, color=style["color"], alpha=0.25, linewidth=0)
         ax.plot(across, middle, label=legible(name), **style, zorder=above(style))
     ax.set_ylim(0, None)
     legend_on_top(ax)
+
+
+def _shares(fit: Fit, edges: np.ndarray) -> Float[np.ndarray, "draw bin"]:
+    """Shares of the levels that lie in each bin; of a model without a density, those of predicted pairs."""
+    if fit.model.offers("density"):
+        return np.diff(_values(fit, fit.model.density, edges, _share_below), axis=1)
+    predicted = _predicted(fit)
+    return np.histogram(predicted, edges)[0][None] / predicted.size
+
+
+def _predicted(fit: Fit) -> Float[np.ndarray, "chain draw run ..."]:
+    return fit.tree["posterior_predictive"][fit.observed_by.observed].to_numpy()
 
 
 def _density_at(law: dist.Distribution, points: Array) -> Array:
@@ -218,9 +230,9 @@ def _values(
     fit: Fit, law: Callable[[Parameters], dist.Distribution], across: np.ndarray, of: Callable[..., Array]
 ) -> np.ndarray:
     """What ``of`` says of the law at every point for evenly spaced posterior draws, shape (draw, point)."""
-    posterior = fit.tree["posterior"].to_dataset().stack(sample=("chain", "draw"))
-    step = max(1, posterior.sizes["sample"] // BAND_DRAWS)
-    draws = {str(name): jnp.asarray(values.to_numpy()[::step]) for name, values in posterior.data_vars.items()}
+    posterior = {name: values.reshape(-1, *values.shape[2:]) for name, values in fit.parameters.items()}
+    step = max(1, len(next(iter(posterior.values()))) // BAND_DRAWS)
+    draws = {name: jnp.asarray(values[::step]) for name, values in posterior.items()}
     return np.asarray(_at_draws(law, of, draws, jnp.asarray(across)))
 
 

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from scipy import stats
 
 from coulombfit.inference.fit_result import Fit
-from coulombfit.models import REDUNDANT
+from coulombfit.models.parameters import Parameter, find_parameter
 from coulombfit.plots.kit.axes import Panels, drawn, new_figure, several
 from coulombfit.plots.kit.names import legible, with_every_name
 from coulombfit.plots.kit.palette import Style, ink, styles
@@ -64,7 +64,7 @@ def corner(
     if panels is None:
         panels = _triangle(len(names), places)
     looks, known = styles(several_fits), truths or {}
-    unitless = [name for fit in several_fits.values() for name in fit.model.unitless]
+    reports = [one for fit in several_fits.values() for one in fit.model.reports]
     thinned = {label: _draws(fit, names) for label, fit in several_fits.items()}
     for ax, (i, j) in zip(panels, places, strict=True):
         for label, draws in thinned.items():
@@ -73,8 +73,8 @@ def corner(
             else:
                 _contours(ax, draws[j], draws[i], looks[label])
         _mark(ax, known.get(names[j]), known.get(names[i]) if i > j else None)
-        ax.set_xlabel(_with_unit(names[j], unitless))
-        ax.set_ylabel("posterior density" if i == j else _with_unit(names[i], unitless))
+        ax.set_xlabel(_with_unit(names[j], reports))
+        ax.set_ylabel("posterior density" if i == j else _with_unit(names[i], reports))
         ax.xaxis.set_major_locator(MaxNLocator(TICKS))
         ax.yaxis.set_major_locator(MaxNLocator(TICKS))
     if axes is None:
@@ -89,10 +89,12 @@ def corner(
 
 def _free(fit: Fit) -> list[str]:
     """Parameters that determine all others: those that have priors; all of a model that samples others."""
-    sites = ["r" if site == "q" else site for site in fit.model.sites(fit.likelihood)]
-    numbers = [str(name) for name in fit.numbers.drop_vars(REDUNDANT, errors="ignore")]
-    found = [name for name in numbers if name.partition("[")[0] in sites]
-    return found if len(found) >= fit.model.free_parameters(fit.likelihood) else numbers
+    model = fit.model
+    parameters = {site: parameter for parameter, site in model.sampled_as.items()}
+    sampled = [parameters.get(site, site) for site in model.sites(fit.observed_by)]
+    numbers = [str(name) for name in fit.numbers if not find_parameter(str(name), model.reports).redundant]
+    found = [name for name in numbers if name.partition("[")[0] in sampled]
+    return found if len(found) >= model.free_parameters(fit.observed_by) else numbers
 
 
 def _draws(fit: Fit, names: Sequence[str]) -> list[Float[np.ndarray, " draw"]]:
@@ -129,8 +131,8 @@ def _mark(ax: Axes, x: float | None, y: float | None) -> None:
         ax.axhline(y, **looks)
 
 
-def _with_unit(name: str, unitless: Sequence[str]) -> str:
-    return symbol(name) + ("" if name.partition("[")[0] in unitless else ", units of $x$")
+def _with_unit(name: str, reports: Sequence[Parameter]) -> str:
+    return symbol(name, reports) + ("" if find_parameter(name, reports).unit == "1" else ", units of $x$")
 
 
 def _triangle(count: int, places: Sequence[tuple[int, int]]) -> Panels:

@@ -21,7 +21,7 @@ from coulombfit.answers.numbers import probability
 from coulombfit.checks.fits.calibration import Calibration
 from coulombfit.checks.fits.predictive import PredictiveCheck
 from coulombfit.inference.fit_result import Fit
-from coulombfit.models import REDUNDANT
+from coulombfit.models.parameters import find_parameter
 from coulombfit.plots.kit.axes import Panels, drawn, grid, left_labels
 from coulombfit.plots.kit.names import legible
 from coulombfit.plots.kit.palette import LINES, grey, ink, model_style
@@ -49,18 +49,19 @@ def ranks(fit: Fit, axes: Iterable[Axes] | None = None) -> Panels:
     chains = fit.tree["posterior"].sizes["chain"]
     if fit.record["sampler"] != "nuts" or chains < 2:
         raise ValueError(f"fit: expected two or more Markov chains, got {chains} of sampler {fit.record['sampler']!r}")
-    posterior = fit.numbers.drop_vars(REDUNDANT, errors="ignore")
+    reports = fit.model.reports
+    posterior = fit.numbers[[name for name in fit.numbers if not find_parameter(str(name), reports).redundant]]
     # a few hundred draws a chain show any disagreement, and neighbours depend on each other less
     thinned = posterior.thin(draw=max(1, posterior.sizes["draw"] // RANK_DRAWS))
     panels = grid(axes, [str(name) for name in thinned], COLUMNS, sharey=True)
-    colour = model_style(fit.model.name)["color"]
+    colour = model_style(fit.model)["color"]
     for ax, (name, draws) in zip(panels, thinned.items(), strict=True):
         placed = stats.rankdata(draws.to_numpy()).reshape(draws.shape) / draws.size
         _band(ax, placed.shape[1], chains)
         for k, one in enumerate(placed):
             # all in the model's colour: what counts is whether one stands apart
             _curve(ax, one, color=colour, linestyle=LINES[k % len(LINES)], label=f"chain {k}")
-        ax.set(title=symbol(str(name)), xlabel="rank, as a fraction", ylabel=DIFFERENCE)
+        ax.set(title=symbol(str(name), reports), xlabel="rank, as a fraction", ylabel=DIFFERENCE)
     return panels if axes is not None else left_labels(panels)
 
 
@@ -80,7 +81,7 @@ def calibration(result: Calibration, axes: Iterable[Axes] | None = None) -> Pane
     for ax, (name, values) in zip(panels, result.uniform.items(), strict=True):
         _band(ax, values.size)
         _curve(ax, values.to_numpy(), color=colour, label=legible(result.name))
-        ax.set_title(f"{symbol(str(name))}: p {probability(result.table.loc[name, 'p_value'])}")
+        ax.set_title(f"{symbol(str(name), result.parameters)}: p {probability(result.table.loc[name, 'p_value'])}")
         ax.set(xlabel="rank of the truth, as a fraction", ylabel=DIFFERENCE)
     return panels if axes is not None else left_labels(panels)
 

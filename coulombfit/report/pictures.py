@@ -37,15 +37,15 @@ class Picture:
 @drawn
 def of_laws(fits: Mapping[str, Fit]) -> list[Picture]:
     """The data with every law that was fitted to them."""
-    likelihood = next(iter(fits.values())).likelihood
-    if likelihood == "levels":
+    first = next(iter(fits.values()))
+    if not first.observed_by.of_pairs:
         caption = (
             "All levels of all runs (grey), new levels under each model (lines) and the bare centres (ticks on "
             "top), from which repulsion displaces the levels. Lines that leave the grey are alarming."
         )
         return [_picture(plots.levels(fits), "Levels", caption)]
     pictures = []
-    if likelihood != "spacing":
+    if first.observations.ndim > 1:
         caption = (
             "On top, all levels of all runs (grey) and the density of one level under each model: posterior median and "
             f"{INTERVAL:.0%} band. Below, the levels of each bin less what a model expects, in units of the error of "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from markupsafe import Markup, escape
@@ -15,27 +15,17 @@ from coulombfit.checks.spectra.moments import Moments
 from coulombfit.checks.spectra.width_consistency import Consistency
 from coulombfit.inference.fit_result import INTERVAL, Fit
 from coulombfit.inference.given import doubts_about
+from coulombfit.models.parameters import Parameter, find_parameter
 
 __all__ = ["Verdict", "symbol", "verdicts"]
 
-SYMBOLS = {
-    name: Markup(text)
-    for name, text in {
-        "centre": "centre <i>x<sub>c</sub></i>",
-        "beta": "repulsion <i>β</i>",
-        "sigma": "width <i>σ</i>",
-        "sigma_1": "wider width <i>σ</i><sub>1</sub>",
-        "sigma_2": "narrower width <i>σ</i><sub>2</sub>",
-        "sigma_m": "mean width <i>σ<sub>m</sub></i>",
-        "r": "asymmetry <i>r</i> = (<i>σ</i><sub>1</sub>² − <i>σ</i><sub>2</sub>²) / 2<i>σ<sub>m</sub></i>²",
-        "mean_spacing": "mean spacing ⟨<i>S</i>⟩ = √π <i>σ<sub>m</sub></i>",
-        "b_learning_rate": "exponent of the learning rate <i>b<sub>α</sub></i>",
-        "b_batch_size": "exponent of the batch size <i>b</i><sub>|<i>B</i>|</sub>",
-        "scatter": "scatter between settings <i>τ</i>",
-        "amplitude": "amplitude <i>σ</i> / (<i>f</i> √(<i>α</i>/|<i>B</i>|))",
-    }.items()
+OF_SCALING = {
+    "b_learning_rate": "exponent of the learning rate <i>b<sub>α</sub></i>",
+    "b_batch_size": "exponent of the batch size <i>b</i><sub>|<i>B</i>|</sub>",
+    "scatter": "scatter between settings <i>τ</i>",
+    "amplitude": "amplitude <i>σ</i> / (<i>f</i> √(<i>α</i>/|<i>B</i>|))",
 }
-QUOTED = {"centre": "centre", "sigma": "σ", "sigma_1": "σ₁", "sigma_2": "σ₂", "beta": "β"}
+"""Numbers of the linear scaling rule."""
 
 
 class Verdict(NamedTuple):
@@ -45,11 +35,17 @@ class Verdict(NamedTuple):
     answer: Answer | None
 
 
-def symbol(parameter: str) -> Markup:
-    """A parameter as it is written; of a cluster or a level with its number."""
+def symbol(parameter: str, reports: Iterable[Parameter] = ()) -> Markup:
+    """A parameter as it is written; of a cluster or a level with its number.
+
+    :param parameter: as in a table.
+    :param reports: of the model.
+    """
     name, _, index = parameter.partition("[")
     of = " of level " if name == "amplitude" else " of cluster "
-    return SYMBOLS.get(name, escape(name)) + (f"{of}{index.removesuffix(']')}" if index else "")
+    # html of a table is written by whoever writes the model
+    written = OF_SCALING.get(name) or find_parameter(name, reports).html
+    return (Markup(written) if written else escape(name)) + (f"{of}{index.removesuffix(']')}" if index else "")
 
 
 def verdicts(
@@ -85,11 +81,11 @@ def _numbers(name: str, fit: Fit) -> str:
     table = fit.formatted()
     quoted = []
     for parameter, row in table.iterrows():
-        stem, bracket, index = str(parameter).partition("[")
-        if stem in QUOTED or stem not in SYMBOLS:
-            quoted.append(
-                f"{QUOTED.get(stem, stem)}{bracket}{index} = {row['mean']} ({row['lower']} to {row['upper']})"
-            )
+        _, bracket, index = str(parameter).partition("[")
+        found = find_parameter(str(parameter), fit.model.reports)
+        if found.quoted:
+            written = found.text or found.name
+            quoted.append(f"{written}{bracket}{index} = {row['mean']} ({row['lower']} to {row['upper']})")
     return f"How wide? {name}: {', '.join(quoted)}; {INTERVAL:.0%} intervals."
 
 

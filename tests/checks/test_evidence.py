@@ -11,9 +11,9 @@ from scipy import special, stats
 import coulombfit as cf
 from coulombfit.answers.answer import Answer
 from coulombfit.checks.fits.evidence import marginal_likelihood
-from coulombfit.inference.compression import plain
 from coulombfit.inference.log_posterior import log_posterior
 from coulombfit.models import MODELS
+from coulombfit.numerics.compression import plain
 from coulombfit.samplers.importance import integrate
 from simulators import ensembles
 
@@ -54,15 +54,16 @@ def pairs(runs: int, sigma_2: float) -> np.ndarray:
 def by_quadrature(model, data: np.ndarray) -> float:
     """Ln ∫ L π on a grid of the unconstrained coordinates about the mode; spectrally exact for smooth peaks."""
     spectra = cf.Spectra(data)
-    seen = model.observe(spectra, "pair")
+    pair = model.likelihood("pair")
+    seen = model.observe(spectra, pair)
     unit = model.unit(seen, "pair")
     with jax.enable_x64(True):
-        density, names = log_posterior(model, "pair")
+        density, names = log_posterior(model, pair)
         mean, sd = unit.apply(seen).mean(), 1.0 / np.sqrt(len(data))
         axes = [np.linspace(mean - 9 * sd, mean + 9 * sd, 41), np.linspace(-9 * sd - 0.8, 9 * sd + 0.4, 61)]
         if "q" in names:
             axes.append(0.025 * (np.arange(200) + 0.5))  # and its mirror image
-        itself = plain(model, "pair", seen, unit)
+        itself = plain(np.asarray(pair.terms(seen, unit)))
         points = np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=1)
         one = jax.jit(lambda z: jax.lax.map(lambda p: density(p, itself, unit), z, batch_size=64))
         values = np.asarray(one(jnp.asarray(points)))
@@ -84,7 +85,7 @@ def by_quadrature(model, data: np.ndarray) -> float:
 def test_evidence_against_quadrature(name, runs, sigma_2) -> None:
     model, data = MODELS[name], pairs(runs, sigma_2)
     observed = model.observe(cf.Spectra(data), "pair")
-    found = marginal_likelihood(model, "pair", observed, model.unit(observed, "pair"))
+    found = marginal_likelihood(model, model.likelihood("pair"), observed, model.unit(observed, "pair"))
     assert found.log_value == pytest.approx(by_quadrature(model, data), abs=0.01)
     assert found.k_hat < 0.7
 
@@ -108,7 +109,9 @@ def test_evidence_of_one_species_in_one_dimension() -> None:
     reference = 0.0
     reference = np.log(integrand(np.log(0.8))) if np.isfinite(np.log(integrand(np.log(0.8)))) else 0.0
     value = np.log(quadrature.quad(integrand, -2, 1, epsrel=1e-10)[0]) + reference - z.size * np.log(unit.scale)
-    assert marginal_likelihood(model, "pair", observed, unit).log_value == pytest.approx(value, abs=0.003)
+    assert marginal_likelihood(model, model.likelihood("pair"), observed, unit).log_value == pytest.approx(
+        value, abs=0.003
+    )
 
 
 @pytest.mark.long
@@ -117,14 +120,14 @@ def test_a_gas_of_one_pair_is_one_species() -> None:
     from coulombfit.checks.fits.evidence import _sensitivity
     from coulombfit.models import Gas, Standardisation
 
-    data, gas = pairs(40, 0.04), Gas((2,))
+    data, gas, pairs_model = pairs(40, 0.04), Gas((2,)), MODELS["one-species"]
     unit = gas.unit(data, "levels")
     one = Standardisation(float(unit.location[0]), float(unit.scale[0]))
-    mine = marginal_likelihood(gas, "levels", data, unit)
-    other = marginal_likelihood(MODELS["one-species"], "pair", data, one)
+    mine = marginal_likelihood(gas, gas.likelihood("levels"), data, unit)
+    other = marginal_likelihood(pairs_model, pairs_model.likelihood("pair"), data, one)
     assert mine.log_value == pytest.approx(other.log_value, abs=0.005)
-    changes = _sensitivity(gas, "levels", mine)
-    for name, change in _sensitivity(MODELS["one-species"], "pair", other).items():
+    changes = _sensitivity(gas, gas.likelihood("levels"), unit, mine)
+    for name, change in _sensitivity(pairs_model, pairs_model.likelihood("pair"), one, other).items():
         assert changes[name] == pytest.approx(change, abs=0.005)
 
 
@@ -187,12 +190,15 @@ def test_scaled_priors_move_the_evidence_as_integrated_anew(fits) -> None:
     from coulombfit.models.pairs import OneSpecies
 
     class Wider(OneSpecies):
-        def sites(self, likelihood: str) -> dict:
+        def sites(self, likelihood) -> dict:
             return super().sites(likelihood) | {"sigma": dist.LogNormal(0.0, 2.0)}
 
     fit = fits["one-species"]
     change = cf.evidence({"one": fit}).sensitivity.loc["one", "width sd × 2"]
-    values = [marginal_likelihood(m, "pair", fit.observations, fit.unit).log_value for m in (Wider(), OneSpecies())]
+    values = [
+        marginal_likelihood(m, m.likelihood("pair"), fit.observations, fit.unit).log_value
+        for m in (Wider(), OneSpecies())
+    ]
     assert change == pytest.approx(values[0] - values[1], abs=0.005)
 
 

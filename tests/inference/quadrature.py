@@ -10,10 +10,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from coulombfit.inference.compression import Weighted
 from coulombfit.inference.log_posterior import log_posterior
 from coulombfit.models import Model
-from coulombfit.models.coordinates import sites_at
+from coulombfit.models.site_priors import sites_at
+from coulombfit.numerics.compression import Weighted
 
 # centre and ln σ of standardised data of ten runs or more; logit of (1 + q)/2, in which the density is even
 WIDEST = {"centre": (-2.5, 2.5), "sigma": (-2.0, 1.5), "sigma_m": (-2.0, 1.5), "q": (0.0, 16.0)}
@@ -26,8 +26,9 @@ PORTION = 2**13
 
 @lru_cache(maxsize=16)
 def _compiled(model: Model, likelihood: str) -> tuple[Any, Any]:
+    likelihood = model.likelihood(likelihood)
     density, _ = log_posterior(model, likelihood)
-    priors = model.sites(likelihood)
+    priors = model.site_priors(likelihood)
 
     @jax.jit
     def log_densities(points: Any, *data: Any) -> Any:
@@ -35,7 +36,7 @@ def _compiled(model: Model, likelihood: str) -> tuple[Any, Any]:
 
     @jax.jit
     def parameters(points: Any, unit: Any) -> Any:
-        return jax.vmap(lambda point: model.parameters(sites_at(priors, point)[0], unit))(points)
+        return jax.vmap(lambda point: model.parameters(sites_at(priors, point, unit)[0], unit))(points)
 
     return log_densities, parameters
 
@@ -45,10 +46,10 @@ def posterior_moments(
 ) -> dict[str, tuple[float, float]]:
     """Mean and standard deviation of every parameter, in units of the data. In double precision."""
     unit = model.unit(observations, likelihood)
-    terms = np.asarray(model.terms(likelihood, observations, unit))
+    terms = np.asarray(model.likelihood(likelihood).terms(observations, unit))
     data = Weighted(terms, np.ones(len(terms)), np.float64(0.0))
     log_densities, parameters = _compiled(model, likelihood)
-    names = tuple(model.sites(likelihood))
+    names = tuple(model.sites(model.likelihood(likelihood)))
 
     axes = [_middles(*WIDEST[name], COARSE[name]) for name in names]
     points = _tensor(axes)

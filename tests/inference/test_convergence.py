@@ -144,7 +144,7 @@ def test_without_a_record_of_a_known_model_runs_are_not_judged() -> None:
 
 def test_every_model_says_from_how_many_runs_it_is_nominal() -> None:
     for model in MODELS.values():
-        assert set(model.nominal_from) == set(model.likelihoods), model.name
+        assert set(model.nominal_from) == {one.name for one in model.likelihoods}, model.name
 
 
 @pytest.mark.slow

@@ -39,7 +39,10 @@ def test_godambe_information_predicts_the_scatter_of_estimates() -> None:
     model, runs, datasets = MODELS["one-species"], 100, 1500
     estimates = estimates_of(runs, datasets)
     pairs = ensembles.one_species(centre=0.0, sigma=1.0, runs=100_000, seed=5)
-    h, j = (matrix * runs for matrix in _information(model, np.zeros(2), pairs))
+    h, j = (
+        matrix * runs
+        for matrix in _information(model, model.likelihood("density"), np.zeros(2), pairs, Standardisation())
+    )
     sandwich = np.linalg.inv(h) @ j @ np.linalg.inv(h)
     np.testing.assert_allclose(estimates.std(axis=0), np.sqrt(np.diag(sandwich)), rtol=0.055)
     naive = np.sqrt(np.diag(np.linalg.inv(h)))
@@ -74,7 +77,8 @@ def test_coordinates_are_inverted(model: str) -> None:
     chosen = MODELS[model]
     with jax.enable_x64(True):
         sites = {"centre": jnp.array([0.1, -2.0]), "sigma_m": jnp.array([0.3, 2.0]), "q": jnp.array([0.2, -0.99])}
-        back = chosen.from_coordinates(chosen.coordinates(sites))
+        density = chosen.likelihood("density")
+        back = chosen.from_coordinates(chosen.coordinates(sites, density), density, Standardisation())
     for name in ("centre", "sigma_m"):
         np.testing.assert_allclose(back[name], sites[name], rtol=1e-12)
     np.testing.assert_allclose(back["q"], np.abs(sites["q"]), rtol=1e-12)
@@ -98,9 +102,10 @@ def test_a12_few_runs_do_not_say_how_levels_depend_on_each_other() -> None:
     with jax.enable_x64(True):
         sites = {"centre": jnp.asarray(0.1 * rng.normal(size=2000)), "sigma": jnp.exp(0.1 * rng.normal(size=2000))}
         # every run is centred: none of them says that sums of levels vary
-        levels = jnp.asarray([[1.0, -1.0], [1.4, -1.4], [0.5, -0.5]])
-        found = corrected(model, sites, levels, jax.random.key(0), pooled=False)
-        alone = corrected(model, sites, levels, jax.random.key(0), pooled=True)
+        levels = np.array([[1.0, -1.0], [1.4, -1.4], [0.5, -0.5]])
+        of = (model, model.likelihood("density"), sites, levels, Standardisation())
+        found = corrected(*of, jax.random.key(0), pooled=False)
+        alone = corrected(*of, jax.random.key(0), pooled=True)
         before, narrower, expected = (float(each["centre"].std()) for each in (sites, found, alone))
     assert narrower / before == pytest.approx(1 / 1.1325, rel=0.05)
     assert narrower == pytest.approx(expected, rel=0.03)

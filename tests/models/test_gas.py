@@ -39,7 +39,7 @@ def test_every_cluster_is_reported(gas: cf.Fit) -> None:
             assert abs(row["mean"] - value) < 4 * row["sd"], (name, k)
     assert gas.diagnosis.passed, str(gas.diagnosis)
     assert "centre ~ Normal(mean [" in gas.summary()
-    assert gas.model.free_parameters("levels") == 12
+    assert gas.model.free_parameters(gas.observed_by) == 12
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ from matplotlib.text import Text
 
 import coulombfit as cf
 from coulombfit import plots
-from coulombfit.plots.kit.palette import MODELS
+from coulombfit.models import MODELS
 from simulators import ensembles
 
 TARGETS = np.array([5.0, 4.0, 4.0, 3.0])
@@ -208,7 +208,7 @@ def colours(axes: Any) -> dict[str, str]:
 
 def test_a_model_has_one_colour_everywhere(fits, drawn) -> None:
     renamed = {f"my {name}": fit for name, fit in fits.items()}
-    expected = {f"my {name}": to_hex(MODELS[name][0]) for name in fits}
+    expected = {f"my {name}": to_hex(MODELS[name].colour) for name in fits}
     for draw in (plots.density, plots.residuals, plots.spacing, plots.laws):
         assert expected.items() <= colours(draw(renamed)).items(), draw.__name__
     assert colours(plots.corner(renamed, parameters=["centre"])) == expected
@@ -217,8 +217,8 @@ def test_a_model_has_one_colour_everywhere(fits, drawn) -> None:
         bars = [to_hex(bar.get_facecolor()) for bar in ax.patches]
         names = [label.get_text() for label in ax.get_yticklabels()]
         assert dict(zip(names, bars, strict=True)) == expected
-    assert colours(plots.calibration(a_calibration()))["one-species (pair)"] == to_hex(MODELS["one-species"][0])
-    assert set(colours(drawn["ranks"][1](None)).values()) == {to_hex(MODELS["one-species"][0])}
+    assert colours(plots.calibration(a_calibration()))["one-species (pair)"] == to_hex(MODELS["one-species"].colour)
+    assert set(colours(drawn["ranks"][1](None)).values()) == {to_hex(MODELS["one-species"].colour)}
 
 
 def test_fits_of_one_model_are_told_apart(fits) -> None:
@@ -230,7 +230,7 @@ def test_fits_of_one_model_are_told_apart(fits) -> None:
 
 
 def test_levels_and_models_have_no_colour_in_common() -> None:
-    models = {to_hex(colour) for colour, _ in MODELS.values()}
+    models = {to_hex(model.colour) for model in MODELS.values()}
     several = [plots.level_style(k, 6) for k in range(6)]
     assert len({style["color"] for style in several}) == len({style["marker"] for style in several}) == 6
     assert not models & {style["color"] for style in several}

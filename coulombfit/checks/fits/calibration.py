@@ -8,6 +8,7 @@ location is 0 and scale 1; the data are not standardised again.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,7 +28,10 @@ from coulombfit.inference.draw import draw
 from coulombfit.inference.fit import posterior_of
 from coulombfit.inference.fit_result import Text
 from coulombfit.inference.preparation import Prepared, Question
-from coulombfit.models import REDUNDANT, Model, Parameters, find_model
+from coulombfit.inference.tree import known_numbers
+from coulombfit.models import Likelihood, Model, Parameters, find_model
+from coulombfit.models.parameters import Parameter, find_parameter
+from coulombfit.models.site_priors import sample_sites
 from coulombfit.runtime.errors import ArgumentError
 from coulombfit.runtime.precision import double_precision
 from coulombfit.runtime.progress import tracked
@@ -57,7 +61,8 @@ class Calibration:
     ``uniform`` are the same as numbers between 0 and 1, randomised within the width of a rank, so that they are uniform
     and not just nearly so. ``table`` has a row a parameter: ``p_value`` of the hypothesis that they are uniform
     (Kolmogorov–Smirnov), and the share of data sets whose 50 % and 90 % intervals hold the truth.
-    ``name`` is what was calibrated, ``divergent`` the share of all draws that diverged.
+    ``name`` is what was calibrated, ``divergent`` the share of all draws that diverged, ``parameters``
+    what the model says of its parameters.
     """
 
     name: str
@@ -65,6 +70,7 @@ class Calibration:
     uniform: xr.Dataset
     table: pd.DataFrame
     divergent: float
+    parameters: tuple[Parameter, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -127,7 +133,7 @@ class Calibration:
 
 def calibrate(
     model: str | Model = "one-species",
-    likelihood: str | None = None,
+    likelihood: str | Likelihood | None = None,
     *,
     runs: int = 100,
     datasets: int = 1000,
@@ -150,10 +156,7 @@ def calibrate(
     :param progress: show progress on stderr; by default where it is a terminal.
     :raises ArgumentError: for an unknown name, or numbers that make no sense.
     """
-    if isinstance(model, Model):
-        chosen, likelihood = model, likelihood or model.likelihoods[0]
-    else:
-        chosen, likelihood = find_model(model, likelihood)
+    chosen, seen_by = find_model(model, likelihood)
     for name, value, least in (("runs", runs, 2), ("datasets", datasets, 20)):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ArgumentError(f"{name}: expected a whole number of at least {least}, got {value!r}")
@@ -161,24 +164,26 @@ def calibrate(
     check_sampler(sampler)
     if sampling.draws % KEPT:
         raise ArgumentError(f"sampling: expected draws to be a multiple of {KEPT}, got {sampling.draws}")
-    question = Question(chosen, likelihood, sampler, sampling, int(seed))
-    what = f"calibrating {chosen.name} ({likelihood}) on {datasets} data sets"
+    question = Question(chosen, seen_by, sampler, sampling, int(seed))
+    what = f"calibrating {chosen.name} ({seen_by.name}) on {datasets} data sets"
     unit = chosen.reference
     with double_precision():
-        keys = jax.random.split(key_for(seed, "simulated", chosen.name, likelihood), datasets)
-        truth, observations = jax.tree.map(np.asarray, _simulated(chosen, likelihood, runs, keys))
+        keys = jax.random.split(key_for(seed, "simulated", chosen.name, seen_by.name), datasets)
+        known = known_numbers(chosen, seen_by)
+        truth, observations = jax.tree.map(np.asarray, _simulated(chosen, seen_by, runs, keys))
+        ranked = [name for name in truth if name not in known and not find_parameter(name, chosen.reports).redundant]
         parts = []
         for some in tracked(np.array_split(np.arange(datasets), -(-datasets // BATCH)), what, show=progress):
             data = [Prepared(chosen, observations[k], unit) for k in some]
             for k, each, one in zip(some, data, draw(question, data, compress=compress), strict=True):
                 posterior = posterior_of(question, each, one)
-                parts.append(_placed(posterior, {name: values[k] for name, values in truth.items()}, one.stats))
+                parts.append(_placed(ranked, posterior, {name: values[k] for name, values in truth.items()}, one.stats))
     results = jax.tree.map(lambda *values: np.stack(values), *parts)
-    return _judged(f"{chosen.name} ({likelihood})", results, seed)
+    return _judged(f"{chosen.name} ({seen_by.name})", results, chosen.reports, seed)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
-def _simulated(model: Model, likelihood: str, runs: int, keys: Array) -> tuple[Parameters, Array]:
+def _simulated(model: Model, likelihood: Likelihood, runs: int, keys: Array) -> tuple[Parameters, Array]:
     """Truths from the prior, and observations at each."""
 
     def one(key: Array) -> tuple[Parameters, Array]:
@@ -190,11 +195,11 @@ def _simulated(model: Model, likelihood: str, runs: int, keys: Array) -> tuple[P
 
 
 def _placed(
-    posterior: dict[str, np.ndarray], truth: dict[str, Any], stats_of_sampler: dict[str, Any]
+    ranked: Sequence[str], posterior: dict[str, np.ndarray], truth: dict[str, Any], stats_of_sampler: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any], Any]:
-    """Ranks and interval hits of one data set, and the share of divergent draws."""
+    """Ranks and interval hits of one data set, of the parameters ``ranked``, and the share of divergent draws."""
     ranks, hits = {}, {}
-    for name in posterior.keys() - {REDUNDANT}:
+    for name in ranked:
         draws = posterior[name].reshape(-1, *np.shape(truth[name]))
         thinned = draws[len(draws) // KEPT - 1 :: len(draws) // KEPT]
         ranks[name] = np.sum(thinned < truth[name], axis=0)
@@ -203,16 +208,14 @@ def _placed(
     return ranks, hits, np.mean(stats_of_sampler.get("diverging", 0.0))
 
 
-def _from_prior(model: Model, likelihood: str, key: Array) -> Parameters:
+def _from_prior(model: Model, likelihood: Likelihood, key: Array) -> Parameters:
     """Sites drawn from the prior where the law exists: the first of many candidates for which it does."""
-    priors = model.sites(likelihood)
-    keys = jax.random.split(key, len(priors))
-    sites = {name: prior.sample(k, (CANDIDATES,)) for k, (name, prior) in zip(keys, priors.items(), strict=True)}
+    sites = sample_sites(model.site_priors(likelihood), key, (CANDIDATES,), model.reference)
     first = jnp.argmax(jax.vmap(lambda one: model.exists(model.parameters(one, model.reference)))(sites))
     return {name: values[first] for name, values in sites.items()}
 
 
-def _judged(name: str, results: tuple, seed: int) -> Calibration:
+def _judged(name: str, results: tuple, reports: tuple[Parameter, ...], seed: int) -> Calibration:
     ranks, hits, divergent = results
     jitter = generator_for(seed, "jitter", name)
     whole, uniform, rows = {}, {}, {}
@@ -229,4 +232,4 @@ def _judged(name: str, results: tuple, seed: int) -> Calibration:
                 "coverage_90": covered[:, 1].mean(),
             }
     table = pd.DataFrame.from_dict(rows, orient="index")
-    return Calibration(name, xr.Dataset(whole), xr.Dataset(uniform), table, float(divergent.mean()))
+    return Calibration(name, xr.Dataset(whole), xr.Dataset(uniform), table, float(divergent.mean()), reports)

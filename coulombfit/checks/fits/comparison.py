@@ -208,7 +208,7 @@ def compare(fits: Mapping[str, Fit], *, evidence: Evidence | None = None) -> Com
         share = one.record["data"]["runs"] / len(elpd)  # of many runs some stand for all
         pointwise[name] = ("run", share * elpd)
         rows[name] = {
-            "parameters": one.model.free_parameters(one.likelihood),
+            "parameters": one.model.free_parameters(one.observed_by),
             "elpd": share * float(elpd.sum()),
             "se": share * float(np.sqrt(len(elpd)) * elpd.std()),
             "p_loo": float((counted - elpd).sum()),

@@ -11,39 +11,36 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 import pandas as pd
 from jaxtyping import Float
+from numpyro.distributions import constraints
 from scipy import special, stats
 
 from coulombfit.answers.answer import Answer
 from coulombfit.answers.numbers import probability, signed
 from coulombfit.inference.fit_result import Fit, Text
-from coulombfit.inference.log_posterior import ASYMMETRY, log_posterior, represent, start_of
-from coulombfit.models import Model, Standardisation
-from coulombfit.models.coordinates import sites_at
+from coulombfit.inference.log_posterior import log_posterior, represent
+from coulombfit.inference.tree import sites_of
+from coulombfit.models import Likelihood, Model, Standardisation
+from coulombfit.models.parameters import find_parameter
+from coulombfit.models.site_priors import SitePrior, StatedPrior
 from coulombfit.runtime.errors import ArgumentError
 from coulombfit.runtime.precision import double_precision
 from coulombfit.runtime.progress import tracked
 from coulombfit.runtime.seeds import check_seed
 from coulombfit.samplers.importance import RELIABLE, Integral, weigh
 
-__all__ = ["LIKELIHOODS", "Evidence", "evidence", "savage_dickey"]
+__all__ = ["Evidence", "evidence", "has_evidence", "savage_dickey"]
 
-LIKELIHOODS = ("pair", "spacing", "levels")
-"""Those that are the law of what a run shows; of a composite there is no evidence."""
 DECISIVE = 3.0
 """Log Bayes factor from which a preference is stated, 20 to 1 (Kass and Raftery 1995: strong)."""
-SCALED = {
-    "centre sd × 1/2": ("centre", 0.5),
-    "centre sd × 2": ("centre", 2.0),
-    "width sd × 1/2": ("sigma", 0.5),
-    "width sd × 2": ("sigma", 2.0),
-}
-"""Alternative priors: the site, sigma_m among the widths, and the factor of its scale."""
+ALWAYS = ("centre", "width")
+"""What is varied of every model, 0 where it has none; parameters of other kinds have columns of their own."""
+FACTORS = {"sd × 1/2": 0.5, "sd × 2": 2.0}
+"""Of the scale of a Gaussian or log-normal prior."""
 ASYMMETRIES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "r towards 0": lambda r: 2.0 * (1.0 - r),
     "r towards 1": lambda r: 2.0 * r,
@@ -57,7 +54,8 @@ class Evidence:
 
     ``table`` has a row a model, best first: ``log_evidence`` in units of the data, its standard error ``se``,
     ``pareto_k`` of its importance weights, ``log_bayes_factor`` ≤ 0 to the best, posterior ``probability`` among these
-    models. ``sensitivity`` has a row a model, a column an alternative prior, and the change of the log evidence.
+    models. ``sensitivity`` has a row a model, a column an alternative prior, and the change of the log evidence: NaN
+    of a prior that has no location and scale to vary.
     """
 
     table: pd.DataFrame
@@ -76,7 +74,7 @@ class Evidence:
         """
         base = self.table["log_evidence"][one] - self.table["log_evidence"][other]
         change = self.sensitivity.loc[one].to_numpy() - self.sensitivity.loc[other].to_numpy()
-        return base + np.concatenate([[0.0], change])
+        return base + np.concatenate([[0.0], change[np.isfinite(change)]])
 
     def preferred(self, one: str, other: str) -> bool:
         """Whether the evidence is for ``one`` by 20 to 1 or more.
@@ -141,9 +139,9 @@ def evidence(fits: Mapping[str, Fit], *, seed: int = 0, progress: bool | None = 
     check_fits(fits, least=1)
     first = next(iter(fits.values()))
     for name, fit in fits.items():
-        if fit.likelihood not in LIKELIHOODS:
+        if fit.observed_by.composite:
             raise ArgumentError(
-                f"fits: expected likelihoods {', '.join(LIKELIHOODS)}, got {fit.likelihood!r} of {name!r}, "
+                f"fits: expected likelihoods that are the law of what a run shows, got {fit.likelihood!r} of {name!r}, "
                 "which counts levels as independent and has no evidence"
             )
         same = fit.record["data"]["fingerprint"] == first.record["data"]["fingerprint"]
@@ -153,11 +151,19 @@ def evidence(fits: Mapping[str, Fit], *, seed: int = 0, progress: bool | None = 
     for name, fit in tracked(fits.items(), "integrating", show=progress):
         found = _of_fit(fit, seed)
         rows[name] = {"log_evidence": found.log_value, "se": found.se, "pareto_k": found.k_hat}
-        changes[name] = _sensitivity(fit.model, fit.likelihood, found)
+        changes[name] = _sensitivity(fit.model, fit.observed_by, fit.unit, found)
     table = pd.DataFrame.from_dict(rows, orient="index").sort_values("log_evidence", ascending=False)
     table["log_bayes_factor"] = table["log_evidence"] - table["log_evidence"].iloc[0]
     table["probability"] = special.softmax(table["log_evidence"])
-    return Evidence(table, pd.DataFrame.from_dict(changes, orient="index").loc[table.index])
+    return Evidence(table, _together(changes).loc[table.index])
+
+
+def _together(changes: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
+    """A row a model; a prior that a model is without changes nothing."""
+    columns = list(dict.fromkeys(label for one in changes.values() for label in one))
+    return pd.DataFrame(
+        [[one.get(label, 0.0) for label in columns] for one in changes.values()], list(changes), columns
+    )
 
 
 def check_fits(fits: object, least: int) -> None:
@@ -194,48 +200,72 @@ def savage_dickey(fit: Fit) -> float:
 def _of_fit(fit: Fit, seed: int) -> Integral:
     """What the fit has found itself, where it comes from this process and this seed."""
     if fit.integral is None or fit.record["seed"] != seed:
-        return marginal_likelihood(fit.model, fit.likelihood, fit.observations, fit.unit, seed=seed)
-    return replace(fit.integral, log_value=fit.integral.log_value - fit.model.log_frame(fit.observations, fit.unit))
+        return marginal_likelihood(fit.model, fit.observed_by, fit.observations, fit.unit, seed=seed)
+    return replace(
+        fit.integral, log_value=fit.integral.log_value - fit.observed_by.log_frame(fit.observations, fit.unit)
+    )
 
 
 @double_precision()
 def marginal_likelihood(
     model: Model,
-    likelihood: str,
+    likelihood: Likelihood,
     observations: Float[np.ndarray, "run ..."],
     unit: Standardisation,
     *,
     seed: int = 0,
 ) -> Integral:
     """Ln ∫ L π of a model in units of the data; points are in unconstrained coordinates of its sites."""
-    density, names = log_posterior(model, likelihood)
+    density, _ = log_posterior(model, likelihood)
     represented = represent(model, likelihood, observations, unit)
-    _, mirrored = start_of(names)
+    _, mirrored = model.start(likelihood)
     found = weigh(density, represented.peak, represented.weighted, unit, mirrored=mirrored, seed=seed)
-    return replace(found, log_value=found.log_value - model.log_frame(observations, unit))
+    return replace(found, log_value=found.log_value - likelihood.log_frame(observations, unit))
 
 
 @double_precision()
-def _sensitivity(model: Model, likelihood: str, found: Integral) -> dict[str, float]:
-    """Change of the log evidence under each alternative prior, by reweighting."""
-    priors = model.sites(likelihood)
-    sites = jax.vmap(lambda point: sites_at(priors, point)[0])(jnp.asarray(found.points))
-    changes = dict.fromkeys((*SCALED, *ASYMMETRIES), 0.0)
-    for name, prior in priors.items():
-        for label, (site, factor) in SCALED.items():
-            if name.startswith(site):
-                other = _scaled(prior, factor)
-                changes[label] = found.mean(np.asarray(other.log_prob(sites[name]) - prior.log_prob(sites[name])))
-        if name == ASYMMETRY:
+def _sensitivity(model: Model, likelihood: Likelihood, unit: Standardisation, found: Integral) -> dict[str, float]:
+    """Change of the log evidence under each alternative prior, by reweighting; NaN of a prior that is not varied."""
+    sites = sites_of(model, likelihood)(jnp.asarray(found.points), unit)
+    changes = dict.fromkeys([f"{what} {by}" for what in ALWAYS for by in FACTORS] + list(ASYMMETRIES), 0.0)
+    for name, way in model.site_priors(likelihood).items():
+        if not way.size:
+            continue
+        if name == model.even_in and not isinstance(way, StatedPrior):
             for label, ratio in ASYMMETRIES.items():
                 changes[label] = found.mean(np.log(ratio(np.abs(np.asarray(sites[name])))))
+        if name == model.even_in:
+            continue
+        for by, factor in FACTORS.items():
+            other = _scaled(way, factor)
+            label = f"{_varied(model, likelihood, name)} {by}"
+            if other is None:
+                changes[label] = np.nan
+            else:
+                moved = other.log_prob(sites[name], unit) - way.log_prob(sites[name], unit)
+                changes[label] = found.mean(np.asarray(moved))
     return changes
 
 
-def _scaled(prior: dist.Distribution, factor: float) -> dist.Distribution:
-    """The same with its scale multiplied."""
-    base = prior
+def _varied(model: Model, likelihood: Likelihood, site: str) -> str:
+    """What is varied with a site: the centre, the width, or a parameter of its own."""
+    if find_parameter(site, model.reports).unit == "1":
+        return site
+    support = model.sites(likelihood)[site].support
+    return "width" if getattr(support, "base_constraint", support) == constraints.positive else "centre"
+
+
+def _scaled(way: SitePrior, factor: float) -> SitePrior | None:
+    """The same with the scale of the law multiplied; None of a law that has no location and scale."""
+    base, shape = way.prior, way.prior.event_shape
     while isinstance(base, dist.Independent | dist.ExpandedDistribution):
         base = base.base_dist  # one for every cluster
+    if not isinstance(base, dist.Normal | dist.LogNormal):
+        return None
     scaled = type(base)(base.loc, factor * base.scale)
-    return scaled.expand(prior.event_shape).to_event(1) if prior.event_shape else scaled
+    return replace(way, prior=scaled.expand(shape).to_event(1) if shape else scaled)
+
+
+def has_evidence(fits: Mapping[str, Fit]) -> bool:
+    """Whether all are by the law of what a run shows: of a composite there is no evidence."""
+    return not any(fit.observed_by.composite for fit in fits.values())

@@ -28,13 +28,16 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from coulombfit.checks.settings.statistics import Settings
-from coulombfit.models.coordinates import coordinate_names, sites_at
+from coulombfit.models.site_priors import SitePrior, coordinate_names, sites_at
+from coulombfit.models.units import Standardisation
 from coulombfit.numerics.small_algebra import factor, solve, solve_transposed
 from coulombfit.samplers.newton import LogDensity
 
 __all__ = ["EXPONENTS", "Rule", "Widths", "log_posterior", "log_scattered", "parameters_of", "start_of", "widths_of"]
 
 EXPONENTS = ("b_learning_rate", "b_batch_size")
+PURE_NUMBERS = Standardisation()
+"""No coefficient has a unit."""
 # Scales of the priors: an exponent is 1 give or take 1, settings scatter by tenths, amplitudes are known to a factor.
 EXPONENT_SD = 1.0
 SCATTER_SD = 0.3
@@ -61,6 +64,11 @@ class Rule(NamedTuple):
         scatter = {"scatter": dist.HalfNormal(SCATTER_SD)} if self.scatter else {}
         curved = {"steps": dist.Uniform(0.0, 1.0).expand((self.levels,)).to_event(1)} if self.curved else {}
         return scatter | curved | {"z": dist.Normal(0.0, 1.0).expand((size,)).to_event(1)}
+
+    @property
+    def site_priors(self) -> dict[str, SitePrior]:
+        """The same as samplers take them."""
+        return {name: SitePrior(prior) for name, prior in self.priors.items()}
 
 
 class Widths(NamedTuple):
@@ -182,7 +190,7 @@ def log_posterior(rule: Rule) -> LogDensity:
     """The same as a density without bounds, for its integral."""
 
     def density(point: Array, data: Widths) -> Array:
-        sites, log_prior = sites_at(rule.priors, point)
+        sites, log_prior = sites_at(rule.site_priors, point, PURE_NUMBERS)
         if rule.curved:
             data = data.at_steps(sites["steps"])
         log_density = _law(rule, data, sites["z"], sites.get("scatter"))[1]
@@ -193,7 +201,7 @@ def log_posterior(rule: Rule) -> LogDensity:
 
 def start_of(rule: Rule) -> Float[np.ndarray, " coordinate"]:
     """Where to begin a search: little scatter, short steps, and coefficients as their data have them."""
-    return np.array([{"scatter": -3.0, "steps": -2.0}.get(name, 0.0) for name in coordinate_names(rule.priors)])
+    return np.array([{"scatter": -3.0, "steps": -2.0}.get(name, 0.0) for name in coordinate_names(rule.site_priors)])
 
 
 @lru_cache(maxsize=32)
@@ -201,7 +209,7 @@ def parameters_of(rule: Rule) -> Callable[[Array | np.ndarray, Widths], dict[str
     """Compiled: scatter, exponents and log_amplitude of points, shape (chain, draw, coordinate)."""
 
     def one(point: Array, data: Widths) -> dict[str, Array]:
-        sites, _ = sites_at(rule.priors, point)
+        sites, _ = sites_at(rule.site_priors, point, PURE_NUMBERS)
         if rule.curved:
             data = data.at_steps(sites["steps"])
         theta, _ = _coefficients(rule, data, sites["z"], sites.get("scatter", 0.0))

@@ -24,7 +24,7 @@ from coulombfit.answers.answer import Answer
 from coulombfit.checks.posterior_table import DRAWS, FEWEST, Inferred, about, posterior
 from coulombfit.data.spectra import Spectra
 from coulombfit.inference.fit_result import Fit
-from coulombfit.runtime.errors import DataError
+from coulombfit.runtime.errors import ArgumentError, DataError
 from coulombfit.runtime.seeds import check_seed, generator_for
 
 __all__ = ["Moments", "moments", "pair_moments", "predicted_moments"]
@@ -116,23 +116,18 @@ def pair_moments(pairs: Float[np.ndarray, "*replicate run 2"]) -> tuple[np.ndarr
 def predicted_moments(fit: Fit) -> xr.Dataset:
     """Posterior draws of both numbers under a fitted model, by the closed forms above.
 
-    :param fit: of a model of a pair, by any likelihood.
-    :raises ValueError: for a fit of another model.
+    :param fit: of a model of a pair that has them (:meth:`coulombfit.models.Model.moments`), by any likelihood.
+    :raises ArgumentError: for a fit of another model.
     """
-    name = fit.model.name
-    drawn = fit.tree["posterior"].to_dataset()
-    one = xr.ones_like(next(iter(drawn.values())))
-    r2 = drawn["r"] ** 2 if "r" in drawn else 0.0 * one
-    laws = {
-        "gaussian": (one, 3.0 * one, 0.5 * one),
-        "one-species": (1.5 * one, 5.75 * one, 0.375 * one),
-        "anisotropic": (1.5 * one, 5.75 + 3.0 * r2, 0.375 * one),
-        "two-species": (1.5 + 0.5 * r2, 5.75 + 10.5 * r2 - 0.25 * r2**2, 0.375 + 0.125 * r2),
+    found = fit.model.moments(fit.parameters)
+    if found is None:
+        raise ArgumentError(f"fit: expected a model of a pair with moments in closed form, got {fit.model.name!r}")
+    shape = next(iter(fit.parameters.values())).shape[:2]
+    draws = {
+        name: (("chain", "draw"), np.broadcast_to(values, shape))
+        for name, values in zip(("variance_ratio", "binder"), found, strict=True)
     }
-    if name not in laws:
-        raise ValueError(f"fit: expected a model of a pair, {', '.join(laws)}, got {name!r}")
-    variance, fourth, ratio = laws[name]
-    return xr.Dataset({"variance_ratio": ratio, "binder": fourth / (3.0 * variance**2) - 1.0})
+    return xr.Dataset(draws, fit.tree["posterior"].coords)
 
 
 def _from_raw(raw: Float[np.ndarray, "4 *draw"], spacing: Float[np.ndarray, "*draw"]) -> tuple[np.ndarray, np.ndarray]:

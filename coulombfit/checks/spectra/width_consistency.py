@@ -33,14 +33,14 @@ from coulombfit.answers.numbers import plus_minus, probability
 from coulombfit.answers.tables import as_text
 from coulombfit.checks.posterior_table import positive
 from coulombfit.data.spectra import Spectra
-from coulombfit.inference.compression import Weighted
 from coulombfit.inference.fit_result import INTERVAL, Text
 from coulombfit.inference.given import doubt_levels
 from coulombfit.inference.godambe import scores
-from coulombfit.inference.log_posterior import log_posterior, represent, start_of
+from coulombfit.inference.log_posterior import log_posterior, represent
 from coulombfit.inference.tree import sites_of
-from coulombfit.models import MODELS, PairModel, Standardisation
-from coulombfit.models.coordinates import coordinate_names, sites_at
+from coulombfit.models import MODELS, Model, OneLevel, Pair, Standardisation
+from coulombfit.models.site_priors import SitePrior, coordinate_names, sites_at
+from coulombfit.numerics.compression import Weighted
 from coulombfit.runtime.errors import ArgumentError, DataError
 from coulombfit.runtime.precision import double_precision
 from coulombfit.runtime.progress import tracked
@@ -50,9 +50,10 @@ from coulombfit.samplers.newton import LogDensity
 
 __all__ = ["Consistency", "width_consistency"]
 
-CHECKED = ("one-species", "two-species", "anisotropic")
-PAIRS = {name: model for name, model in MODELS.items() if isinstance(model, PairModel)}
+CHECKED = tuple(name for name, model in MODELS.items() if model.surmise)
+"""Models whose spacing follows the Wigner surmise of a σ_m."""
 LIKELIHOODS = ("pair", "density")
+PAIR, RAW = Pair(), OneLevel(correct=False)
 LOG_RATIO_SD = 1.0
 ALARM = 0.05
 DRAWS = 4000
@@ -132,7 +133,7 @@ class Consistency:
 def width_consistency(
     data: Spectra | ArrayLike,
     *,
-    models: Iterable[str] = CHECKED,
+    models: Iterable[str | Model] = CHECKED,
     likelihoods: Iterable[str] = LIKELIHOODS,
     tolerance: float = 0.05,
     points: int = 2048,
@@ -142,7 +143,8 @@ def width_consistency(
     """Infer ln φ of a degenerate pair.
 
     :param data: spectra of two levels (``spectra.pair(k)``), or an array of shape (run, 2).
-    :param models: of "one-species", "two-species" and "anisotropic".
+    :param models: of "one-species", "two-species" and "anisotropic"; or models of your own whose spacing follows the
+        Wigner surmise (:attr:`coulombfit.models.Model.surmise`).
     :param likelihoods: what is compared with the spacing: "pair", the sum R; "density", single levels.
     :param tolerance: δ of the posterior probability that \\|ln φ\\| < δ.
     :param points: evaluations of a law in an integral.
@@ -156,11 +158,16 @@ def width_consistency(
     tolerance = positive("tolerance", tolerance)
     if isinstance(points, bool) or not isinstance(points, int | np.integer) or points < 1:
         raise ArgumentError(f"points: expected a whole number above 0, got {points!r}")
-    cases = [(model, likelihood) for model in models for likelihood in likelihoods]
-    for model, likelihood in cases:
-        for name, value, known in (("models", model, CHECKED), ("likelihoods", likelihood, LIKELIHOODS)):
-            if value not in known:
-                raise ArgumentError(f"{name}: expected some of {', '.join(known)}, got {value!r}")
+    likelihoods, chosen = tuple(likelihoods), {}
+    for model in models:
+        found = MODELS.get(model) if isinstance(model, str) else model
+        if not isinstance(found, Model) or not found.surmise:
+            raise ArgumentError(f"models: expected some of {', '.join(CHECKED)}, got {model!r}")
+        chosen[found.name] = found
+    for likelihood in likelihoods:
+        if likelihood not in LIKELIHOODS:
+            raise ArgumentError(f"likelihoods: expected some of {', '.join(LIKELIHOODS)}, got {likelihood!r}")
+    cases = [(name, likelihood) for name in chosen for likelihood in likelihoods]
     spectra = data if isinstance(data, Spectra) else Spectra(data)
     if spectra.levels != 2:
         raise DataError(
@@ -169,14 +176,14 @@ def width_consistency(
     if doubt := doubt_levels(spectra):
         warnings.warn(f"{spectra.name or 'data'}: {doubt}", stacklevel=2)
     rows, draws = {}, {}
-    for model, likelihood in tracked(cases, "comparing widths and spacings", show=progress):
-        chosen = PAIRS[model]
-        observations = chosen.observe(spectra, "pair")
+    for name, likelihood in tracked(cases, "comparing widths and spacings", show=progress):
+        model = chosen[name]
+        observations = model.observe(spectra, PAIR)
         infer = _from_pair if likelihood == "pair" else _from_density
-        log_ratio, k_hat = infer(chosen, observations, chosen.unit(observations, "pair"), points, seed)
+        log_ratio, k_hat = infer(model, observations, model.unit(observations, PAIR), points, seed)
         lower, upper = np.quantile(log_ratio, [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2])
         below = float((log_ratio < 0).mean())
-        rows[model, likelihood] = {
+        rows[name, likelihood] = {
             "mean": log_ratio.mean(),
             "sd": log_ratio.std(ddof=1),
             "lower": lower,
@@ -185,55 +192,57 @@ def width_consistency(
             "within": float((np.abs(log_ratio) < tolerance).mean()),
             "pareto_k": k_hat,
         }
-        draws[f"{model} {likelihood}"] = (("chain", "draw"), log_ratio[None])
+        draws[f"{name} {likelihood}"] = (("chain", "draw"), log_ratio[None])
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis(["model", "likelihood"])
     return Consistency(table, xr.DataTree.from_dict({"posterior": xr.Dataset(draws)}), tolerance)
 
 
 @double_precision()
 def _from_pair(
-    model: PairModel, observations: Float[np.ndarray, "run 2"], unit: Standardisation, points: int, seed: int
+    model: Model, observations: Float[np.ndarray, "run 2"], unit: Standardisation, points: int, seed: int
 ) -> tuple[Float[np.ndarray, " draw"], float]:
     """Draws of ln φ, and Pareto k̂."""
     density, names = _expanded(model)
-    weighted = represent(model, "pair", observations, unit).weighted
-    start, mirrored = start_of(names)
+    weighted = represent(model, PAIR, observations, unit).weighted
+    start, mirrored = model.start(PAIR)
+    start = np.append(start, 0.0)  # of ln φ
     found = integrate(density, start, weighted, unit, mirrored=mirrored, points=points, seed=seed)
     return found.resample(DRAWS, seed)[:, names.index("log_ratio")], found.k_hat
 
 
 @double_precision()
 def _from_density(
-    model: PairModel, observations: Float[np.ndarray, "run 2"], unit: Standardisation, points: int, seed: int
+    model: Model, observations: Float[np.ndarray, "run 2"], unit: Standardisation, points: int, seed: int
 ) -> tuple[Float[np.ndarray, " draw"], float]:
     """Draws of ln φ from the Gaussian law of the two estimates, and Pareto k̂ of the one from the density."""
-    density, names = log_posterior(model, "density-raw")
-    represented = represent(model, "density-raw", observations, unit)
-    _, mirrored = start_of(names)
+    density, names = log_posterior(model, RAW)
+    represented = represent(model, RAW, observations, unit)
+    _, mirrored = model.start(RAW)
+    width = names.index(model.surmise)
     found = weigh(density, represented.peak, represented.weighted, unit, mirrored=mirrored, points=points, seed=seed)
     weights = np.exp(found.log_weights)
-    sites = sites_of(model, "density-raw")(found.points)
-    at = weights @ np.asarray(model.coordinates(sites))
+    sites = sites_of(model, RAW)(found.points, unit)
+    at = weights @ np.asarray(model.coordinates(sites, RAW))
     levels = np.asarray(unit.apply(observations))
-    score = np.asarray(scores(model, jnp.asarray(at), jnp.asarray(levels)))
+    score = np.asarray(scores(model, RAW, jnp.asarray(at), jnp.asarray(levels), unit))
     moved = score.sum(axis=1) @ np.linalg.inv(np.einsum("rla,rlb->ab", score, score))
     squares = (levels[:, 0] - levels[:, 1]) ** 2
     sigma2 = squares.mean() / 4.0
     # d ln L/d ln σ of a spacing is S²/2σ² − 2, of information 4
     by_spacing = (squares / (2.0 * sigma2) - 2.0) / (4.0 * len(squares))
-    sd = float(np.sqrt(np.sum((by_spacing - moved[:, 1]) ** 2)))
-    mean = 0.5 * np.log(sigma2) - at[1]
+    sd = float(np.sqrt(np.sum((by_spacing - moved[:, width]) ** 2)))
+    mean = 0.5 * np.log(sigma2) - at[width]
     return generator_for(seed, "ln φ", fingerprint_of(observations)).normal(mean, sd, DRAWS), found.k_hat
 
 
 @lru_cache(maxsize=8)
-def _expanded(model: PairModel) -> tuple[LogDensity, tuple[str, ...]]:
+def _expanded(model: Model) -> tuple[LogDensity, tuple[str, ...]]:
     """Posterior with φ free."""
-    priors = model.sites("pair") | {"log_ratio": dist.Normal(0.0, LOG_RATIO_SD)}
+    priors = model.site_priors(PAIR) | {"log_ratio": SitePrior(dist.Normal(0.0, LOG_RATIO_SD))}
 
     def density(point: Array, data: Weighted, unit: Standardisation) -> Array:
-        sites, log_prior = sites_at(priors, point)
-        law = model.term_law("pair", sites, unit)
+        sites, log_prior = sites_at(priors, point, unit)
+        law = PAIR.term_law(model, sites, unit)
         middle, spacing = data.nodes.mean(axis=1), data.nodes[:, 0] - data.nodes[:, 1]
         half = 0.5 * spacing * jnp.exp(-sites["log_ratio"])
         log_density = law.log_prob(jnp.stack([middle + half, middle - half], axis=1)) - sites["log_ratio"]

@@ -1,7 +1,8 @@
 """One palette for every figure: a colour and a line style for each model, a scale of levels, greys of the style in use.
 
-Models have the colours of Okabe and Ito, which the colour-blind tell apart. Levels, which are no models, have a scale
-of their own. Data and reference lines are greys between text and background, so that dark styles work.
+Models bring their colours, those here are of Okabe and Ito, which the colour-blind tell apart. Levels, which are no
+models, have a scale of their own. Data and reference lines are greys between text and background, so that dark styles
+work.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb, to_rgba
 
 from coulombfit.inference.fit_result import Fit
+from coulombfit.models import MODELS, Model
 
 __all__ = ["Style", "above", "grey", "ink", "level_style", "model_style", "styles"]
 
@@ -22,14 +24,6 @@ Style = dict[str, Any]
 """Keyword arguments of matplotlib."""
 
 # Broken lines lie above full ones, so that curves that coincide are all seen.
-MODELS = {
-    "anisotropic": ("#CC79A7", "-"),
-    "two-species": ("#009E73", "-."),
-    "one-species": ("#0072B2", "--"),
-    "gaussian": ("#D55E00", ":"),
-    "gas": ("#E69F00", "-"),
-    "gas-beta": ("#56B4E9", "--"),
-}
 LINES = ("-", "-.", "--", ":")
 SHADES = (("black", 0.0), ("black", 0.45), ("white", 0.45))
 """What the colours of the first, second and third fit of one model are mixed with, and how much."""
@@ -46,19 +40,20 @@ def styles(fits: Mapping[str, Fit]) -> dict[str, Style]:
     seen: Counter[str] = Counter()
     found = {}
     for name, fit in fits.items():
-        model = fit.model.name
-        found[name] = model_style(model, seen[model])
-        seen[model] += 1
+        model = fit.model
+        found[name] = model_style(model, seen[model.name])
+        seen[model.name] += 1
     return found
 
 
-def model_style(model: str, again: int = 0) -> Style:
-    """Colour and line style of a model; one that is not known is drawn like text.
+def model_style(model: str | Model, again: int = 0) -> Style:
+    """Colour and line style of a model; one that has none, or is not known, is drawn like text.
 
-    :param model: its name.
+    :param model: a model, or the name of one.
     :param again: how many fits of the same model come before.
     """
-    colour, line = MODELS.get(model, (ink(), "-"))
+    found = MODELS.get(model) if isinstance(model, str) else model
+    colour, line = (found.colour or ink(), found.line) if found is not None else (ink(), "-")
     with_what, share = SHADES[again % len(SHADES)]
     shifted = LINES[(LINES.index(line) + again) % len(LINES)]
     return {"color": _mixed(colour, with_what, share), "linestyle": shifted}

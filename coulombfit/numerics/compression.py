@@ -6,25 +6,35 @@ is uniform in y = arsinh((x − c)/w)/h, c being the median, has nodes as dense 
 cell act on an interpolating polynomial in y through their moments alone, which become weights of the ORDER nodes about
 the cell, so that the error falls like h^ORDER. :mod:`coulombfit.inference.log_posterior` finds out how small it is over
 a posterior.
+
+What ln p is a smooth function of is a property of the law: a model has a :class:`Compression` for each likelihood that
+can be compressed. It knows no law, and is a frozen dataclass.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
 from jaxtyping import Float, Int
 
-from coulombfit.models import Compression, Model, Standardisation
-
-__all__ = ["EXACT", "LEVELS", "Weighted", "compressed", "plain"]
-
-EXACT: tuple[Compression, ...] = ("moments", "moments of each level", "mean square")
-"""Compressions without error."""
+__all__ = [
+    "LEVELS",
+    "BothLevels",
+    "Compression",
+    "LevelGrid",
+    "LevelMoments",
+    "MeanSquare",
+    "Moments",
+    "SumAndSpacing",
+    "Weighted",
+    "plain",
+]
 
 ORDER = 8
 CHUNK = 2**18
@@ -44,7 +54,7 @@ GRIDS: dict[int, tuple[tuple[float, float], ...]] = {
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Weighted:
-    """Nodes (in the frame of a model, :meth:`coulombfit.models.Model.terms`), their weights, and what these leave."""
+    """Nodes, in the frame of the terms of a likelihood, their weights, and what these leave."""
 
     nodes: Any
     weights: Any
@@ -56,43 +66,127 @@ class Weighted:
         return len(self.weights)
 
 
-def plain(model: Model, likelihood: str, observations: Float[np.ndarray, "run ..."], unit: Standardisation) -> Weighted:
+def plain(terms: Float[np.ndarray, "term ..."]) -> Weighted:
     """Every observation for itself."""
-    terms = np.asarray(model.terms(likelihood, observations, unit))
     return _filled_up(terms, np.ones(len(terms)), 0.0)
 
 
-def compressed(
-    model: Model, likelihood: str, observations: Float[np.ndarray, "run ..."], unit: Standardisation, level: int = 0
-) -> Weighted | None:
-    """Observations compressed, on the ``level``-th grid where it takes one; None where they cannot be.
+class Compression(ABC):
+    """One way to compress observations.
 
-    Moments are exact, and the same at any level.
+    ``repels`` says that ln p has a term ln S, the sum of the logarithms of all spacings of a run, which no parameter
+    changes: it is left out of the nodes and kept whole.
     """
-    kind = model.compression(likelihood)
-    if kind == "none":
-        return None
-    terms = np.asarray(model.terms(likelihood, observations, unit))
-    if kind in EXACT:
-        nodes = _at_the_moments(terms, kind)
-        if nodes is None:
+
+    exact: ClassVar[bool] = False
+    """Whether it has no error, at any level."""
+    repels: bool
+
+    @abstractmethod
+    def nodes(
+        self, terms: Float[np.ndarray, "term ..."], level: int
+    ) -> tuple[Float[np.ndarray, "node ..."], Float[np.ndarray, " node"]] | None:
+        """Nodes and their weights, on the ``level``-th grid where it takes one; None where there are none."""
+
+    def compress(self, terms: Float[np.ndarray, "term ..."], level: int = 0) -> Weighted | None:
+        """Observations compressed; None where they cannot be."""
+        found = self.nodes(terms, level)
+        if found is None:
             return None
-        weights = np.full(2, 0.5 * len(terms))
-        repulsion = _log_spacing(terms).sum() - weights @ _log_spacing(nodes) if model.repels(likelihood) else 0.0
-        return Weighted(nodes, weights, np.float64(repulsion))
-    if kind == "levels":
+        nodes, weights = found
+        offset = _log_spacing(terms).sum() - weights @ _log_spacing(nodes) if self.repels else 0.0
+        return Weighted(nodes, weights, np.float64(offset)) if self.exact else _filled_up(nodes, weights, offset)
+
+
+@dataclass(frozen=True)
+class _Exact(Compression):
+    """Two nodes of half the weight each."""
+
+    repels: bool = True
+    exact = True
+
+    @abstractmethod
+    def _two(self, terms: Float[np.ndarray, "term ..."]) -> Float[np.ndarray, "2 ..."] | None:
+        """The two."""
+
+    def nodes(
+        self, terms: Float[np.ndarray, "term ..."], level: int
+    ) -> tuple[Float[np.ndarray, "node ..."], Float[np.ndarray, " node"]] | None:
+        two = self._two(terms)
+        return None if two is None else (two, np.full(2, 0.5 * len(terms)))
+
+
+class MeanSquare(_Exact):
+    """ln p a function of S² alone: the mean square of spacings."""
+
+    def _two(self, terms: Float[np.ndarray, "term ..."]) -> Float[np.ndarray, "2 ..."]:
+        return np.full(2, np.sqrt(np.mean(terms**2)))
+
+
+class Moments(_Exact):
+    """ln p a quadratic polynomial of single levels; or, of pairs, of their sum, and of S² alone."""
+
+    def _two(self, terms: Float[np.ndarray, "term ..."]) -> Float[np.ndarray, "2 ..."]:
+        if terms.ndim == 1:
+            return terms.mean() + terms.std() * np.array([1.0, -1.0])
+        middle = 0.5 * (terms[:, 0] + terms[:, 1])
+        half = 0.5 * np.sqrt(np.mean((terms[:, 0] - terms[:, 1]) ** 2))
+        middles = middle.mean() + middle.std() * np.array([1.0, -1.0])
+        return np.stack([middles + half, middles - half], axis=1)
+
+
+class LevelMoments(_Exact):
+    """ln p a sum of quadratic polynomials, one of each level of a run."""
+
+    def _two(self, terms: Float[np.ndarray, "term ..."]) -> Float[np.ndarray, "2 ..."] | None:
+        nodes = terms.mean(axis=0) + np.outer([1.0, -1.0], terms.std(axis=0))
+        # levels that spread so unevenly that such nodes would be out of order
+        return None if (np.diff(nodes, axis=1) >= 0).any() else nodes
+
+
+@dataclass(frozen=True)
+class LevelGrid(Compression):
+    """ln p a smooth function of single levels."""
+
+    repels: bool = False
+
+    def nodes(
+        self, terms: Float[np.ndarray, "term ..."], level: int
+    ) -> tuple[Float[np.ndarray, "node ..."], Float[np.ndarray, " node"]]:
+        """On a grid in x."""
         nodes, weights = _on_grid([terms], [float(np.median(terms))], level)
-        return _filled_up(nodes[:, 0], weights, 0.0)
-    if kind == "both levels":
+        return nodes[:, 0], weights
+
+
+@dataclass(frozen=True)
+class BothLevels(Compression):
+    """ln p a smooth function of the two levels of a pair."""
+
+    repels: bool = True
+
+    def nodes(
+        self, terms: Float[np.ndarray, "term ..."], level: int
+    ) -> tuple[Float[np.ndarray, "node ..."], Float[np.ndarray, " node"]]:
+        """On a grid in x₁ and x₂."""
         centre = float(np.median(terms))
         nodes, weights = _on_grid([terms[:, 0], terms[:, 1]], [centre, centre], level)
-        nodes = np.sort(nodes, axis=1)[:, ::-1]  # the law is even in S
-    else:
+        return np.sort(nodes, axis=1)[:, ::-1], weights  # the law is even in S
+
+
+@dataclass(frozen=True)
+class SumAndSpacing(Compression):
+    """ln p a smooth function of the sum and the spacing of a pair."""
+
+    repels: bool = True
+
+    def nodes(
+        self, terms: Float[np.ndarray, "term ..."], level: int
+    ) -> tuple[Float[np.ndarray, "node ..."], Float[np.ndarray, " node"]]:
+        """On a grid in R and S."""
         total, spacing = terms[:, 0] + terms[:, 1], terms[:, 0] - terms[:, 1]
         on_grid, weights = _on_grid([total, spacing], [float(np.median(total)), 0.0], level)
         half = 0.5 * np.abs(on_grid[:, 1])
-        nodes = np.stack([0.5 * on_grid[:, 0] + half, 0.5 * on_grid[:, 0] - half], axis=1)
-    return _filled_up(nodes, weights, _log_spacing(terms).sum() - weights @ _log_spacing(nodes))
+        return np.stack([0.5 * on_grid[:, 0] + half, 0.5 * on_grid[:, 0] - half], axis=1), weights
 
 
 def _log_spacing(terms: Float[np.ndarray, "term ..."]) -> Float[np.ndarray, " term"]:
@@ -101,22 +195,6 @@ def _log_spacing(terms: Float[np.ndarray, "term ..."]) -> Float[np.ndarray, " te
         return np.log(terms)
     first, second = np.triu_indices(terms.shape[1], 1)
     return np.log(terms[:, first] - terms[:, second]).sum(axis=1)
-
-
-def _at_the_moments(terms: Float[np.ndarray, "term ..."], kind: Compression) -> Float[np.ndarray, "2 ..."] | None:
-    """Two observations with the mean and the mean square of every level, or of the sum and the spacing of two."""
-    if kind == "mean square":
-        return np.full(2, np.sqrt(np.mean(terms**2)))
-    if terms.ndim == 1:
-        return terms.mean() + terms.std() * np.array([1.0, -1.0])
-    if kind == "moments":
-        middle = 0.5 * (terms[:, 0] + terms[:, 1])
-        half = 0.5 * np.sqrt(np.mean((terms[:, 0] - terms[:, 1]) ** 2))
-        middles = middle.mean() + middle.std() * np.array([1.0, -1.0])
-        return np.stack([middles + half, middles - half], axis=1)
-    nodes = terms.mean(axis=0) + np.outer([1.0, -1.0], terms.std(axis=0))
-    # levels that spread so unevenly that such nodes would be out of order
-    return None if (np.diff(nodes, axis=1) >= 0).any() else nodes
 
 
 def _on_grid(

@@ -1,0 +1,225 @@
+"""What a run is observed by: likelihoods as objects, which ask a model for the law that they need.
+
+A likelihood says what it sees of spectra, which product of terms it is, in which frame, and what law new observations
+have. One of your own is a frozen dataclass, subclass of :class:`Likelihood`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+import numpyro.distributions as dist
+from jaxtyping import Array, Float
+
+from coulombfit.data.spectra import Spectra
+from coulombfit.models.units import Standardisation
+from coulombfit.runtime.errors import DataError
+
+__all__ = ["LIKELIHOODS", "AllLevels", "Laws", "Likelihood", "OneLevel", "Pair", "Spacing"]
+
+Parameters = dict[str, Array]
+
+
+@runtime_checkable
+class Laws(Protocol):
+    """What a likelihood asks of a model."""
+
+    def parameters(self, sites: Parameters, unit: Standardisation) -> Parameters:
+        """Reported parameters, from sites."""
+
+    def law(self, likelihood: Likelihood, parameters: Parameters) -> dist.Distribution:
+        """The law of what is observed of a run."""
+
+    def pair(self, parameters: Parameters) -> dist.Distribution:
+        """Joint law of the ordered pair, event (2,)."""
+
+    def density(self, parameters: Parameters) -> dist.Distribution:
+        """Density of one level of a pair, event ()."""
+
+    def spacing(self, parameters: Parameters) -> dist.Distribution:
+        """Law of the spacing of a pair, event ()."""
+
+    def levels(self, parameters: Parameters) -> dist.Distribution:
+        """Joint law of all levels, descending, event (level,)."""
+
+
+class Likelihood(ABC):
+    """One way to observe a run.
+
+    ``observations`` are what it sees, one entry a run; ``terms`` what it is a product over, standardised where the law
+    scales with its parameters; ``parameters`` those that the model reports, ``sites`` what is sampled in their place.
+    """
+
+    name: ClassVar[str]
+    observed: ClassVar[str] = "eigenvalues"
+    """The observed site, and the variable of the groups of a fit."""
+    of_pairs: ClassVar[bool] = True
+    """Whether it looks at the two levels of a pair, else at all levels."""
+    composite: ClassVar[bool] = False
+    """Whether levels count as independent that are not: such a likelihood has no evidence."""
+    knows_centre: ClassVar[bool] = True
+    """Whether it depends on where the levels lie."""
+
+    @property
+    def corrected(self) -> bool:
+        """Whether intervals of a composite are corrected for its levels not being independent."""
+        return False
+
+    @abstractmethod
+    def observe(self, spectra: Spectra) -> Float[np.ndarray, "run ..."]:
+        """What it sees of spectra.
+
+        :raises DataError: where it can see nothing.
+        """
+
+    @abstractmethod
+    def law(self, model: Laws, parameters: Parameters) -> dist.Distribution:
+        """The law of what is observed of a run, in the units of the parameters."""
+
+    def simulated(self, model: Laws, parameters: Parameters) -> dist.Distribution:
+        """The law of new observations: not that of the likelihood where it is a composite."""
+        return model.law(self, parameters)
+
+    def unit(self, observations: Float[np.ndarray, "run ..."]) -> Standardisation:
+        """The units in which priors are stated."""
+        return Standardisation.of(observations)
+
+    def terms(self, observations: Any, unit: Standardisation) -> Any:
+        """What the likelihood is a product over, in the frame in which it is inferred."""
+        return unit.apply(observations)
+
+    def term_law(self, model: Laws, sites: Parameters, unit: Standardisation) -> dist.Distribution:
+        """The law of one such term."""
+        return model.law(self, model.parameters(sites, Standardisation()))
+
+    def log_frame(self, observations: Float[np.ndarray, "run ..."], unit: Standardisation) -> float:
+        """What ln p of all observations is less in units of the data than in that frame."""
+        return float(observations.size * np.log(unit.scale))
+
+
+@dataclass(frozen=True)
+class Pair(Likelihood):
+    """The joint law of the two levels of a pair: asks the model for ``pair``."""
+
+    name = "pair"
+
+    def observe(self, spectra: Spectra) -> Float[np.ndarray, "run 2"]:
+        return _pairs(spectra)
+
+    def law(self, model: Laws, parameters: Parameters) -> dist.Distribution:
+        return model.pair(parameters)
+
+
+@dataclass(frozen=True)
+class OneLevel(Likelihood):
+    """The density of one level, as if the levels of a pair were independent: asks for ``density`` and ``pair``.
+
+    Also of levels whose pairing is not known, spectra of one level: however they are grouped, the product over levels
+    is the same.
+
+    :param correct: whether intervals are corrected for the repulsion of the two (:mod:`coulombfit.inference.godambe`).
+    """
+
+    correct: bool = True
+    composite = True
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """ "density", or "density-raw" without the correction."""
+        return "density" if self.correct else "density-raw"
+
+    @property
+    def corrected(self) -> bool:
+        return self.correct
+
+    def observe(self, spectra: Spectra) -> Float[np.ndarray, "run 2"]:
+        if spectra.levels != 1:
+            return _pairs(spectra)
+        if spectra.runs % 2:
+            raise DataError(f"data: expected the levels of whole pairs, an even number, got {spectra.runs}")
+        return spectra.eigenvalues.reshape(-1, 2)
+
+    def law(self, model: Laws, parameters: Parameters) -> dist.Distribution:
+        return model.density(parameters).expand((2,)).to_event(1)
+
+    def simulated(self, model: Laws, parameters: Parameters) -> dist.Distribution:
+        return model.pair(parameters)
+
+    def terms(self, observations: Any, unit: Standardisation) -> Any:
+        return unit.apply(observations).reshape(-1)
+
+    def term_law(self, model: Laws, sites: Parameters, unit: Standardisation) -> dist.Distribution:
+        return model.density(model.parameters(sites, Standardisation()))
+
+
+@dataclass(frozen=True)
+class Spacing(Likelihood):
+    """The law of S = x₁ − x₂ alone: asks the model for ``spacing``."""
+
+    name = "spacing"
+    observed = "spacing"
+    knows_centre = False
+
+    def observe(self, spectra: Spectra) -> Float[np.ndarray, " run"]:
+        pairs = _pairs(spectra)
+        return pairs[:, 0] - pairs[:, 1]
+
+    def law(self, model: Laws, parameters: Parameters) -> dist.Distribution:
+        return model.spacing(parameters)
+
+    def unit(self, observations: Float[np.ndarray, "run ..."]) -> Standardisation:
+        return Standardisation.of(observations, about_zero=True)
+
+
+@dataclass(frozen=True)
+class AllLevels(Likelihood):
+    """The joint law of all levels of a run: asks the model for ``levels``.
+
+    Terms stay in units of the data: distances between clusters have to be in one unit.
+    """
+
+    name = "levels"
+    of_pairs = False
+
+    def observe(self, spectra: Spectra) -> Float[np.ndarray, "run level"]:
+        if (np.diff(spectra.eigenvalues, axis=1) == 0).any():
+            raise DataError(
+                "data: expected distinct levels, got tied ones; levels repel, so equal ones are no spectrum"
+            )
+        return spectra.eigenvalues
+
+    def law(self, model: Laws, parameters: Parameters) -> dist.Distribution:
+        return model.levels(parameters)
+
+    def terms(self, observations: Any, unit: Standardisation) -> Any:
+        return observations
+
+    def term_law(self, model: Laws, sites: Parameters, unit: Standardisation) -> dist.Distribution:
+        return model.law(self, model.parameters(sites, unit))
+
+    def log_frame(self, observations: Float[np.ndarray, "run ..."], unit: Standardisation) -> float:
+        return 0.0
+
+
+def _pairs(spectra: Spectra) -> Float[np.ndarray, "run 2"]:
+    """Pairs of distinct levels."""
+    if spectra.levels != 2:
+        raise DataError(
+            f"data: expected pairs, shape (run, 2), got {spectra.levels} level(s); pick a pair with spectra.pair(k)"
+        )
+    tied = np.flatnonzero(spectra.eigenvalues[:, 0] == spectra.eigenvalues[:, 1])
+    if tied.size:
+        raise DataError(
+            f"data: expected pairs of distinct levels, got {tied.size} tied (S = 0), first in run {tied[0]}; "
+            "levels repel, so equal ones mean a copied, rounded or constructed spectrum"
+        )
+    return spectra.eigenvalues
+
+
+LIKELIHOODS: dict[str, Likelihood] = {
+    one.name: one for one in (Pair(), OneLevel(), OneLevel(correct=False), Spacing(), AllLevels())
+}
+"""Every likelihood by its name: "pair", "density", "density-raw", "spacing" and "levels"."""

@@ -1,0 +1,80 @@
+"""Priors and known values as text: ``sigma ~ LogNormal(-3, 1)`` and ``centre=4.0``."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import numpyro.distributions as dist
+
+from coulombfit.runtime.errors import ArgumentError
+
+__all__ = ["fixed_from_text", "prior_from_text", "priors_from_text"]
+
+
+def priors_from_text(texts: Iterable[str]) -> dict[str, dist.Distribution]:
+    """Laws by the parameter, of texts as ``sigma ~ LogNormal(-3, 1)``.
+
+    :raises ArgumentError: for text of another form, and for one parameter twice.
+    """
+    found: dict[str, dist.Distribution] = {}
+    for text in texts:
+        name, tilde, law = (part.strip() for part in text.partition("~"))
+        if not name or not tilde:
+            raise ArgumentError(f"prior: expected a parameter and its law, as 'sigma ~ LogNormal(-3, 1)', got {text!r}")
+        if name in found:
+            raise ArgumentError(f"prior: expected one law of {name}, got two")
+        found[name] = prior_from_text(law)
+    return found
+
+
+def fixed_from_text(texts: Iterable[str]) -> dict[str, Any]:
+    """Values by the parameter, of texts as ``centre=4.0``, or ``centre=[4, 2]`` of a gas.
+
+    :raises ArgumentError: for text of another form, and for one parameter twice.
+    """
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not name or not equals:
+            raise ArgumentError(f"fix: expected a parameter and its value, as 'centre=4.0', got {text!r}")
+        if name in found:
+            raise ArgumentError(f"fix: expected one value of {name}, got two")
+        try:
+            found[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            raise ArgumentError(f"fix: expected a number for {name}, got {value!r}") from None
+    return found
+
+
+def prior_from_text(text: str) -> dist.Distribution:
+    """A law of NumPyro from its name and numbers, as ``LogNormal(-3, 1)`` or ``Uniform(low=3, high=5)``.
+
+    :raises ArgumentError: for anything else.
+    """
+    try:
+        call = ast.parse(text, mode="eval").body
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+            raise ValueError
+        numbers = [_number(argument) for argument in call.args]
+        named = {str(keyword.arg): _number(keyword.value) for keyword in call.keywords}
+    except (ValueError, SyntaxError, TypeError):
+        raise ArgumentError(f"prior: expected a law with its numbers, as LogNormal(-3, 1), got {text!r}") from None
+    law = getattr(dist, call.func.id, None)
+    if not inspect.isclass(law) or not issubclass(law, dist.Distribution):
+        raise ArgumentError(f"prior: expected the name of a law of numpyro.distributions, got {call.func.id!r}")
+    made: Callable[..., dist.Distribution] = law
+    try:
+        return made(*numbers, **named, validate_args=True)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"prior: {text} is no law: {error}") from None
+
+
+def _number(node: ast.expr) -> Any:
+    value = np.asarray(ast.literal_eval(node), float)
+    if value.ndim > 1:
+        raise ValueError
+    return value[()]

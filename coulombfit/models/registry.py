@@ -1,0 +1,53 @@
+"""Models by name, or as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pkgutil import resolve_name
+
+from coulombfit.models.base import Model
+from coulombfit.models.likelihoods import LIKELIHOODS, Likelihood
+from coulombfit.models.names import BUILT_IN
+from coulombfit.runtime.errors import ArgumentError
+
+__all__ = ["MODELS", "find_model", "find_models"]
+
+MODELS: dict[str, Model] = {name: resolve_name(where)() for name, where in BUILT_IN.items()}
+"""Every model by its name: "gaussian", "one-species", "two-species", "anisotropic", "gas" and "gas-beta"."""
+
+
+def find_model(model: str | Model, likelihood: str | Likelihood | None = None) -> tuple[Model, Likelihood]:
+    """The model, and the likelihood: the model's own default where None.
+
+    :param model: a key of ``MODELS``, or a model.
+    :param likelihood: a key of ``LIKELIHOODS``, the name of one of the model's own, a likelihood, or None.
+    :raises ArgumentError: for an unknown name or likelihood, or a combination that does not exist.
+    """
+    if isinstance(model, str) and model not in MODELS:
+        raise ArgumentError(f"model: expected one of {', '.join(map(repr, MODELS))}, got {model!r}")
+    chosen = MODELS[model] if isinstance(model, str) else model
+    if not isinstance(chosen, Model):
+        raise ArgumentError(f"model: expected a name or a coulombfit.Model, got {model!r}")
+    own = {one.name for one in chosen.likelihoods}
+    if isinstance(likelihood, str) and likelihood not in LIKELIHOODS.keys() | own:
+        raise ArgumentError(f"likelihood: expected one of {', '.join(map(repr, LIKELIHOODS))}, got {likelihood!r}")
+    return chosen, chosen.likelihood(likelihood)
+
+
+def find_models(models: Sequence[str | Model], likelihood: str | Likelihood | None = None) -> dict[str, Likelihood]:
+    """The likelihood of each of several models that are to be compared, by the model's name.
+
+    :param models: names or models, different ones.
+    :param likelihood: as :func:`find_model` takes it, or None for each model's default.
+    :raises ArgumentError: for none, for one named twice, for models of different data, a pair and all levels, and as
+        :func:`find_model`.
+    """
+    found = [find_model(model, likelihood) for model in models]
+    names = [model.name for model, _ in found]
+    if not names or len(set(names)) < len(names):
+        raise ArgumentError(f"models: expected different models, got {', '.join(names) or 'none'}")
+    if len({chosen.of_pairs for _, chosen in found}) > 1:
+        raise ArgumentError(
+            f"models: expected models of the same data, got {', '.join(names)}: some are of a pair, some of all levels"
+        )
+    return {model.name: chosen for model, chosen in found}

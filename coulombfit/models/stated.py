@@ -1,0 +1,173 @@
+"""What the user states of parameters: other priors, and values that are known, both in units of the data."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+import numpyro.distributions as dist
+
+from coulombfit.models.parameters import Parameter, find_parameter
+from coulombfit.models.site_priors import Even, KnownSite, SitePrior, StatedPrior
+from coulombfit.runtime.errors import ArgumentError, DataError
+
+__all__ = ["Stated"]
+
+
+@dataclass(frozen=True, eq=False)
+class Stated:
+    """Priors and known values, by the name of the parameter."""
+
+    priors: tuple[tuple[str, dist.Distribution], ...] = ()
+    fixed: tuple[tuple[str, float | tuple[float, ...]], ...] = ()
+
+    # laws are compared by class and numbers: compiled programs are kept by model, and by what is stated of it
+    def _key(self) -> tuple[Any, ...]:
+        return tuple((name, _identity(prior)) for name, prior in self.priors), self.fixed
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Stated) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __bool__(self) -> bool:
+        return bool(self.priors or self.fixed)
+
+    def updated(self, priors: Mapping[str, dist.Distribution], fixed: Mapping[str, Any]) -> Stated:
+        """These and others.
+
+        :raises ArgumentError: for what is no law, no finite number, or both for one parameter.
+        """
+        for argument, value in (("priors", priors), ("fixed", fixed)):
+            if not isinstance(value, Mapping):
+                raise ArgumentError(f"{argument}: expected values by the name of a parameter, got {value!r}")
+        for name, prior in priors.items():
+            if not isinstance(prior, dist.Distribution):
+                raise ArgumentError(
+                    f"priors: expected a law of numpyro.distributions for {name}, as LogNormal(-3, 1), got {prior!r}"
+                )
+        all_priors, all_fixed = dict(self.priors) | dict(priors), dict(self.fixed)
+        for name, value in fixed.items():
+            all_fixed[name] = _numbers(name, value)
+        if both := all_priors.keys() & all_fixed.keys():
+            raise ArgumentError(f"fixed: expected parameters without a prior, got {', '.join(sorted(both))} in both")
+        return Stated(tuple(sorted(all_priors.items())), tuple(sorted(all_fixed.items())))
+
+    def known_sites(self, sampled_as: Mapping[str, str]) -> set[str]:
+        """The sites whose value is known."""
+        return {sampled_as.get(name, name) for name, _ in self.fixed}
+
+    def applied(
+        self,
+        model: str,
+        sites: Mapping[str, dist.Distribution],
+        reports: Collection[Parameter],
+        sampled_as: Mapping[str, str],
+        even_in: str | None,
+    ) -> dict[str, SitePrior]:
+        """How every site is sampled: as the model says, but for those of which something is stated.
+
+        :param sites: priors of the model.
+        :raises ArgumentError: for parameters that are not sampled, and values that no law allows.
+        """
+        found = {name: SitePrior(prior) for name, prior in sites.items()}
+        parameters = {site: parameter for parameter, site in sampled_as.items()}
+        for argument, stated in (("priors", self.priors), ("fixed", self.fixed)):
+            for name, value in stated:
+                site = sampled_as.get(name, name)
+                if name in parameters or site not in sites:
+                    known = ", ".join(parameters.get(one, one) for one in sites)
+                    raise ArgumentError(
+                        f"{argument}: expected parameters that {model} samples with this likelihood, {known}, "
+                        f"got {name!r}"
+                    )
+                default = sites[site]
+                unitless = find_parameter(name, reports).unit == "1"
+                if isinstance(value, dist.Distribution):
+                    law = _even(name, value) if site == even_in else _shaped(name, value, default)
+                    found[site] = StatedPrior(law, default, unitless)
+                else:
+                    _require_allowed(name, value, default, even=site == even_in)
+                    found[site] = KnownSite(default, default, unitless, value)
+        if sites and not any(prior.size for prior in found.values()):
+            raise ArgumentError(f"fixed: expected something left to infer, got all that {model} samples")
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """For the record of a fit."""
+        return {
+            "priors": {
+                name: {"law": type(prior).__name__, "numbers": _arguments(prior)} for name, prior in self.priors
+            },
+            "fixed": dict(self.fixed),
+        }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Stated:
+        """What :meth:`to_json` wrote.
+
+        :raises DataError: for a law that is not one of numpyro.distributions.
+        """
+        priors = {}
+        for name, stated in record.get("priors", {}).items():
+            law, numbers = getattr(dist, stated["law"], None), stated["numbers"]
+            if not inspect.isclass(law) or numbers is None:
+                raise DataError(f"its prior of {name} is a {stated['law']} of one's own: give priors=")
+            priors[name] = law(**{key: np.asarray(value)[()] for key, value in numbers.items()})
+        return cls().updated(priors, record.get("fixed", {}))
+
+
+def _identity(prior: dist.Distribution) -> tuple[Any, ...]:
+    leaves, structure = jax.tree.flatten(prior)
+    return type(prior), str(structure), tuple((np.shape(leaf), np.asarray(leaf).tobytes()) for leaf in leaves)
+
+
+def _arguments(prior: dist.Distribution) -> dict[str, Any] | None:
+    """What the law is made with again; None where its class does not say."""
+    names = [name for name in inspect.signature(type(prior)).parameters if name != "validate_args"]
+    if any(not hasattr(prior, name) for name in names):
+        return None
+    values = {name: getattr(prior, name) for name in names}
+    numeric = all(np.issubdtype(np.asarray(value).dtype, np.number) for value in values.values())
+    return {name: np.asarray(value).tolist() for name, value in values.items()} if numeric else None
+
+
+def _numbers(name: str, value: Any) -> float | tuple[float, ...]:
+    array = np.asarray(value)
+    if array.dtype.kind not in "iuf" or array.ndim > 1 or not array.size or not np.isfinite(array).all():
+        raise ArgumentError(f"fixed: expected a finite number for {name}, got {value!r}")
+    return float(array) if array.ndim == 0 else tuple(float(one) for one in array)
+
+
+def _even(name: str, prior: dist.Distribution) -> dist.Distribution:
+    lowest, highest = (float(getattr(prior.support, end, np.nan)) for end in ("lower_bound", "upper_bound"))
+    if lowest != 0 or not 0 < highest <= 1 or prior.batch_shape:
+        raise ArgumentError(f"priors: expected a law of {name} between 0 and at most 1, as Beta(1, 3), got {prior!r}")
+    return Even(prior)
+
+
+def _shaped(name: str, prior: dist.Distribution, default: dist.Distribution) -> dist.Distribution:
+    """The law as one event of the shape of the site."""
+    shape = default.event_shape
+    if prior.event_shape != () or prior.batch_shape not in ((), shape):
+        raise ArgumentError(f"priors: expected a law of {shape or 'one number'} for {name}, got {prior!r}")
+    return prior.expand(shape).to_event(1) if shape else prior
+
+
+def _require_allowed(name: str, value: float | Iterable[float], default: dist.Distribution, *, even: bool) -> None:
+    numbers = np.asarray(value)
+    if numbers.shape not in ((), default.event_shape):
+        raise ArgumentError(f"fixed: expected {default.event_shape or 'one number'} for {name}, got {value!r}")
+    allowed = (
+        (numbers >= 0) & (numbers < 1)
+        if even
+        else np.asarray(default.support(np.broadcast_to(numbers, default.event_shape)))
+    )
+    if not allowed.all():
+        where = "from 0 to below 1" if even else f"in {default.support}"
+        raise ArgumentError(f"fixed: expected {name} {where}, got {value!r}")

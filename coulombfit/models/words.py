@@ -1,0 +1,60 @@
+"""Priors in words, for a summary."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+import numpyro.distributions as dist
+
+from coulombfit.models.parameters import Parameter
+from coulombfit.models.site_priors import Even, KnownSite, SitePrior, StatedPrior
+from coulombfit.models.units import Standardisation
+
+__all__ = ["prior_in_words"]
+
+
+def prior_in_words(
+    prior: SitePrior, unit: Standardisation, site: str, parameter: Parameter, reports: Collection[Parameter]
+) -> str:
+    """A prior in units of the data where those of the parameter are known, else standardised; given ones as given."""
+    if isinstance(prior, KnownSite):
+        return f"known, {_shown(prior.value, 6)}"
+    if isinstance(prior, StatedPrior):
+        return f"{_in_words(prior.prior, Standardisation(), even=False, of='')}, given"
+    known = parameter.name in {one.name for one in reports}
+    frame = unit if known and parameter.unit == "x" else Standardisation()
+    words = _in_words(prior.prior, frame, even=site != parameter.name)
+    return words if known else f"{words}, standardised"
+
+
+def _in_words(
+    prior: dist.Distribution, unit: Standardisation, *, even: bool, of: str = " of the standardised value"
+) -> str:
+    """``even``: that it is uniform about zero, and of the size of the site; ``of``: what other laws are laws of."""
+    while isinstance(prior, dist.Independent | dist.ExpandedDistribution):
+        prior = prior.base_dist  # one for every cluster
+    match prior:
+        case Even():
+            return _in_words(prior.base, unit, even=False, of=of)
+        case dist.LogNormal():
+            median = _shown(unit.scale * np.exp(prior.loc))
+            return f"LogNormal(median {median}, sd of its logarithm {_shown(prior.scale)})"
+        case dist.Normal():
+            mean, sd = unit.location + unit.scale * prior.loc, unit.scale * prior.scale
+            return f"Normal(mean {_shown(mean, 6)}, sd {_shown(sd)})"
+        case dist.Uniform() if even:
+            return f"Uniform(0, {_shown(prior.high)})"
+        case dist.Uniform():
+            low, high = (unit.location + unit.scale * end for end in (prior.low, prior.high))
+            return f"Uniform({_shown(low, 6)}, {_shown(high, 6)})"
+    stated = ", ".join(f"{name} {_shown(getattr(prior, name, None))}" for name in prior.arg_constraints)
+    return f"{type(prior).__name__}({stated}){of}"
+
+
+def _shown(values: object, digits: int = 3) -> str:
+    array = np.asarray(values)
+    if not np.issubdtype(array.dtype, np.number):
+        return str(values)
+    shown = [f"{value:.{digits}g}" for value in np.ravel(array)]
+    return shown[0] if array.ndim == 0 else f"[{', '.join(shown)}]"
