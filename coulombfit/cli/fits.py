@@ -70,7 +70,7 @@ def fit(
         result.save(path)
         if report is not None:
             cf.write_report(report, fits={model: result}, title=f"{model} fit of {spectra.name}")
-    answer = {**fit_result(result, path), "report": report}
+    answer = {**fit_result(result, path), "given": given.for_json, "report": report}
     finish({model: result}, answer, f"{result.summary()}\n{saved(path, report)}", as_json, quiet, asked_for=model)
 
 
@@ -132,6 +132,7 @@ def compare(
         "simplest_unbeaten": comparison.winner,
         "comparison": comparison.table,
         "fits": {name: fit_result(one, paths[name]) for name, one in fits.items()},
+        "given": given.for_json,
         "report": report,
     }
     text = "\n".join([*describe_given(data), comparison.summary(), saved(*paths.values(), report)])

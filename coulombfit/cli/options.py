@@ -152,6 +152,11 @@ class Given:
     ] = None
 
     @property
+    def for_json(self) -> dict[str, list[str]]:
+        """As it was said."""
+        return {name: said for name, said in (("prior", self.prior), ("fix", self.fix)) if said}
+
+    @property
     def arguments(self) -> dict[str, Any]:
         """For :func:`coulombfit.fit`."""
         from coulombfit.models.prior_text import fixed_from_text, priors_from_text

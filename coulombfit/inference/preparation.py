@@ -57,7 +57,9 @@ def ask(
     """
     found, seen_by = find_model(model, likelihood)
     chosen = found.informed(priors, fixed)
-    chosen.site_priors(seen_by)  # refuses what is stated of parameters that it does not sample
+    chosen.stated.require_sampled(chosen.name, chosen.sites(seen_by), chosen.sampled_as)
+    if not chosen.structure:
+        chosen.site_priors(seen_by)  # refuses laws and values that make no sense, of a gas where its clusters are known
     check_sampler(sampler)
     check_seed(seed)
     if sampling is not None and not isinstance(sampling, Sampling):
@@ -71,6 +73,7 @@ def prepare(spectra: Spectra, question: Question) -> Prepared:
     :raises DataError: for data that no law of the model can describe.
     """
     model = question.model.with_structure_of(spectra)
+    model.site_priors(question.likelihood)
     observations = model.observe(spectra, question.likelihood)
     unit = model.unit(observations, question.likelihood)
     return Prepared(model, observations, unit, pooled=len(observations) != spectra.runs)

@@ -62,6 +62,21 @@ class Stated:
         """The sites whose value is known."""
         return {sampled_as.get(name, name) for name, _ in self.fixed}
 
+    def require_sampled(self, model: str, sites: Collection[str], sampled_as: Mapping[str, str]) -> None:
+        """Refuse what is stated of other parameters than those that are sampled.
+
+        :raises ArgumentError: naming those that are.
+        """
+        parameters = {site: parameter for parameter, site in sampled_as.items()}
+        for argument, stated in (("priors", self.priors), ("fixed", self.fixed)):
+            for name, _ in stated:
+                if name in parameters or sampled_as.get(name, name) not in sites:
+                    known = ", ".join(parameters.get(one, one) for one in sites)
+                    raise ArgumentError(
+                        f"{argument}: expected parameters that {model} samples with this likelihood, {known}, "
+                        f"got {name!r}"
+                    )
+
     def applied(
         self,
         model: str,
@@ -76,24 +91,17 @@ class Stated:
         :raises ArgumentError: for parameters that are not sampled, and values that no law allows.
         """
         found = {name: SitePrior(prior) for name, prior in sites.items()}
-        parameters = {site: parameter for parameter, site in sampled_as.items()}
-        for argument, stated in (("priors", self.priors), ("fixed", self.fixed)):
-            for name, value in stated:
-                site = sampled_as.get(name, name)
-                if name in parameters or site not in sites:
-                    known = ", ".join(parameters.get(one, one) for one in sites)
-                    raise ArgumentError(
-                        f"{argument}: expected parameters that {model} samples with this likelihood, {known}, "
-                        f"got {name!r}"
-                    )
-                default = sites[site]
-                unitless = find_parameter(name, reports).unit == "1"
-                if isinstance(value, dist.Distribution):
-                    law = _even(name, value) if site == even_in else _shaped(name, value, default)
-                    found[site] = StatedPrior(law, default, unitless)
-                else:
-                    _require_allowed(name, value, default, even=site == even_in)
-                    found[site] = KnownSite(default, default, unitless, value)
+        self.require_sampled(model, sites, sampled_as)
+        for name, value in (*self.priors, *self.fixed):
+            site = sampled_as.get(name, name)
+            default = sites[site]
+            unitless = find_parameter(name, reports).unit == "1"
+            if isinstance(value, dist.Distribution):
+                law = _even(name, value) if site == even_in else _shaped(name, value, default)
+                found[site] = StatedPrior(law, default, unitless)
+            else:
+                _require_allowed(name, value, default, even=site == even_in)
+                found[site] = KnownSite(default, default, unitless, value)
         if sites and not any(prior.size for prior in found.values()):
             raise ArgumentError(f"fixed: expected something left to infer, got all that {model} samples")
         return found

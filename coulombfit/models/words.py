@@ -24,13 +24,12 @@ def prior_in_words(
         return f"{_in_words(prior.prior, Standardisation(), even=False, of='')}, given"
     known = parameter.name in {one.name for one in reports}
     frame = unit if known and parameter.unit == "x" else Standardisation()
-    words = _in_words(prior.prior, frame, even=site != parameter.name)
+    of = "" if known and parameter.unit == "1" else " of the standardised value"
+    words = _in_words(prior.prior, frame, even=site != parameter.name, of=of)
     return words if known else f"{words}, standardised"
 
 
-def _in_words(
-    prior: dist.Distribution, unit: Standardisation, *, even: bool, of: str = " of the standardised value"
-) -> str:
+def _in_words(prior: dist.Distribution, unit: Standardisation, *, even: bool, of: str) -> str:
     """``even``: that it is uniform about zero, and of the size of the site; ``of``: what other laws are laws of."""
     while isinstance(prior, dist.Independent | dist.ExpandedDistribution):
         prior = prior.base_dist  # one for every cluster

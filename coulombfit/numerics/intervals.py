@@ -75,8 +75,8 @@ def intervals_of(
     for name, other in edge.meeting.items():
         lower, upper = found[name]
         ends[name] = (
-            np.minimum(lower, _between(lower, found[other][0], reaches)),
-            np.maximum(upper, _between(upper, found[other][1], reaches)),
+            np.asarray(np.minimum(lower, _between(lower, found[other][0], reaches))),
+            np.asarray(np.maximum(upper, _between(upper, found[other][1], reaches))),
         )
     return ends
 
