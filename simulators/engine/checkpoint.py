@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import time
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import version
@@ -17,6 +16,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from simulators.engine.atomic_files import replacing
+from simulators.engine.callers import warn
 
 __all__ = ["Checkpoint", "opened"]
 
@@ -55,11 +55,9 @@ def opened(folder: str | Path | None, setting: Mapping[str, Any]) -> Iterator[Ch
         except OSError as error:
             if error.errno not in NO_LOCKS:
                 raise
-            warnings.warn(
+            warn(
                 f"checkpoint: the file system of {folder} has no locks ({error.strerror}): see to it that no other "
-                "process works there",
-                UserWarning,
-                stacklevel=4,
+                "process works there"
             )
         yield Checkpoint(folder, setting)
 
