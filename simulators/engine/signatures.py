@@ -30,10 +30,13 @@ def with_arguments(arguments: Any, *declared: Callable[..., Any]) -> Callable[[F
 
     def decorate(function: F) -> F:
         signature = _signature(function, arguments, declared)
+        places = sum(each.kind is each.POSITIONAL_OR_KEYWORD for each in signature.parameters.values())
 
         @wraps(function)
         def checked(*positional: Any, **named: Any) -> Any:
-            _refuse_others(function.__qualname__, signature, named)
+            # with too many positional ones the call fails by itself
+            if len(positional) <= places:
+                _refuse_others(function.__qualname__, signature, named)
             return function(*positional, **named)
 
         checked.__signature__ = signature  # type: ignore[attr-defined]
