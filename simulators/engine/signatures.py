@@ -1,7 +1,7 @@
 """Functions that take the arguments of a class, without declaring and documenting them again.
 
-Such a function is written ``def f(**setting: Unpack[Arguments])``, where the TypedDict ``Arguments`` says which ones, for
-type checkers. What they default to and what they mean is taken from where they are declared: the class.
+Such a function is written ``def f(**setting: Unpack[Arguments])``, where the TypedDict ``Arguments`` says which ones,
+for type checkers. What they default to and what they mean is taken from where they are declared: the class.
 """
 
 from __future__ import annotations

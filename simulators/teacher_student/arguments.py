@@ -1,4 +1,4 @@
-"""For type checkers: which arguments of :class:`~simulators.teacher_student.setting.TeacherStudent` a function takes."""
+"""For type checkers: which arguments of :class:`TeacherStudent` each function takes."""
 
 from __future__ import annotations
 

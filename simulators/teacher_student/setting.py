@@ -1,4 +1,4 @@
-"""A setting of a student's training: every argument of its physics, declared, documented and checked in one place."""
+"""A setting of a student's training: the one place where arguments of its physics are declared and checked."""
 
 from __future__ import annotations
 
@@ -58,9 +58,7 @@ class TeacherStudent:
 
     def __post_init__(self) -> None:
         rows, columns = self._setup.teacher.shape
-        check_training(
-            self.activation, self.batches, self.learning_rate, self.momentum, self.noise, self.batch_size
-        )
+        check_training(self.activation, self.batches, self.learning_rate, self.momentum, self.noise, self.batch_size)
         if self.symmetric_noise and rows != columns:
             raise ValueError(f"symmetric_noise: expected a square W, got {rows} × {columns}")
         if self.activation == "identity":
