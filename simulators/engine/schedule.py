@@ -32,8 +32,7 @@ class Options(TypedDict, total=False):
 class Schedule:
     """How many runs of a simulation there are, how long and precise they are, and what is kept of them.
 
-    All simulators take these as keyword arguments of ``simulate``, and number ``runs`` and ``steps`` by default as they
-    say.
+    Every ``simulate`` takes these as keyword arguments; each simulator has its own defaults of ``runs`` and ``steps``.
 
     :param runs: number of independent runs.
     :param steps: number of updates.

@@ -136,15 +136,18 @@ class GaussianRBM:
         return level_displacements(self._target, self.learning_rate, self.batch_size, self.noise)
 
     def relaxation_times(self) -> Float[np.ndarray, " level"]:
-        """Steps in which a small deviation of x_i is forgotten by a factor e, −1/ln\\|1 − αΩ_i\\|, as :meth:`targets`."""
+        """Steps in which a small deviation of x_i is forgotten by a factor e, in the order of :meth:`targets`.
+
+        −1/ln\\|1 − αΩ_i\\|; 1/(αΩ_i) for small α.
+        """
         return relaxation_time(1.0 - self._target.rates(self.learning_rate))
 
     def steps_to_stationarity(self) -> float:
         """Steps after which centres and widths no longer depend on the start.
 
-        Five relaxation times of the slowest level. With fewer hidden nodes than visible ones, also of the turning of the learnt plane against the modes left out,
-        which eigenvalues feel to second order, at the rates α(1/κ_i − 1/κ_j); infinite where a degenerate level is cut
-        in two.
+        Five relaxation times of the slowest level. With fewer hidden nodes than visible ones, also of the turning of
+        the learnt plane against the modes left out, which eigenvalues feel to second order, at the rates
+        α(1/κ_i − 1/κ_j); infinite where a degenerate level is cut in two.
 
         From random weights the time in which the slowest mode grows to its target without noise comes on top, taken for
         a typical least singular value; runs with a lesser one take longer. Starting at the target is faster.
