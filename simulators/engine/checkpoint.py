@@ -127,8 +127,8 @@ class Checkpoint:
             seen = [{name: stacked[name][i] for name in names} for i in range(count)]
             step = int(file["step"].item())
             low, high = (int(kept[min(max(k, 0), len(kept) - 1)]) for k in (count - 1, count))
-            alike = [_alike(state, like), *(_alike(one, dict(observed)) for one in seen)]
-            if not all(alike) or count > len(kept) or not (low if count else 0) <= step <= high:
+            fits = [_same_layout(state, like), *(_same_layout(each, dict(observed)) for each in seen)]
+            if not all(fits) or count > len(kept) or not (low if count else 0) <= step <= high:
                 raise ValueError("not what was kept of this work")
             return jax.tree.map(jax.numpy.asarray, state), seen, step
 
@@ -145,8 +145,8 @@ class Checkpoint:
         return self.folder / f"group-{group:06d}.npz"
 
 
-def _alike(one: Any, other: Any) -> bool:
-    """The same names, shapes and types."""
+def _same_layout(one: Any, other: Any) -> bool:
+    """Whether two trees of arrays have the same names, shapes and types."""
 
     def described(tree: Any) -> list[tuple]:
         leaves = jax.tree_util.tree_leaves_with_path(tree)

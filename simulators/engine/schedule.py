@@ -73,7 +73,12 @@ class Schedule:
         }
 
     def warn_if_short(self, needed: float, slowest: str) -> None:
-        """Warn the caller of a simulator where ``needed`` steps are more than there are."""
+        """Warn the caller of a simulator where it has fewer steps than it needs to become stationary.
+
+        :param needed: steps that it needs; may be infinite.
+        :param slowest: what needs them, for the message.
+        :warns UserWarning: where ``needed`` is more than ``steps``.
+        """
         if self.steps < needed:
             length = f"{np.ceil(needed):.0f} steps" if np.isfinite(needed) else "for ever"
             warn(
