@@ -2,7 +2,20 @@ from . import dyson as dyson
 from . import ensembles as ensembles
 from . import gaussian_rbm as gaussian_rbm
 from . import teacher_student as teacher_student
+from .engine.schedule import Schedule as Schedule
 from .engine.trajectory import Diverged as Diverged
 from .engine.trajectory import Trajectory as Trajectory
+from .gaussian_rbm.setting import GaussianRBM as GaussianRBM
+from .teacher_student.setting import TeacherStudent as TeacherStudent
 
-__all__ = ["Diverged", "Trajectory", "dyson", "ensembles", "gaussian_rbm", "teacher_student"]
+__all__ = [
+    "Diverged",
+    "GaussianRBM",
+    "Schedule",
+    "TeacherStudent",
+    "Trajectory",
+    "dyson",
+    "ensembles",
+    "gaussian_rbm",
+    "teacher_student",
+]

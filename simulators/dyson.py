@@ -17,8 +17,7 @@ Hermitian (β = 2) matrix decays towards c·1 and is kicked. It has no singular 
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +28,8 @@ from scipy.special import roots_hermite
 
 from simulators.engine.arguments import numbers, one_of, positive
 from simulators.engine.ensemble import Dynamics
-from simulators.engine.schedule import RELAXATIONS, Schedule
+from simulators.engine.schedule import RELAXATIONS, Options, Schedule
+from simulators.engine.signatures import with_arguments
 from simulators.engine.trajectory import Trajectory, evolve
 
 __all__ = ["coulomb_shift", "simulate"]
@@ -65,20 +65,17 @@ class Matrix(NamedTuple):
     elements: Float[Array, "level level run"]
 
 
+@with_arguments(Options, Schedule)
 def simulate(
     *,
     centres: ArrayLike,
     widths: ArrayLike,
     beta: int = 1,
     form: str = "levels",
+    step_size: float | None = None,
     runs: int,
     steps: int,
-    save_every: int | None = None,
-    step_size: float | None = None,
-    seed: int = 0,
-    dtype: str = "float64",
-    progress: bool | None = None,
-    checkpoint: str | Path | None = None,
+    **options: Unpack[Options],
 ) -> Trajectory:
     """Evolve an ensemble of gases to stationarity.
 
@@ -92,24 +89,18 @@ def simulate(
     :param widths: σ_i, shape (N,), or one number for all.
     :param beta: β, 1 for real weights or 2 for complex ones.
     :param form: "levels", Eq. 5; or "matrix", for one centre and one width.
-    :param runs: number of independent gases.
-    :param steps: number of proposed updates.
-    :param save_every: keep the spectrum at steps 0, save_every, 2 save_every, …; None keeps the last one only.
     :param step_size: h; by default 2/m · N^(−1/3), m the most levels within 2σ_i of a c_i, itself included; 1 for the
         matrix form.
-    :param seed: the same seed gives the same runs of a setting, in whatever ensemble; another setting has others.
-    :param dtype: "float32" or "float64".
-    :param progress: show progress on stderr; by default where it is a terminal.
-    :param checkpoint: folder for unfinished work; the same call goes on from there, to the same bits.
+    :param steps: number of proposed updates.
     :raises ValueError: for an argument outside its range.
     :raises OSError: where unfinished work cannot be written, as on a full disk; what was kept before stays.
     :warns UserWarning: where the run is shorter than 10/h steps, 5/h of the matrix form.
     """
-    schedule = Schedule(runs, steps, save_every, seed, dtype, progress, checkpoint).check()
+    schedule = Schedule(runs=runs, steps=steps, **options)
     c, sigma = _potentials(centres, widths)
     one_of((1, 2), beta=beta)
     one_of(FORMS, form=form)
-    if dtype == "float32" and form == "levels" and c.size > SINGLE_PRECISION:
+    if schedule.dtype == "float32" and form == "levels" and c.size > SINGLE_PRECISION:
         raise ValueError(
             f"dtype: expected 'float64' for more than {SINGLE_PRECISION} levels, whose ln p is rounded too "
             "coarsely, got 'float32'"
@@ -132,7 +123,7 @@ def simulate(
         "step_size": float(step_size),
     }
     exact = (c[:, None], sigma[:, None], _rest(c, sigma, beta)[:, None], beta, step_size)
-    setting = Numbers._make(np.asarray(value, dtype) for value in exact)
+    setting = Numbers._make(np.asarray(value, schedule.dtype) for value in exact)
     dynamics = _matrices(int(beta)) if form == "matrix" else _levels()
     return evolve(dynamics, setting, schedule, parameters, "levels are not finite")
 

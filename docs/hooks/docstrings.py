@@ -2,10 +2,16 @@
 
 Roles such as ``:func:`name``` become links where the reference has the name, formulas become MathML, which browsers
 draw without a script, and ``:warns X:``, which the parser of fields does not know, becomes a sentence.
+
+Functions of ``**setting: Unpack[Arguments]`` are shown as they say of themselves when they are imported, with every
+argument.
 """
 
 from __future__ import annotations
 
+import functools
+import importlib
+import inspect
 import re
 import textwrap
 from collections.abc import Callable
@@ -53,7 +59,30 @@ class Markdown(griffe.Extension):
 
     def on_package(self, *, pkg: griffe.Module, **_: Any) -> None:
         """Rewrite the docstrings of ``pkg``."""
+        _expand(pkg)
         _rewrite(pkg, [])
+
+
+def _expand(obj: griffe.Object) -> None:
+    """Put the arguments of a TypedDict, and what is said of them, in its place, here and in all members."""
+    if isinstance(obj, griffe.Function) and any(str(each.annotation).startswith("Unpack[") for each in obj.parameters):
+        module = importlib.import_module(obj.module.path)
+        real = functools.reduce(getattr, obj.path.removeprefix(f"{obj.module.path}.").split("."), module)
+        assert callable(real)
+        shown = inspect.signature(real).parameters.values()
+        obj.parameters = griffe.Parameters(*(_shown(each, obj.parameters) for each in shown))
+        obj.docstring = griffe.Docstring(inspect.getdoc(real) or "", parent=obj, parser="sphinx")
+    for member in obj.members.values():
+        if not member.is_alias:
+            _expand(member)
+
+
+def _shown(parameter: inspect.Parameter, written: griffe.Parameters) -> griffe.Parameter:
+    if parameter.name in written:
+        return written[parameter.name]
+    default = None if parameter.default is parameter.empty else repr(parameter.default)
+    kind = griffe.ParameterKind[parameter.kind.name.lower()]
+    return griffe.Parameter(parameter.name, annotation=parameter.annotation, kind=kind, default=default)
 
 
 def _rewrite(obj: griffe.Object, around: list[griffe.Object]) -> None:

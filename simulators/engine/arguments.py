@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ["check_seed", "not_negative", "numbers", "one_of", "positive", "whole"]
+__all__ = ["check_seed", "nested", "not_negative", "numbers", "one_of", "positive", "whole"]
 
 
 def whole(**arguments: int) -> None:
@@ -46,7 +46,7 @@ def numbers(name: str, value: ArrayLike, expected: str, dimensions: tuple[int, .
     :param expected: what the message says was expected.
     """
     try:
-        array = np.asarray(value, dtype=float)
+        array = np.array(value, dtype=float)  # a copy: the caller may change theirs
     except (TypeError, ValueError):
         raise ValueError(f"{name}: expected {expected}, got {value!r}") from None
     if array.ndim not in dimensions or not array.size:
@@ -54,6 +54,15 @@ def numbers(name: str, value: ArrayLike, expected: str, dimensions: tuple[int, .
     if not np.isfinite(array).all():
         raise ValueError(f"{name}: expected {expected}, got elements that are not finite")
     return array
+
+
+def nested(value: ArrayLike | None) -> Any:
+    """An array of numbers as tuples of floats, one number as a float, None as None: nobody can change them."""
+
+    def frozen(part: Any) -> Any:
+        return tuple(frozen(each) for each in part) if isinstance(part, list) else part
+
+    return None if value is None else frozen(np.asarray(value, dtype=float).tolist())
 
 
 def check_seed(seed: int) -> None:

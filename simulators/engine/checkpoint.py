@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import time
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import version
@@ -17,6 +16,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from simulators.engine.atomic_files import replacing
+from simulators.engine.callers import warn
 
 __all__ = ["Checkpoint", "opened"]
 
@@ -55,11 +55,9 @@ def opened(folder: str | Path | None, setting: Mapping[str, Any]) -> Iterator[Ch
         except OSError as error:
             if error.errno not in NO_LOCKS:
                 raise
-            warnings.warn(
+            warn(
                 f"checkpoint: the file system of {folder} has no locks ({error.strerror}): see to it that no other "
-                "process works there",
-                UserWarning,
-                stacklevel=4,
+                "process works there"
             )
         yield Checkpoint(folder, setting)
 
@@ -129,8 +127,8 @@ class Checkpoint:
             seen = [{name: stacked[name][i] for name in names} for i in range(count)]
             step = int(file["step"].item())
             low, high = (int(kept[min(max(k, 0), len(kept) - 1)]) for k in (count - 1, count))
-            alike = [_alike(state, like), *(_alike(one, dict(observed)) for one in seen)]
-            if not all(alike) or count > len(kept) or not (low if count else 0) <= step <= high:
+            fits = [_same_layout(state, like), *(_same_layout(each, dict(observed)) for each in seen)]
+            if not all(fits) or count > len(kept) or not (low if count else 0) <= step <= high:
                 raise ValueError("not what was kept of this work")
             return jax.tree.map(jax.numpy.asarray, state), seen, step
 
@@ -147,8 +145,8 @@ class Checkpoint:
         return self.folder / f"group-{group:06d}.npz"
 
 
-def _alike(one: Any, other: Any) -> bool:
-    """The same names, shapes and types."""
+def _same_layout(one: Any, other: Any) -> bool:
+    """Whether two trees of arrays have the same names, shapes and types."""
 
     def described(tree: Any) -> list[tuple]:
         leaves = jax.tree_util.tree_leaves_with_path(tree)

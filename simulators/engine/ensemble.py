@@ -208,7 +208,7 @@ def _compiled(dynamics: Dynamics, lanes: int) -> tuple[Callable, Callable]:
 
         return jax.lax.fori_loop(0, blocks, one_block, state)
 
-    def several(
+    def advance_chunks(
         numbers: Numbers,
         keys: Array,
         common: Array,
@@ -220,7 +220,7 @@ def _compiled(dynamics: Dynamics, lanes: int) -> tuple[Callable, Callable]:
         return jax.vmap(lambda key, state: advance(numbers, key, common, state, first, blocks, block))(keys, states)
 
     one_setting = (None, 0)
-    return jax.jit(jax.vmap(start, one_setting)), jax.jit(several, static_argnums=6)
+    return jax.jit(jax.vmap(start, one_setting)), jax.jit(advance_chunks, static_argnums=6)
 
 
 def _width(runs: int, lanes: int, devices: list[jax.Device]) -> int:

@@ -2,34 +2,57 @@
 
 from __future__ import annotations
 
-import warnings
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from simulators.engine.arguments import check_seed, one_of, whole
+from simulators.engine.callers import warn
 
-__all__ = ["RELAXATIONS", "Schedule", "relaxation_time"]
+__all__ = ["RELAXATIONS", "Options", "Schedule", "relaxation_time"]
 
 RELAXATIONS = 5.0
 """Relaxation times of the slowest level after which its start counts as forgotten."""
 
 
-class Schedule(NamedTuple):
-    """Arguments that all simulators share, as they document them."""
+class Options(TypedDict, total=False):
+    """For type checkers: what :class:`Schedule` takes besides ``runs`` and ``steps``."""
 
-    runs: int
-    steps: int
     save_every: int | None
     seed: int
     dtype: str
+    progress: bool | None
+    checkpoint: str | Path | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """How many runs of a simulation there are, how long and precise they are, and what is kept of them.
+
+    Every ``simulate`` takes these as keyword arguments; each simulator has its own defaults of ``runs`` and ``steps``.
+
+    :param runs: number of independent runs.
+    :param steps: number of updates.
+    :param save_every: keep the spectrum at steps 0, save_every, 2 save_every, …; None keeps the last one only.
+    :param seed: the same seed gives the same runs of a setting, in whatever ensemble; another setting has others.
+    :param dtype: "float64", or "float32", which is faster.
+    :param progress: show progress on stderr; by default where it is a terminal.
+    :param checkpoint: folder for unfinished work; the same call goes on from there, to the same bits.
+    :raises ValueError: for an argument outside its range.
+    """
+
+    runs: int
+    steps: int
+    save_every: int | None = None
+    seed: int = 0
+    dtype: str = "float64"
     progress: bool | None = None
     checkpoint: str | Path | None = None
 
-    def check(self) -> Schedule:
-        """Itself, or ValueError for what makes no sense."""
+    def __post_init__(self) -> None:
         whole(runs=self.runs, steps=self.steps)
         check_seed(self.seed)
         one_of(("float32", "float64"), dtype=self.dtype)
@@ -38,7 +61,6 @@ class Schedule(NamedTuple):
             if self.steps % self.save_every:
                 # snapshots would not end with the last step
                 raise ValueError(f"save_every: expected a divisor of steps = {self.steps}, got {self.save_every}")
-        return self
 
     def record(self) -> dict[str, Any]:
         """What belongs into a file: all that the numbers depend on."""
@@ -51,14 +73,17 @@ class Schedule(NamedTuple):
         }
 
     def warn_if_short(self, needed: float, slowest: str) -> None:
-        """Warn the caller of a simulator where ``needed`` steps are more than there are."""
+        """Warn the caller of a simulator where it has fewer steps than it needs to become stationary.
+
+        :param needed: steps that it needs; may be infinite.
+        :param slowest: what needs them, for the message.
+        :warns UserWarning: where ``needed`` is more than ``steps``.
+        """
         if self.steps < needed:
             length = f"{np.ceil(needed):.0f} steps" if np.isfinite(needed) else "for ever"
-            warnings.warn(
+            warn(
                 f"steps = {self.steps}: {slowest} needs {length} to forget its start, "
-                "so centres and widths of these spectra are not yet stationary",
-                UserWarning,
-                stacklevel=3,
+                "so centres and widths of these spectra are not yet stationary"
             )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +13,7 @@ import xarray as xr
 from jaxtyping import Float, Int
 
 from simulators.engine.atomic_files import replacing
+from simulators.engine.callers import warn
 from simulators.engine.ensemble import Dynamics, ensemble
 from simulators.engine.schedule import Schedule
 
@@ -79,6 +79,6 @@ def evolve(
     if excluded == stayed.size:
         raise Diverged(f"all {excluded} runs diverged: {cause}")
     if excluded:
-        warnings.warn(f"{excluded} of {stayed.size} runs diverged and are left out: {cause}", UserWarning, stacklevel=3)
+        warn(f"{excluded} of {stayed.size} runs diverged and are left out: {cause}")
     weights = observed["weights"][stayed] if "weights" in observed else None
     return Trajectory(eigenvalues[stayed], steps, {**parameters, **schedule.record()}, excluded, weights)

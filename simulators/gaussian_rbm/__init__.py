@@ -9,10 +9,13 @@ where noise enters by |B| samples of the target, of the model, or of both, inste
 Conventions: W is N_v × N_h; the spectrum is that of X = σ_h² WᵀW, and flows to x_i = μ² − κ_i.
 """
 
-from simulators.gaussian_rbm.theory import displacements, lattice_kernel, relaxation_times, targets, widths
-from simulators.gaussian_rbm.training import simulate, steps_to_stationarity
+from simulators.gaussian_rbm.functions import displacements, relaxation_times, steps_to_stationarity, targets, widths
+from simulators.gaussian_rbm.setting import GaussianRBM
+from simulators.gaussian_rbm.theory import lattice_kernel
+from simulators.gaussian_rbm.training import simulate
 
 __all__ = [
+    "GaussianRBM",
     "displacements",
     "lattice_kernel",
     "relaxation_times",

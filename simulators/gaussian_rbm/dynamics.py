@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -48,75 +49,122 @@ def machine_numbers(aim: Target, hidden: int, learning_rate: float, start: float
     return Numbers._make(np.asarray(value, dtype) for value in exact)
 
 
+class ModelMoment(NamedTuple):
+    """How the second moment of the model is had: the chains' root at the ``start``, what is to ``draw`` for a step, and
+    the ``moment`` with the root after it."""
+
+    start: Callable[[Numbers, Array, Key[Array, ""]], Array]
+    draw: Callable[[Numbers, Key[Array, ""], int], Any]
+    moment: Callable[[Numbers, Machine, Array, Any], tuple[Array, Array]]
+
+
 @lru_cache(maxsize=64)
 def machine_dynamics(batch_size: int, noise: str, gibbs_steps: int, keep_weights: bool) -> Dynamics:
     """The machine's dynamics; cached, because JAX compiles anew for every new function."""
-
-    def kernel_of(n: Numbers, w: Array) -> Array:
-        return n.mu2 * jnp.eye(w.shape[0], dtype=w.dtype)[:, :, None] - n.sigma_h2 * product(w, transpose(w))
+    sampled = noise in ("data", "both")
+    if noise in ("model", "both"):
+        model = _sampled_model(batch_size)
+    elif gibbs_steps:
+        model = _persistent_chains(batch_size, gibbs_steps)
+    else:
+        model = _exact_model()
 
     def init(n: Numbers, key: Key[Array, ""], lanes: int) -> Machine:
         key_weights, key_chains = jax.random.split(key)
         visible, hidden, _ = n.aim.shape
         random = n.start * jax.random.normal(key_weights, (visible, hidden, lanes))
         w = jnp.where(n.start > 0, random, n.aim)
-        if not gibbs_steps:
-            return Machine(w, w[:0])
-        samples = wishart.triangle(wishart.draw(key_chains, visible, batch_size, lanes), visible)
-        return Machine(w, product(cholesky(inverse(kernel_of(n, w))), samples))
+        return Machine(w, model.start(n, w, key_chains))
 
     def draw(n: Numbers, key: Key[Array, ""], common: Key[Array, ""], lanes: int) -> tuple[Any, Any]:
-        visible = n.aim.shape[0]
         key_data, key_model = jax.random.split(key)
-        data = wishart.draw(key_data, visible, batch_size, lanes) if noise in ("data", "both") else ()
-        if noise in ("model", "both"):
-            return data, wishart.draw(key_model, visible, batch_size, lanes)
-        if not gibbs_steps:
-            return data, ()
-        key_old, key_new = jax.random.split(key_model)
-        old = jax.random.normal(key_old, (visible, min(batch_size, visible), lanes))
-        return data, (old, wishart.draw(key_new, visible, batch_size - visible, lanes) if batch_size > visible else ())
+        data = wishart.draw(key_data, n.aim.shape[0], batch_size, lanes) if sampled else ()
+        return data, model.draw(n, key_model, lanes)
 
     def step(n: Numbers, state: Machine, drawn: tuple[Any, Any]) -> Machine:
-        (w, root), (data, model) = state, drawn
+        w, (data, other) = state.weights, drawn
         visible = w.shape[0]
-        exact = inverse(kernel_of(n, w))
-        of_target, of_model = n.covariance * jnp.eye(visible, dtype=w.dtype)[:, :, None], exact
-        if data:
-            of_target = _moment(jnp.sqrt(n.covariance) * wishart.triangle(data, visible))
-        if noise in ("model", "both"):
-            of_model = _moment(product(cholesky(exact), wishart.triangle(model, visible)))
-        if gibbs_steps:
-            root = _sweeps(n, w, exact, root, *model)
-            of_model = _moment(root)
-        return Machine(w + n.learning_rate * n.sigma_h2 * product(of_target - of_model, w), root)
+        if sampled:
+            target_moment = _moment(jnp.sqrt(n.covariance) * wishart.triangle(data, visible), batch_size)
+        else:
+            target_moment = n.covariance * jnp.eye(visible, dtype=w.dtype)[:, :, None]
+        model_moment, root = model.moment(n, state, inverse(_kernel(n, w)), other)
+        return Machine(w + n.learning_rate * n.sigma_h2 * product(target_moment - model_moment, w), root)
 
-    def _moment(root: Array) -> Array:
-        return product(root, transpose(root)) / batch_size
+    def observe(n: Numbers, state: Machine) -> dict[str, np.ndarray]:
+        weights = np.asarray(state.weights)
+        x = np.asarray(n.sigma_h2) * squared_singular_values(weights)
+        observed = {"eigenvalues": np.where(x[..., :1, :] < n.mu2, x, np.nan)}
+        if keep_weights:
+            observed["weights"] = np.einsum("ij,...jkr->...ikr", np.asarray(n.modes), weights)
+        return observed
 
-    def _sweeps(n: Numbers, w: Array, exact: Array, root: Array, old: Array, new: Any) -> Array:
-        """All chains through k Gibbs sweeps, φ ← Aφ + ξ with A = (σ_h²WWᵀ/μ²)^k and ⟨ξξᵀ⟩ = M − AMA.
+    return Dynamics(init, draw, step, observe)
 
-        Of the samples only their second moment matters. ξ splits into a part along the row space of φ, as many columns
-        as it has, and a rest that is independent of φ and enters by its own second moment.
-        """
+
+def _exact_model() -> ModelMoment:
+    """K⁻¹ itself."""
+    return ModelMoment(
+        lambda n, w, key: w[:0],
+        lambda n, key, lanes: (),
+        lambda n, state, exact, drawn: (exact, state.root),
+    )
+
+
+def _sampled_model(batch_size: int) -> ModelMoment:
+    """From independent samples of the model."""
+
+    def draw(n: Numbers, key: Key[Array, ""], lanes: int) -> Any:
+        return wishart.draw(key, n.aim.shape[0], batch_size, lanes)
+
+    def moment(n: Numbers, state: Machine, exact: Array, drawn: Any) -> tuple[Array, Array]:
+        root = product(cholesky(exact), wishart.triangle(drawn, exact.shape[0]))
+        return _moment(root, batch_size), state.root
+
+    return ModelMoment(lambda n, w, key: w[:0], draw, moment)
+
+
+def _persistent_chains(batch_size: int, gibbs_steps: int) -> ModelMoment:
+    """From chains that take ``gibbs_steps`` Gibbs sweeps in a step and start in the model's law.
+
+    k sweeps are φ ← Aφ + ξ with A = (σ_h²WWᵀ/μ²)^k and ⟨ξξᵀ⟩ = M − AMA. Of the samples only their second moment
+    matters. ξ splits into a part along the row space of φ, as many columns as it has, and a rest that is independent of
+    φ and enters by its own second moment.
+    """
+
+    def start(n: Numbers, w: Array, key: Key[Array, ""]) -> Array:
+        visible, _, lanes = w.shape
+        samples = wishart.triangle(wishart.draw(key, visible, batch_size, lanes), visible)
+        return product(cholesky(inverse(_kernel(n, w))), samples)
+
+    def draw(n: Numbers, key: Key[Array, ""], lanes: int) -> tuple[Array, Any]:
+        visible = n.aim.shape[0]
+        key_old, key_new = jax.random.split(key)
+        along = jax.random.normal(key_old, (visible, min(batch_size, visible), lanes))
+        rest = wishart.draw(key_new, visible, batch_size - visible, lanes) if batch_size > visible else ()
+        return along, rest
+
+    def moment(n: Numbers, state: Machine, exact: Array, drawn: tuple[Array, Any]) -> tuple[Array, Array]:
+        (w, root), (along, rest) = state, drawn
         sweep = n.sigma_h2 / n.mu2 * product(w, transpose(w))
         carried = sweep
         for _ in range(gibbs_steps - 1):
             carried = product(carried, sweep)
         kick = cholesky(exact - product(carried, product(exact, carried)))
-        moved = product(carried, root) + product(kick, old)
-        if not new:
-            return moved
-        rest = product(kick, wishart.triangle(new, w.shape[0]))
-        return cholesky(product(moved, transpose(moved)) + product(rest, transpose(rest)))
+        root = product(carried, root) + product(kick, along)
+        if rest:
+            apart = product(kick, wishart.triangle(rest, w.shape[0]))
+            root = cholesky(product(root, transpose(root)) + product(apart, transpose(apart)))
+        return _moment(root, batch_size), root
 
-    def observe(n: Numbers, state: Machine) -> dict[str, np.ndarray]:
-        weights = np.asarray(state.weights)
-        x = np.asarray(n.sigma_h2) * squared_singular_values(weights)
-        kept = {"eigenvalues": np.where(x[..., :1, :] < n.mu2, x, np.nan)}
-        if keep_weights:
-            kept["weights"] = np.einsum("ij,...jkr->...ikr", np.asarray(n.modes), weights)
-        return kept
+    return ModelMoment(start, draw, moment)
 
-    return Dynamics(init, draw, step, observe)
+
+def _kernel(n: Numbers, w: Array) -> Array:
+    """K = μ² − σ_h²WWᵀ."""
+    return n.mu2 * jnp.eye(w.shape[0], dtype=w.dtype)[:, :, None] - n.sigma_h2 * product(w, transpose(w))
+
+
+def _moment(root: Array, batch_size: int) -> Array:
+    """The mean of φφᵀ from a root of its sum."""
+    return product(root, transpose(root)) / batch_size

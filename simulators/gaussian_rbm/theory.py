@@ -15,11 +15,23 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from simulators.engine.arguments import numbers, one_of, positive, whole
-from simulators.engine.schedule import relaxation_time
+from simulators.engine.schedule import RELAXATIONS, relaxation_time
 
-__all__ = ["Target", "displacements", "lattice_kernel", "relaxation_times", "target", "targets", "widths"]
+__all__ = [
+    "Target",
+    "check_noise",
+    "check_start",
+    "lattice_kernel",
+    "level_displacements",
+    "level_widths",
+    "refuse_unstable",
+    "steps_needed",
+    "target",
+]
 
 NOISES = ("data", "model", "both", "pcd")
+DEGENERATE = 1e-9
+"""Relative distance up to which two modes are one, and their difference rounding."""
 
 
 class Target(NamedTuple):
@@ -46,7 +58,7 @@ class Target(NamedTuple):
         """α(1/κ_i − 1/κ_j), by which a small turn of a learnt mode i to one left out, j, decays in a step."""
         learnt, left = np.split(1.0 / self.kappa, [self.learnt])
         # differences that are rounding alone would decay at last
-        apart = np.maximum(learnt[:, None] - left - 1e-9 * learnt[:, None], 0.0)
+        apart = np.maximum(learnt[:, None] - left - DEGENERATE * learnt[:, None], 0.0)
         return learning_rate * self.sigma_h2 * apart.ravel()
 
 
@@ -58,6 +70,7 @@ def lattice_kernel(visible: int = 10, mass2: float = 4.0) -> Float[np.ndarray, "
 
     :param visible: N, the number of sites.
     :param mass2: m².
+    :raises ValueError: for an argument outside its range.
     """
     whole(visible=visible)
     positive(mass2=mass2)
@@ -89,59 +102,13 @@ def target(
     return Target(modes, kappa, float(mu2), float(sigma_h) ** 2, learnt)
 
 
-def targets(
-    *, kernel: ArrayLike | None = None, hidden: int | None = None, mu2: float = 9.0, sigma_h: float = 1.0
+def level_widths(
+    aim: Target, learning_rate: float, batch_size: int, noise: str, gibbs_steps: int, finite_step: bool
 ) -> Float[np.ndarray, " level"]:
-    """Eigenvalues x_i = μ² − κ_i that are learnt, descending, shape (level,).
-
-    :param kernel: the target's kernel, symmetric positive definite, (N_v, N_v); by default :func:`lattice_kernel`.
-    :param hidden: N_h; by default N_v.
-    :param mu2: μ².
-    :param sigma_h: σ_h.
-    :raises ValueError: for an argument outside its range, or a kernel that cannot be learnt.
-    """
-    return target(kernel=kernel, hidden=hidden, mu2=mu2, sigma_h=sigma_h).x
-
-
-def widths(
-    *,
-    learning_rate: float,
-    batch_size: int,
-    noise: str = "data",
-    gibbs_steps: int = 3,
-    finite_step: bool = True,
-    kernel: ArrayLike | None = None,
-    hidden: int | None = None,
-    mu2: float = 9.0,
-    sigma_h: float = 1.0,
-) -> Float[np.ndarray, " level"]:
-    r"""Stationary widths σ_i of the levels, in the order of :func:`targets`, units of x (Eq. 9).
-
-    .. math:: \sigma_i^2 = \frac{\alpha}{|B|}\, \frac{\tilde g_i^2}{\Omega_i} \cdot \frac{2}{2 - \alpha\Omega_i}
-        = \frac{4 x_i\, \alpha/|B|}{2 - \alpha\Omega_i}, \qquad \tilde g_i^2 = 4x_i^2/\kappa_i^2
-
-    so σ_i² → 2x_i α/\|B\| for small α (the source writes √(x_i α/\|B\|) in one place). Both noises together double it.
-    Persistent chains of k Gibbs sweeps remember a mode by ρ = (x_i/μ²)^2k a step, which multiplies it by
-    (1 + ρ)/(1 − ρ) where learning is slow beside the chains.
-
-    :param learning_rate: α.
-    :param batch_size: \|B\|, samples a step.
-    :param noise: what is sampled, "data", "model", "both" or "pcd", as in :func:`simulate`.
-    :param gibbs_steps: k, sweeps of a persistent chain in a step.
-    :param finite_step: keep the factor 2/(2 − αΩ); without it the leading order in α.
-    :param kernel: the target's kernel, symmetric positive definite, (N_v, N_v); by default :func:`lattice_kernel`.
-    :param hidden: N_h; by default N_v.
-    :param mu2: μ².
-    :param sigma_h: σ_h.
-    :raises ValueError: for an argument outside its range, or a kernel that cannot be learnt.
-    """
-    aim = target(kernel=kernel, hidden=hidden, mu2=mu2, sigma_h=sigma_h)
-    check_noise(noise, batch_size, gibbs_steps)
-    rates = aim.rates(learning_rate)
-    refuse_unstable(rates, learning_rate)
+    """Stationary widths of the levels (Eq. 9)."""
     variance = 2.0 * aim.x * learning_rate * aim.sigma_h2 / batch_size
     if finite_step:
-        variance = variance * 2.0 / (2.0 - rates)
+        variance = variance * 2.0 / (2.0 - aim.rates(learning_rate))
     if noise == "both":
         variance = 2.0 * variance
     if noise == "pcd":
@@ -150,69 +117,33 @@ def widths(
     return np.sqrt(variance)
 
 
-def relaxation_times(
-    *,
-    learning_rate: float,
-    kernel: ArrayLike | None = None,
-    hidden: int | None = None,
-    mu2: float = 9.0,
-    sigma_h: float = 1.0,
-) -> Float[np.ndarray, " level"]:
-    """Steps in which a small deviation of x_i is forgotten by a factor e: −1/ln\\|1 − αΩ_i\\|, as :func:`targets`.
-
-    :param learning_rate: α.
-    :param kernel: the target's kernel, symmetric positive definite, (N_v, N_v); by default :func:`lattice_kernel`.
-    :param hidden: N_h; by default N_v.
-    :param mu2: μ².
-    :param sigma_h: σ_h.
-    :raises ValueError: for an argument outside its range, or a learning rate at which training diverges.
-    """
-    rates = target(kernel=kernel, hidden=hidden, mu2=mu2, sigma_h=sigma_h).rates(learning_rate)
-    refuse_unstable(rates, learning_rate)
-    return relaxation_time(1.0 - rates)
-
-
-def displacements(
-    *,
-    learning_rate: float,
-    batch_size: int,
-    noise: str = "data",
-    kernel: ArrayLike | None = None,
-    mu2: float = 9.0,
-    sigma_h: float = 1.0,
-) -> Float[np.ndarray, " level"]:
-    r"""Shift of the mean of each level from its target, to first order in α/\|B\| and for small α, units of x.
-
-    .. math:: \Delta_i = -\frac{\alpha}{2|B|} \Bigl[ \sum_j (1 + \delta_{ij}) \frac{\mu^2 + x_j}{\mu^2 - x_j}
-        - \sum_{j:\, x_j \ne x_i} \frac{x_i + x_j}{x_i - x_j} \Bigr]
-
-    Stationarity of ⟨X⟩ to second order in the noise, and second-order level repulsion; of a degenerate level the mean
-    of its pair. Not in the source, which names repulsion alone. Noise "both" doubles it; for "pcd" it is not known.
-
-    :param learning_rate: α.
-    :param batch_size: \|B\|, samples a step.
-    :param noise: "data", "model" or "both", as in :func:`simulate`.
-    :param kernel: the target's kernel, symmetric positive definite, (N_v, N_v); by default :func:`lattice_kernel`.
-    :param mu2: μ².
-    :param sigma_h: σ_h.
-    :raises ValueError: for an argument outside its range, noise whose shift is not known, or a learning rate at which
-        training diverges.
-    """
-    aim = target(kernel=kernel, mu2=mu2, sigma_h=sigma_h)
-    check_noise(noise, batch_size)
-    if noise == "pcd":
-        raise ValueError("noise: expected 'data', 'model' or 'both' for displacements, got 'pcd'")
-    refuse_unstable(aim.rates(learning_rate), learning_rate)
+def level_displacements(aim: Target, learning_rate: float, batch_size: int, noise: str) -> Float[np.ndarray, " level"]:
+    """Shift of the mean of each level from its target, by perturbation theory to second order in the noise."""
     x = aim.x
     apart = x[:, None] - x
-    other = np.abs(apart) > 1e-9 * aim.mu2
+    other = np.abs(apart) > DEGENERATE * aim.mu2
     repulsion = np.where(other, (x[:, None] + x) / np.where(other, apart, 1.0), 0.0).sum(axis=1)
     growth = (aim.mu2 + x) / (aim.mu2 - x)
     strength = learning_rate * aim.sigma_h2 / batch_size * (2.0 if noise == "both" else 1.0)
     return -0.5 * strength * (growth.sum() + growth - repulsion)
 
 
-def check_noise(noise: str, batch_size: int, gibbs_steps: int = 1) -> None:
+def steps_needed(aim: Target, learning_rate: float, start: float | None, hidden: int) -> float:
+    """Steps after which the start is forgotten."""
+    rates = aim.rates(learning_rate)
+    needed = RELAXATIONS * float(relaxation_time(1.0 - np.append(rates, aim.turning_rates(learning_rate))).max())
+    if start is None:
+        return needed
+    # the slowest mode without noise, ẋ = 2αx(1/κ − 1/(μ² − x)), from a typical least x to half its target
+    slow = int(np.argmin(rates))
+    kappa, x = aim.kappa[slow], aim.x[slow]
+    growth = np.log(0.5 * x) - 2.0 * np.log(start) - np.log(aim.sigma_h2 / hidden)
+    saturation = np.log(2.0)
+    time = kappa / (2.0 * learning_rate * aim.sigma_h2 * x) * (aim.mu2 * growth + kappa * saturation)
+    return needed + max(float(time), 0.0)
+
+
+def check_noise(noise: str, batch_size: int, gibbs_steps: int) -> None:
     """Refuse what is no noise."""
     one_of(NOISES, noise=noise)
     whole(batch_size=batch_size, gibbs_steps=gibbs_steps)
@@ -225,4 +156,18 @@ def refuse_unstable(rates: np.ndarray, learning_rate: float) -> None:
         raise ValueError(
             f"learning_rate: training diverges; expected below 2/max Ω = {2 * learning_rate / rates.max():.4g}, "
             f"got {learning_rate!r}"
+        )
+
+
+def check_start(aim: Target, start: float | None, hidden: int) -> None:
+    """Refuse first weights with which no model exists."""
+    if start is None:
+        return
+    positive(start=start)
+    # the greatest eigenvalue of σ_h²WWᵀ where both sides are large
+    greatest = aim.sigma_h2 * start**2 * (np.sqrt(aim.kappa.size) + np.sqrt(hidden)) ** 2
+    if greatest >= aim.mu2:
+        raise ValueError(
+            f"start: expected below {start * np.sqrt(aim.mu2 / greatest):.3g}, where μ² − σ_h²WWᵀ is positive "
+            f"definite, got {start!r}"
         )

@@ -9,18 +9,15 @@ where noise is the standard deviation of one sample's gradient noise. True mini-
 relu are options, and keep η. Conventions: W is M × N, the eigenvalues x of X = WᵀW flow to the teacher's κ_i.
 """
 
-from simulators.teacher_student.theory import (
-    displacement,
-    learning_curve,
-    relaxation_times,
-    steps_to_stationarity,
-    widths,
-)
+from simulators.teacher_student.functions import displacement, relaxation_times, steps_to_stationarity, widths
+from simulators.teacher_student.setting import TeacherStudent
+from simulators.teacher_student.theory import learning_curve
 from simulators.teacher_student.training import Z_EQ26, Z_EQ27, simulate
 
 __all__ = [
     "Z_EQ26",
     "Z_EQ27",
+    "TeacherStudent",
     "displacement",
     "learning_curve",
     "relaxation_times",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -42,6 +43,13 @@ def student_numbers(s: Setup, learning_rate: float, momentum: float, noise: floa
     return Numbers._make(np.asarray(value, dtype) for value in exact)
 
 
+class Inputs(NamedTuple):
+    """The inputs of a step: how ``draw`` finds those of one step, and the ``gradient`` they give with noise η."""
+
+    draw: Callable[[Key[Array, ""], int, int], Any]
+    gradient: Callable[[Numbers, Array, Any, Array], Array]
+
+
 @lru_cache(maxsize=64)
 def student_dynamics(
     activation: str,
@@ -53,8 +61,13 @@ def student_dynamics(
     keep_weights: bool,
 ) -> Dynamics:
     """The student's dynamics; cached, because JAX compiles anew for every new function."""
-    linear = activation == "identity"
-    act = ACTIVATIONS[activation]
+    shared = batches == "shared"
+    if batches == "averaged":
+        inputs = _averaged_inputs()
+    elif activation == "identity":
+        inputs = _second_moments(batch_size)
+    else:
+        inputs = _samples(activation, batch_size)
 
     def init(n: Numbers, key: Key[Array, ""], lanes: int) -> Student:
         weights = jax.random.normal(key, (*n.teacher.shape[:2], lanes))
@@ -62,42 +75,65 @@ def student_dynamics(
 
     def draw(n: Numbers, key: Key[Array, ""], common: Key[Array, ""], lanes: int) -> tuple[Any, Any]:
         key_noise, key_batch = jax.random.split(key)
-        hidden, inputs, _ = n.teacher.shape
-        eta = jax.random.normal(key_noise, (hidden, inputs, lanes)) if noise else ()
-        if batches == "averaged":
-            return eta, ()
-        key_inputs, count = (common, 1) if batches == "shared" else (key_batch, lanes)
-        if linear:
-            return eta, wishart.draw(key_inputs, inputs, batch_size, count)
-        return eta, jax.random.normal(key_inputs, (inputs, batch_size, count))
+        rows, columns, _ = n.teacher.shape
+        eta = jax.random.normal(key_noise, (rows, columns, lanes)) if noise else ()
+        return eta, inputs.draw(*((common, columns, 1) if shared else (key_batch, columns, lanes)))
 
     def step(n: Numbers, state: Student, drawn: tuple[Any, Any]) -> Student:
         (w, change), (eta, batch) = state, drawn
-        missing = n.teacher - w
-        if batches == "averaged":
-            signal = missing
-        elif linear:
-            root = wishart.triangle(batch, w.shape[1])
-            signal = product(missing, product(root, transpose(root)) / batch_size)
-        else:
-            student, slope = jax.jvp(act, (y := product(w, batch),), (jnp.ones_like(y),))
-            error = act(product(n.teacher, batch)) - student
-            signal = product(slope * _through(n, error), transpose(batch)) / batch_size
         kick = n.noise * eta if noise else jnp.zeros_like(w)
         if symmetric_noise:
             kick = 0.5 * (kick + transpose(kick))
-        gradient = _through(n, signal - kick) if linear else signal - _through(n, kick)
-        update = n.learning_rate * gradient
+        update = n.learning_rate * inputs.gradient(n, w, batch, kick)
         if momentum:
             update = change = n.momentum * change + update
         return Student(w + update, change)
 
     def observe(n: Numbers, state: Student) -> dict[str, np.ndarray]:
         weights = np.asarray(state.weights)
-        kept = {"eigenvalues": squared_singular_values(weights)}
-        return {**kept, "weights": weights} if keep_weights else kept
+        observed = {"eigenvalues": squared_singular_values(weights)}
+        return {**observed, "weights": weights} if keep_weights else observed
 
     return Dynamics(init, draw, step, observe)
+
+
+def _averaged_inputs() -> Inputs:
+    """Inputs replaced by their mean (Eq. 17), of linear students."""
+
+    def gradient(n: Numbers, w: Array, batch: Any, kick: Array) -> Array:
+        return _through(n, (n.teacher - w) - kick)
+
+    return Inputs(lambda key, columns, lanes: (), gradient)
+
+
+def _second_moments(batch_size: int) -> Inputs:
+    """True batches of linear students, who see of them their second moment alone."""
+
+    def draw(key: Key[Array, ""], columns: int, lanes: int) -> Any:
+        return wishart.draw(key, columns, batch_size, lanes)
+
+    def gradient(n: Numbers, w: Array, batch: Any, kick: Array) -> Array:
+        root = wishart.triangle(batch, w.shape[1])
+        signal = product(n.teacher - w, product(root, transpose(root)) / batch_size)
+        return _through(n, signal - kick)
+
+    return Inputs(draw, gradient)
+
+
+def _samples(activation: str, batch_size: int) -> Inputs:
+    """True batches of activated students, sample by sample."""
+    act = ACTIVATIONS[activation]
+
+    def draw(key: Key[Array, ""], columns: int, lanes: int) -> Array:
+        return jax.random.normal(key, (columns, batch_size, lanes))
+
+    def gradient(n: Numbers, w: Array, batch: Array, kick: Array) -> Array:
+        student, slope = jax.jvp(act, (y := product(w, batch),), (jnp.ones_like(y),))
+        error = act(product(n.teacher, batch)) - student
+        signal = product(slope * _through(n, error), transpose(batch)) / batch_size
+        return signal - _through(n, kick)
+
+    return Inputs(draw, gradient)
 
 
 def _through(n: Numbers, a: Float[Array, "hidden m run"]) -> Float[Array, "hidden m run"]:

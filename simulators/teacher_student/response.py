@@ -25,6 +25,8 @@ from simulators.teacher_student.activations import ACTIVATIONS, response
 __all__ = ["Response", "Setup", "check_training", "respond", "setup"]
 
 BATCHES = ("averaged", "independent", "shared")
+ROUNDING = 1e-14
+"""Eigenvalues of ZᵀZ relative to the greatest below which they are zero but for rounding, some 50 units of it."""
 
 
 class Setup(NamedTuple):
@@ -105,10 +107,10 @@ class Response(NamedTuple):
             return np.where(a > 0, times, np.inf)
         # u ← γu − aΣw, w ← w + u: each of ⟨u²⟩, ⟨wu⟩, ⟨w²⟩ after a step in those of before, ⟨w²⟩, ⟨wu⟩, ⟨u²⟩
         one, none = np.ones_like(a), np.zeros_like(a)
-        of_u2 = np.stack([a**2 * (1.0 + self.excess), -2.0 * g * a, g**2 * one])
-        of_wu = of_u2 + np.stack([-a, g * one, none])
-        of_w2 = of_u2 + np.stack([one - 2.0 * a, 2.0 * g * one, none])
-        step = np.moveaxis(np.stack([of_w2, of_wu, of_u2]), -1, 0)
+        new_u2 = np.stack([a**2 * (1.0 + self.excess), -2.0 * g * a, g**2 * one])
+        new_wu = new_u2 + np.stack([-a, g * one, none])
+        new_w2 = new_u2 + np.stack([one - 2.0 * a, 2.0 * g * one, none])
+        step = np.moveaxis(np.stack([new_w2, new_wu, new_u2]), -1, 0)
         return np.where(a > 0, 2.0 * relaxation_time(np.abs(np.linalg.eigvals(step)).max(axis=1)), np.inf)
 
 
@@ -151,7 +153,7 @@ def respond(
         kicks = np.einsum("mn,nia->mia", s.curvature, modes.reshape(*s.teacher.shape, size))
         strength = np.sqrt((kicks**2).sum(axis=(0, 1)))
     # zero stays zero: where Z has fewer rows than columns
-    learns = values > 1e-14 * values.max()
+    learns = values > ROUNDING * values.max()
     rate = np.where(learns, learning_rate * values, 0.0)
     if linear and rate.max() >= 2.0 * (1.0 + momentum):
         raise ValueError(

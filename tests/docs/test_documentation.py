@@ -151,9 +151,10 @@ def referred() -> set[str]:
 
 
 def paths(name: str) -> set[str]:
-    """Where a public name may be found: where it is imported from, and where it is defined."""
+    """Where a public name may be found: wherever it is imported from, and where it is defined."""
     value = PUBLIC[name]
-    return {name, f"{getattr(value, '__module__', '')}.{getattr(value, '__name__', '')}"}
+    same = {other for other, each in PUBLIC.items() if each is value}
+    return {*same, f"{getattr(value, '__module__', '')}.{getattr(value, '__name__', '')}"}
 
 
 def test_every_public_name_is_in_the_reference() -> None:
