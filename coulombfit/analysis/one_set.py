@@ -10,7 +10,7 @@ import coulombfit as cf
 from coulombfit.analysis.plan import Analysis, Data
 from coulombfit.analysis.store import plain, stem
 from coulombfit.checks.fits.evidence import has_evidence
-from coulombfit.checks.posterior_table import FEWEST
+from coulombfit.checks.inferred import FEWEST
 from coulombfit.inference.given import doubts_about
 from coulombfit.models import find_model
 from coulombfit.report import part_of_data
@@ -82,7 +82,7 @@ def rendered(name: str, found: Found) -> dict[str, Any]:
         "verdicts": [verdict.text for verdict in part.verdicts],
         "converged": all(fit.diagnosis.passed for fit in found.fits.values()),
         "describes": found.fits[found.chosen].description.answer,
-        "doubtful": doubts_about(found.fits[found.chosen].record["data"]),
+        "doubtful": doubts_about(found.fits[found.chosen].record.data),
         "stationarity": seen.provenance.get("stationarity"),
         "learning_rate": seen.learning_rate,
         "batch_size": seen.batch_size,

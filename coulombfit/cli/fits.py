@@ -124,7 +124,7 @@ def compare(
         if report is not None:
             cf.write_report(report, fits=fits, comparison=comparison, title=f"Models of {spectra.name}")
 
-    data = fits[comparison.winner].record["data"]
+    data = fits[comparison.winner].record.data
     result = {
         "verdict": comparison.verdict,
         "answer": comparison.answer,
@@ -157,7 +157,7 @@ def report(
         outputs.require_ending("out", out, *outputs.PAGES)
         stems = [path.stem for path in fits]
         loaded = {path.stem if stems.count(path.stem) == 1 else str(path): cf.Fit.load(path) for path in fits}
-        data = [fit.record["data"]["fingerprint"] for fit in loaded.values()]
+        data = [fit.record.data.fingerprint for fit in loaded.values()]
         outputs.require_unused(out, outputs.page_label(data), overwrite=overwrite)
         same = len(set(data)) == len({fit.likelihood for fit in loaded.values()}) == 1
         comparison = cf.compare(loaded) if same and len(loaded) > 1 else None

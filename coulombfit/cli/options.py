@@ -203,7 +203,7 @@ def require_positive(**options: float | None) -> None:
 
     :raises ArgumentError: naming the option.
     """
-    from coulombfit.checks.posterior_table import positive
+    from coulombfit.runtime.arguments import positive
 
     for name, value in options.items():
         if value is not None:

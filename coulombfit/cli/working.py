@@ -20,7 +20,7 @@ def fit_result(fit: cf.Fit, path: Path) -> dict[str, Any]:
         "model": fit.model.name,
         "likelihood": fit.likelihood,
         "file": path,
-        "data": given_for_json(fit.record["data"]),
+        "data": given_for_json(fit.record.data),
         "parameters": fit.table(),
         "converged": fit.diagnosis.passed,
         "describes": fit.description.answer,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import warnings
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from coulombfit.inference.fit_result import RECORD, Fit
 from coulombfit.inference.given import record_given
 from coulombfit.inference.godambe import corrected
 from coulombfit.inference.preparation import Prepared, Question, ask, prepare, spectra_of
+from coulombfit.inference.record import IntegralRecord, Record
 from coulombfit.inference.tree import known_numbers, reported, sites_of, tree_of
 from coulombfit.models import Likelihood, Model
 from coulombfit.runtime.precision import double_precision
@@ -89,38 +89,34 @@ def fit(
             question.sampling,
             key,
         )
-    tree.attrs[RECORD] = json.dumps(record)
-    if doubt := record["data"]["doubt"]:
+    tree.attrs[RECORD] = record.to_json()
+    if doubt := record.data.doubt:
         warnings.warn(f"{spectra.name or 'data'}: {doubt}", stacklevel=2)
     return Fit(tree, drawn.integral, prepared.model)
 
 
-def _record(spectra: Spectra, question: Question, prepared: Prepared, drawn: Drawn) -> dict[str, Any]:
-    """How a fit came about and what went in, JSON values."""
-    integral, name = drawn.integral, question.likelihood.name
-    nominal = {name: prepared.model.nominal_from[name]} if name in prepared.model.nominal_from else {}
-    return {
-        "model": question.model.name,
-        "structure": prepared.model.structure,
-        **prepared.model.stated.to_json(),
-        "known": known_numbers(prepared.model, question.likelihood),
-        "nominal_from": nominal,
-        "likelihood": question.likelihood.name,
-        "sampler": drawn.sampler,
-        "sampler_asked_for": question.sampler,
-        "seed": question.seed,
-        "sampling": asdict(question.sampling),
-        "standardisation": prepared.unit.to_json(),
-        "compression": {"nodes": drawn.represented.weighted.size, "error": drawn.represented.error},
-        "integral": {
-            "log_evidence": log_evidence(question, prepared, drawn),
-            "se": integral.se,
-            "pareto_k": integral.k_hat,
-            "effective": integral.effective,
-        },
-        "data": record_given(spectra, pooled=prepared.pooled),
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
-    }
+def _record(spectra: Spectra, question: Question, prepared: Prepared, drawn: Drawn) -> Record:
+    """How a fit came about and what went in."""
+    integral, model, name = drawn.integral, prepared.model, question.likelihood.name
+    return Record(
+        model=model.name,
+        likelihood=name,
+        sampler=drawn.sampler,
+        sampler_asked_for=question.sampler,
+        seed=question.seed,
+        standardisation=prepared.unit.to_json(),
+        integral=IntegralRecord(
+            log_evidence(question, prepared, drawn), integral.se, integral.k_hat, integral.effective
+        ),
+        data=record_given(spectra, pooled=prepared.pooled),
+        structure=model.structure,
+        sampling=asdict(question.sampling),
+        compression={"nodes": drawn.represented.weighted.size, "error": drawn.represented.error},
+        versions={"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
+        **model.stated.to_json(),
+        known=known_numbers(model, question.likelihood),
+        nominal_from={name: model.nominal_from[name]} if name in model.nominal_from else {},
+    )
 
 
 def log_evidence(question: Question, prepared: Prepared, drawn: Drawn) -> float | None:

@@ -13,16 +13,16 @@ import xarray as xr
 from numpy.typing import ArrayLike
 from numpyro.distributions import Distribution
 
+from coulombfit.answers.result import Text
 from coulombfit.data.spectra import Spectra
 from coulombfit.inference.convergence import diagnose, judge_runs
 from coulombfit.inference.draw import Drawn, draw
 from coulombfit.inference.fit import log_evidence, posterior_of
-from coulombfit.inference.fit_result import Text
 from coulombfit.inference.given import doubt_levels
+from coulombfit.inference.posterior_table import posterior_table
 from coulombfit.inference.preparation import Prepared, Question, ask, prepare, spectra_of
 from coulombfit.inference.tree import free, known_numbers
 from coulombfit.models import Likelihood, Model
-from coulombfit.numerics.intervals import Edge, intervals_of
 from coulombfit.runtime.errors import ArgumentError, DataError
 from coulombfit.runtime.precision import double_precision
 from coulombfit.runtime.progress import working
@@ -49,6 +49,11 @@ class ManyFits:
     table: pd.DataFrame
     fits: pd.DataFrame
     few: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether all fits have converged that were not refused."""
+        return bool(self.fits["converged"][self.fits["refused"] == ""].all())
 
     @property
     def verdict(self) -> str:
@@ -135,9 +140,11 @@ def fit_many(
     }
     fits = pd.DataFrame.from_dict(rows, orient="index", columns=COLUMNS)
     tree = xr.DataTree.from_dict({"posterior": posterior})
+    shape = (len(drawn), posterior.sizes["chain"] * posterior.sizes["draw"])
+    known_draws = {name: np.broadcast_to(value, shape) for name, value in known.items() if np.ndim(value) == 0}
     fewest = min(prepared.values(), key=lambda one: len(one.observations))
     few = judge_runs(fewest.model, question.likelihood.name, len(fewest.observations))
-    return ManyFits(tree, _table(stacked, list(drawn), fewest.model.edge), fits, few)
+    return ManyFits(tree, posterior_table(posterior, fewest.model.edge, known=known_draws), fits, few)
 
 
 def _prepare_all(
@@ -192,20 +199,3 @@ def _converged(one: Drawn, posterior: xr.Dataset) -> bool:
     stats = xr.Dataset({name: (("chain", "draw")[: np.ndim(value)], value) for name, value in one.stats.items()})
     tree = {"posterior": posterior.drop_vars("spectrum"), "sample_stats": stats}
     return diagnose(xr.DataTree.from_dict(tree)).passed
-
-
-def _table(stacked: dict[str, np.ndarray], names: Sequence[str], edge: Edge | None) -> pd.DataFrame:
-    """Mean, sd and interval of every number."""
-    numbers = {}
-    for name, values in stacked.items():
-        several = values.ndim > 3
-        for k in range(values.shape[3] if several else 1):
-            draws = (values[..., k] if several else values).reshape(len(names), -1)
-            numbers[f"{name}[{k}]" if several else name] = draws
-    parts = {}
-    for name, (lower, upper) in intervals_of(numbers, edge).items():
-        draws = numbers[name]
-        columns = {"mean": draws.mean(axis=1), "sd": draws.std(axis=1, ddof=1), "lower": lower, "upper": upper}
-        parts[name] = pd.DataFrame(columns, index=list(names))
-    table = pd.concat(parts, names=["parameter", "spectrum"])
-    return table.swaplevel().loc[list(names)]

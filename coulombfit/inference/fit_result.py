@@ -17,28 +17,23 @@ from jaxtyping import Float
 from numpyro.distributions import Distribution
 
 from coulombfit.answers.numbers import rounder
+from coulombfit.answers.result import Text
 from coulombfit.data.files.netcdf import read_tree
 from coulombfit.inference.convergence import RECORD, Diagnosis, diagnose
 from coulombfit.inference.description import Description, describe, require_describable
 from coulombfit.inference.given import describe_given
+from coulombfit.inference.posterior_table import numbers_of, posterior_table
+from coulombfit.inference.record import REQUIRED, Record
 from coulombfit.models import MODELS, Likelihood, Model, Standardisation
 from coulombfit.models.stated import Stated
-from coulombfit.numerics.intervals import INTERVAL, Ends, intervals_of
+from coulombfit.numerics.intervals import INTERVAL
 from coulombfit.runtime.atomic_files import write_netcdf
 from coulombfit.runtime.errors import ArgumentError, DataError
 from coulombfit.samplers.importance import Integral
 
-__all__ = ["INTERVAL", "Fit", "Text"]
+__all__ = ["Fit"]
 
-IN_RECORD = ("model", "likelihood", "sampler", "sampler_asked_for", "seed", "standardisation", "integral", "data")
 GROUPS = ("posterior", "sample_stats", "observed_data")
-
-
-class Text(str):
-    """Text that a prompt or notebook shows as it prints."""
-
-    def __repr__(self) -> str:
-        return str(self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,21 +55,21 @@ class Fit:
             raise DataError("tree: expected a fit made by coulombfit.fit, got a tree without its record")
 
     @cached_property
-    def record(self) -> dict[str, Any]:
+    def record(self) -> Record:
         """Model, likelihood, sampler, seed, settings, data (name, fingerprint, learning_rate, …) and versions."""
-        return json.loads(self.tree.attrs[RECORD])
+        return Record.from_json(self.tree.attrs[RECORD])
 
     @cached_property
     def model(self) -> Model:
         """The model fitted, with the structure of the data, and with the priors and values that were given."""
-        if self.own is not None and self.own.name == self.record["model"] and self.own.structure == self._structure:
+        if self.own is not None and self.own.name == self.record.model and self.own.structure == self._structure:
             return self.own
-        model = self.own or MODELS[self.record["model"]]
+        model = self.own or MODELS[self.record.model]
         return (type(model)(**self._structure) if self._structure else model)._with(Stated.from_json(self.record))
 
     @property
     def _structure(self) -> dict[str, Any]:
-        return self.record.get("structure") or {}
+        return dict(self.record.structure)
 
     @cached_property
     def observed_by(self) -> Likelihood:
@@ -86,13 +81,13 @@ class Fit:
         """Posterior draws of all that the law takes, shape (chain, draw, …), those that are known included."""
         draws = {str(name): values.to_numpy() for name, values in self.tree["posterior"].to_dataset().items()}
         shape = next(iter(draws.values())).shape[:2]
-        known = {name: np.asarray(value) for name, value in self.record.get("known", {}).items()}
+        known = {name: np.asarray(value) for name, value in self.record.known.items()}
         return draws | {name: np.broadcast_to(value, (*shape, *value.shape)) for name, value in known.items()}
 
     @property
     def likelihood(self) -> str:
         """What a run was observed by: "pair", "density", "density-raw", "spacing" or "levels"."""
-        return self.record["likelihood"]
+        return self.record.likelihood
 
     @property
     def observations(self) -> Float[np.ndarray, "run ..."]:
@@ -102,18 +97,12 @@ class Fit:
     @property
     def unit(self) -> Standardisation:
         """Location and scale by which the data were standardised; the units of the priors."""
-        return Standardisation.from_json(self.record["standardisation"])
+        return Standardisation.from_json(self.record.standardisation)
 
     @property
     def numbers(self) -> xr.Dataset:
         """Posterior draws, one variable a number: a parameter of clusters comes as centre[0], centre[1] and so on."""
-        split: dict[str, xr.DataArray] = {}
-        for name, draws in self.tree["posterior"].to_dataset().items():
-            if "cluster" in draws.dims:
-                split |= {f"{name}[{k}]": draws.isel(cluster=k, drop=True) for k in range(draws.sizes["cluster"])}
-            else:
-                split[str(name)] = draws
-        return xr.Dataset(split)
+        return numbers_of(self.tree["posterior"].to_dataset())
 
     @cached_property
     def diagnosis(self) -> Diagnosis:
@@ -123,7 +112,7 @@ class Fit:
     @cached_property
     def description(self) -> Description:
         """Whether the law describes the data, which it may not though the sampler has converged."""
-        return describe(self.tree, pooled=bool(self.record["data"].get("pooled")))
+        return describe(self.tree, pooled=bool(self.record.data.pooled))
 
     def table(self, interval: float = INTERVAL) -> pd.DataFrame:
         """Parameters (rows): mean, sd, [lower, upper] (:mod:`coulombfit.numerics.intervals`), bulk and tail ESS, R̂.
@@ -139,20 +128,11 @@ class Fit:
         else:
             bulk, tail = azs.ess(posterior, method="bulk"), azs.ess(posterior, method="tail")
             rhat = azs.rhat(posterior) if posterior.sizes["chain"] > 1 else None
-        ends = self._ends(interval)
-        rows = {}
-        for name, draws in posterior.items():
-            lower, upper = ends[str(name)]
-            rows[name] = {
-                "mean": float(draws.mean()),
-                "sd": float(draws.std(ddof=1)),
-                "lower": float(lower),
-                "upper": float(upper),
-                "ess_bulk": float(bulk[name]),
-                "ess_tail": float(tail[name]),
-                "r_hat": np.nan if rhat is None else float(rhat[name]),
-            }
-        return pd.DataFrame.from_dict(rows, orient="index")
+        table = self._intervals(interval)
+        table["ess_bulk"] = [float(bulk[name]) for name in table.index]
+        table["ess_tail"] = [float(tail[name]) for name in table.index]
+        table["r_hat"] = [np.nan if rhat is None else float(rhat[name]) for name in table.index]
+        return table
 
     def formatted(self, interval: float = INTERVAL) -> pd.DataFrame:
         """:meth:`table` as text, numbers rounded to two significant figures of their posterior sd.
@@ -164,6 +144,16 @@ class Fit:
         numbers[["ess_bulk", "ess_tail"]] = table[["ess_bulk", "ess_tail"]].map("{:.0f}".format)
         return numbers.assign(r_hat=table["r_hat"].map(lambda value: "–" if np.isnan(value) else f"{value:.3f}"))
 
+    @property
+    def ok(self) -> bool:
+        """Whether the sampler has converged; of the number of runs see ``diagnosis.few``."""
+        return self.diagnosis.passed
+
+    @property
+    def verdict(self) -> str:
+        """Two sentences: whether the sampler has converged, and whether the law describes the data."""
+        return f"{self.diagnosis.verdict} {self.description.verdict}"
+
     def summary(self) -> Text:
         """What was fitted to what, the parameters with intervals, the priors, the gate, and whether the law holds."""
         return Text("\n".join([*self._summarised(), self.description.verdict]))
@@ -172,8 +162,8 @@ class Fit:
         """The lines of a summary but for the last, which describes the data and takes longest."""
         header = [
             f"{self.model.name}: {self.model.description}",
-            *describe_given(self.record["data"]),
-            f"likelihood: {self.likelihood}; sampler: {self._sampler}; seed {self.record['seed']}",
+            *describe_given(self.record.data),
+            f"likelihood: {self.likelihood}; sampler: {self._sampler}; seed {self.record.seed}",
         ]
         table = [self.formatted().to_string()]
         priors = [f"  {name} ~ {text}" for name, text in self.model.priors(self.unit, self.observed_by).items()]
@@ -188,26 +178,25 @@ class Fit:
         edge = self.model.edge
         if edge is None or edge.parameter not in self.numbers:
             return ""
-        return edge.remark(float(self._ends(INTERVAL)[edge.parameter][0]))
+        return edge.remark(float(self._intervals(INTERVAL).loc[edge.parameter, "lower"]))
 
-    def _ends(self, interval: float) -> dict[str, Ends]:
-        """Lower and upper ends of every number."""
-        draws = {str(name): values.to_numpy().ravel() for name, values in self.numbers.items()}
+    def _intervals(self, content: float) -> pd.DataFrame:
+        """Mean, sd and interval of every number."""
         known = {name: values.ravel() for name, values in self.parameters.items() if values.ndim == 2}
-        return intervals_of(known | draws, self.model.edge, interval)
+        return posterior_table(self.tree["posterior"].to_dataset(), self.model.edge, content, known)
 
     @property
     def _sampler(self) -> str:
         """What was used, and why where something else was asked for."""
-        used, asked_for = self.record["sampler"], self.record["sampler_asked_for"]
+        used, asked_for = self.record.sampler, self.record.sampler_asked_for
         if used == asked_for:
             return used
-        return f"{used}, since Pareto k̂ of {asked_for} is {self.record['integral']['pareto_k']:.2f}"
+        return f"{used}, since Pareto k̂ of {asked_for} is {self.record.integral.pareto_k:.2f}"
 
     @property
     def log_evidence(self) -> float | None:
         """Ln ∫ L π in units of the data, with a standard error in ``record``; None of a composite likelihood."""
-        return self.record["integral"]["log_evidence"]
+        return self.record.integral.log_evidence
 
     def save(self, path: str | Path) -> None:
         """Write the whole tree as one netCDF file, whole or not at all.
@@ -268,7 +257,7 @@ def _require_complete(tree: xr.DataTree, path: str | Path) -> None:
     """Refuse a file that has lost groups or parts of its record."""
     try:
         record = json.loads(tree.attrs[RECORD])
-        missing = [name for name in IN_RECORD if name not in record]
+        missing = [name for name in REQUIRED if name not in record]
     except (TypeError, ValueError, RecursionError):
         missing = ["its record, which is no JSON"]
     missing += [group for group in GROUPS if group not in tree.children or not tree.children[group].data_vars]

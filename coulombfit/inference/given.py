@@ -9,6 +9,7 @@ from coulombfit.answers.answer import Answer
 from coulombfit.answers.numbers import plus_minus
 from coulombfit.data.clusters import doubt_pair
 from coulombfit.data.spectra import Spectra
+from coulombfit.inference.record import DataRecord
 
 __all__ = ["describe_given", "doubt_levels", "doubts_about", "given_for_json", "record_given"]
 
@@ -16,25 +17,25 @@ MOST = 6
 """Levels that are listed one by one."""
 
 
-def record_given(spectra: Spectra, *, pooled: bool) -> dict[str, Any]:
-    """JSON values: name, runs, setting, fingerprint, provenance, every level with its place, mean and sd, and what
+def record_given(spectra: Spectra, *, pooled: bool) -> DataRecord:
+    """Name, runs, setting, fingerprint, provenance, every level with its place, mean and sd, and what
     makes it doubtful that two levels are a degenerate pair."""
     x = spectra.eigenvalues
     places = spectra.provenance.get("levels")
     if not isinstance(places, Sequence) or len(places) != spectra.levels:
         places = range(spectra.levels)
     statistics = zip(places, x.mean(axis=0), x.std(axis=0, ddof=1), strict=True)
-    return {
-        "name": spectra.name,
-        "runs": spectra.runs,
-        "pooled": pooled,
-        "learning_rate": spectra.learning_rate,
-        "batch_size": spectra.batch_size,
-        "fingerprint": spectra.fingerprint,
-        "provenance": spectra.provenance,
-        "levels": [{"level": int(k), "mean": float(mean), "sd": float(sd)} for k, mean, sd in statistics],
-        "doubt": "" if pooled else doubt_levels(spectra),
-    }
+    return DataRecord(
+        name=spectra.name,
+        runs=spectra.runs,
+        learning_rate=spectra.learning_rate,
+        batch_size=spectra.batch_size,
+        fingerprint=spectra.fingerprint,
+        provenance=spectra.provenance,
+        pooled=pooled,
+        levels=tuple({"level": int(k), "mean": float(mean), "sd": float(sd)} for k, mean, sd in statistics),
+        doubt="" if pooled else doubt_levels(spectra),
+    )
 
 
 def doubt_levels(spectra: Spectra) -> str:

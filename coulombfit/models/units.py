@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +57,6 @@ class Standardisation:
         return {"location": np.asarray(self.location).tolist(), "scale": np.asarray(self.scale).tolist()}
 
     @classmethod
-    def from_json(cls, record: dict[str, float | list[float]]) -> Standardisation:
+    def from_json(cls, record: Mapping[str, float | list[float]]) -> Standardisation:
         """What :meth:`to_json` wrote."""
         return cls(*(np.asarray(record[name])[()] for name in ("location", "scale")))

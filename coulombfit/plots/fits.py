@@ -13,8 +13,9 @@ import numpyro.distributions as dist
 from jaxtyping import Array, Float
 from matplotlib.axes import Axes
 
-from coulombfit.inference.fit_result import INTERVAL, Fit
+from coulombfit.inference.fit_result import Fit
 from coulombfit.models import Parameters
+from coulombfit.numerics.intervals import INTERVAL
 from coulombfit.plots.kit.axes import Panels, drawn, legend_on_top, new_figure, one, several
 from coulombfit.plots.kit.names import legible
 from coulombfit.plots.kit.palette import above, grey, styles
@@ -167,7 +168,7 @@ def edges_of_levels(eigenvalues: Float[np.ndarray, "run level"]) -> list[float]:
 
 def _require(fits: Mapping[str, Fit], *, pairs: bool = False) -> None:
     """Refuse fits that cannot share a histogram."""
-    if len({fit.record["data"]["fingerprint"] for fit in fits.values()}) != 1:
+    if len({fit.record.data.fingerprint for fit in fits.values()}) != 1:
         raise ValueError("fits: expected one or more fits of the same data")
     for fit in fits.values():
         if pairs and not fit.observed_by.of_pairs:

@@ -47,8 +47,8 @@ def ranks(fit: Fit, axes: Iterable[Axes] | None = None) -> Panels:
     :raises ValueError: for a fit without two chains or more, or another number of axes.
     """
     chains = fit.tree["posterior"].sizes["chain"]
-    if fit.record["sampler"] != "nuts" or chains < 2:
-        raise ValueError(f"fit: expected two or more Markov chains, got {chains} of sampler {fit.record['sampler']!r}")
+    if fit.record.sampler != "nuts" or chains < 2:
+        raise ValueError(f"fit: expected two or more Markov chains, got {chains} of sampler {fit.record.sampler!r}")
     reports = fit.model.reports
     posterior = fit.numbers[[name for name in fit.numbers if not find_parameter(str(name), reports).redundant]]
     # a few hundred draws a chain show any disagreement, and neighbours depend on each other less

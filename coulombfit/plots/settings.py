@@ -12,7 +12,7 @@ from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator
 
 from coulombfit.checks.settings.displacement import Displacement
 from coulombfit.checks.settings.scaling_result import Scaling
-from coulombfit.inference.fit_result import INTERVAL
+from coulombfit.numerics.intervals import INTERVAL
 from coulombfit.plots.kit.axes import Panels, drawn, grid, legend_on_top, one
 from coulombfit.plots.kit.names import legible
 from coulombfit.plots.kit.palette import LINES, grey, level_style

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from coulombfit.checks.training.learning_curve import LearningCurve
 from coulombfit.data.dimensions import SNAPSHOTS
 from coulombfit.data.spectra import Spectra, real_array
-from coulombfit.inference.fit_result import INTERVAL
+from coulombfit.numerics.intervals import INTERVAL
 from coulombfit.plots.fits import edges_of_levels
 from coulombfit.plots.kit.axes import drawn, one
 from coulombfit.plots.kit.palette import Style, grey, ink, level_style

@@ -53,7 +53,7 @@ def write_report(
         raise ArgumentError("fits: expected at least one fit to report, got none")
     sets: dict[str, dict[str, Fit]] = {}
     for name, fit in fits.items():
-        sets.setdefault(fit.record["data"]["fingerprint"], {})[name] = fit
+        sets.setdefault(fit.record.data.fingerprint, {})[name] = fit
     checks = dict(predictive or {})
     if unknown := [name for name in checks if name not in fits]:
         raise ArgumentError(f"predictive: expected names of fits, {', '.join(fits)}, got {unknown[0]!r}")
@@ -66,7 +66,7 @@ def write_report(
         asked = compared <= group.keys()
         parts.append(
             part_of_data(
-                next(iter(group.values())).record["data"]["name"] or "unnamed data",
+                next(iter(group.values())).record.data.name or "unnamed data",
                 group,
                 comparison=comparison if asked else None,
                 consistency=consistency if asked else None,

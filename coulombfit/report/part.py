@@ -19,8 +19,9 @@ from coulombfit.checks.fits.predictive import PredictiveCheck
 from coulombfit.checks.settings.scaling_result import Scaling
 from coulombfit.checks.spectra.moments import Moments
 from coulombfit.checks.spectra.width_consistency import Consistency
-from coulombfit.inference.fit_result import INTERVAL, Fit
+from coulombfit.inference.fit_result import Fit
 from coulombfit.inference.given import describe_given
+from coulombfit.numerics.intervals import INTERVAL
 from coulombfit.report import pictures
 from coulombfit.report.verdicts import Verdict, symbol, verdicts
 
@@ -84,7 +85,7 @@ def part_of_data(
         "laws": [(group, pictures.of_laws(group)) for group in groups.values()],
         "predictions": {name: (check, pictures.of_predictions(name, check)) for name, check in checks.items()},
         "chains": {name: pictures.of_chains(name, fit) for name, fit in fits.items()},
-        "given": describe_given(next(iter(fits.values())).record["data"]),
+        "given": describe_given(next(iter(fits.values())).record.data),
         "not_run": [name for name, one in given.items() if not one],
     }
     templates = environment()

@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from coulombfit import plots
 from coulombfit.checks.fits.predictive import PredictiveCheck
 from coulombfit.checks.settings.scaling_result import Scaling
-from coulombfit.inference.fit_result import INTERVAL, Fit
+from coulombfit.inference.fit_result import Fit
+from coulombfit.numerics.intervals import INTERVAL
 from coulombfit.plots.kit.axes import LETTERING, drawn
 from coulombfit.plots.kit.saving import figure_of
 
@@ -78,7 +79,7 @@ def of_predictions(name: str, check: PredictiveCheck) -> Picture:
 
 def of_chains(name: str, fit: Fit) -> Picture | None:
     """Ranks of the draws of each chain; None of a fit without chains to compare."""
-    if fit.record["sampler"] != "nuts" or fit.tree["posterior"].sizes["chain"] < 2:
+    if fit.record.sampler != "nuts" or fit.tree["posterior"].sizes["chain"] < 2:
         return None
     return _picture(
         plots.ranks(fit),

@@ -13,9 +13,10 @@ from coulombfit.checks.fits.comparison import Comparison
 from coulombfit.checks.fits.predictive import PredictiveCheck
 from coulombfit.checks.spectra.moments import Moments
 from coulombfit.checks.spectra.width_consistency import Consistency
-from coulombfit.inference.fit_result import INTERVAL, Fit
+from coulombfit.inference.fit_result import Fit
 from coulombfit.inference.given import doubts_about
 from coulombfit.models.parameters import Parameter, find_parameter
+from coulombfit.numerics.intervals import INTERVAL
 
 __all__ = ["Verdict", "symbol", "verdicts"]
 
@@ -101,7 +102,7 @@ def _about_law(name: str, fit: Fit, check: PredictiveCheck | None) -> Verdict:
 
 def _about_data(fit: Fit) -> Verdict | None:
     """What makes the data themselves doubtful."""
-    doubts = doubts_about(fit.record["data"])
+    doubts = doubts_about(fit.record.data)
     return Verdict(f"Are these the right data? {'. '.join(doubts)}", Answer.CANNOT_TELL) if doubts else None
 
 

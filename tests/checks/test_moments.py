@@ -10,7 +10,7 @@ import xarray as xr
 
 import coulombfit as cf
 from coulombfit.answers.answer import Answer
-from coulombfit.checks.posterior_table import bootstrap
+from coulombfit.checks.inferred import bootstrap
 from coulombfit.checks.spectra.moments import _logarithms, pair_moments, predicted_moments
 from coulombfit.inference.fit_result import Fit
 from coulombfit.models import MODELS

@@ -23,10 +23,10 @@ from scipy import stats
 
 from coulombfit.answers.answer import Answer
 from coulombfit.answers.numbers import probability
+from coulombfit.answers.result import Text
 from coulombfit.answers.tables import as_text
 from coulombfit.inference.draw import draw
 from coulombfit.inference.fit import posterior_of
-from coulombfit.inference.fit_result import Text
 from coulombfit.inference.preparation import Prepared, Question
 from coulombfit.inference.tree import known_numbers
 from coulombfit.models import Likelihood, Model, Parameters, find_model
@@ -95,6 +95,11 @@ class Calibration:
         if not self.passed:
             return Answer.NO
         return Answer.YES if self.seen <= WORTH_SEEING else Answer.CANNOT_TELL
+
+    @property
+    def ok(self) -> bool:
+        """Whether the ranks can be used: at most one draw in a hundred diverged."""
+        return self.divergent <= 0.01
 
     @property
     def verdict(self) -> str:

@@ -16,10 +16,11 @@ import xarray as xr
 
 from coulombfit.answers.answer import Answer
 from coulombfit.answers.numbers import plus_minus, probability, signed
+from coulombfit.answers.result import Text
 from coulombfit.checks.fits.evidence import Evidence, check_fits
 from coulombfit.inference.convergence import MAX_PARETO_K
 from coulombfit.inference.description import Description
-from coulombfit.inference.fit_result import Fit, Text
+from coulombfit.inference.fit_result import Fit
 from coulombfit.runtime.errors import ArgumentError
 from coulombfit.samplers.psis_loo import leave_one_out
 
@@ -96,6 +97,11 @@ class Comparison:
         others; nor can they where a fit has not converged or a Pareto k̂ is too high."""
         agreed = self.evidence is None or not self.evidence.trustworthy or self.evidence.table.index[0] == self.winner
         return Answer.YES if self.trustworthy and self._alone and agreed else Answer.CANNOT_TELL
+
+    @property
+    def ok(self) -> bool:
+        """Whether every number can be used: :attr:`trustworthy`."""
+        return self.trustworthy
 
     @property
     def verdict(self) -> str:
@@ -191,11 +197,11 @@ def compare(fits: Mapping[str, Fit], *, evidence: Evidence | None = None) -> Com
                 f"fits: {first_name!r} describes a run by its {first.likelihood}, {name!r} by its {other.likelihood}; "
                 "densities of different observations cannot be compared"
             )
-        if other.record["data"].get("pooled"):
+        if other.record.data.pooled:
             raise ArgumentError(
                 f"fits: {name!r} was fitted to levels whose pairing is not known; comparison needs the runs"
             )
-        if other.record["data"]["fingerprint"] != first.record["data"]["fingerprint"]:
+        if other.record.data.fingerprint != first.record.data.fingerprint:
             raise ArgumentError(f"fits: {first_name!r} and {name!r} were fitted to different data")
 
     if evidence is not None and set(evidence.table.index) != set(fits):
@@ -205,7 +211,7 @@ def compare(fits: Mapping[str, Fit], *, evidence: Evidence | None = None) -> Com
     rows, pointwise = {}, {}
     for name, one in fits.items():
         elpd, k_hat, counted, reliable = _loo(name, one)
-        share = one.record["data"]["runs"] / len(elpd)  # of many runs some stand for all
+        share = one.record.data.runs / len(elpd)  # of many runs some stand for all
         pointwise[name] = ("run", share * elpd)
         rows[name] = {
             "parameters": one.model.free_parameters(one.observed_by),

@@ -15,13 +15,15 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 import pandas as pd
+import xarray as xr
 from jaxtyping import Float
 from numpyro.distributions import constraints
 from scipy import special, stats
 
 from coulombfit.answers.answer import Answer
 from coulombfit.answers.numbers import probability, signed
-from coulombfit.inference.fit_result import Fit, Text
+from coulombfit.answers.result import Text
+from coulombfit.inference.fit_result import Fit
 from coulombfit.inference.log_posterior import log_posterior, represent
 from coulombfit.inference.tree import sites_of
 from coulombfit.models import Likelihood, Model, Standardisation
@@ -95,6 +97,19 @@ class Evidence:
         return Answer.YES if leads and self.trustworthy else Answer.CANNOT_TELL
 
     @property
+    def ok(self) -> bool:
+        """Whether every number can be used: :attr:`trustworthy`."""
+        return self.trustworthy
+
+    @property
+    def tree(self) -> xr.DataTree:
+        """Both tables as a DataTree."""
+        tables = {"evidence": self.table, "sensitivity": self.sensitivity}
+        return xr.DataTree.from_dict(
+            {name: xr.Dataset.from_dataframe(table.rename_axis("model")) for name, table in tables.items()}
+        )
+
+    @property
     def verdict(self) -> str:
         """One sentence about the best model against every other."""
         best, *others = map(str, self.table.index)
@@ -144,7 +159,7 @@ def evidence(fits: Mapping[str, Fit], *, seed: int = 0, progress: bool | None = 
                 f"fits: expected likelihoods that are the law of what a run shows, got {fit.likelihood!r} of {name!r}, "
                 "which counts levels as independent and has no evidence"
             )
-        same = fit.record["data"]["fingerprint"] == first.record["data"]["fingerprint"]
+        same = fit.record.data.fingerprint == first.record.data.fingerprint
         if not same or fit.likelihood != first.likelihood:
             raise ArgumentError(f"fits: expected fits of the same observations, got different ones in {name!r}")
     rows, changes = {}, {}
@@ -199,7 +214,7 @@ def savage_dickey(fit: Fit) -> float:
 
 def _of_fit(fit: Fit, seed: int) -> Integral:
     """What the fit has found itself, where it comes from this process and this seed."""
-    if fit.integral is None or fit.record["seed"] != seed:
+    if fit.integral is None or fit.record.seed != seed:
         return marginal_likelihood(fit.model, fit.observed_by, fit.observations, fit.unit, seed=seed)
     return replace(
         fit.integral, log_value=fit.integral.log_value - fit.observed_by.log_frame(fit.observations, fit.unit)

@@ -22,10 +22,11 @@ from jaxtyping import Array, Float
 
 from coulombfit.answers.answer import Answer
 from coulombfit.answers.numbers import probability
+from coulombfit.answers.result import Text
 from coulombfit.answers.tables import as_text
 from coulombfit.checks.spectra.moments import pair_moments
 from coulombfit.inference.description import ENOUGH
-from coulombfit.inference.fit_result import Fit, Text
+from coulombfit.inference.fit_result import Fit
 from coulombfit.models import Likelihood, Model, Parameters
 from coulombfit.runtime.errors import ArgumentError
 from coulombfit.runtime.precision import double_precision
@@ -66,6 +67,11 @@ class PredictiveCheck:
         return Answer.YES if self.tree["pit"].sizes["run"] >= ENOUGH else Answer.CANNOT_TELL
 
     @property
+    def ok(self) -> bool:
+        """Whether the numbers can be used: replicates of a law always can."""
+        return True
+
+    @property
     def verdict(self) -> str:
         """One sentence."""
         done = self.table["p_value"].dropna()
@@ -100,14 +106,14 @@ def predictive(fit: Fit, *, seed: int = 0) -> PredictiveCheck:
     """
     check_seed(seed)
     model, likelihood = fit.model, fit.observed_by
-    if not likelihood.of_pairs or fit.record["data"].get("pooled"):
-        raise ArgumentError(f"fit: expected one of pairs, got {model.name!r} of {fit.record['data']['runs']} levels")
+    if not likelihood.of_pairs or fit.record.data.pooled:
+        raise ArgumentError(f"fit: expected one of pairs, got {model.name!r} of {fit.record.data.runs} levels")
     drawn = {name: values.reshape(-1, *values.shape[2:]) for name, values in fit.parameters.items()}
     chosen = np.linspace(0, len(next(iter(drawn.values()))) - 1, REPLICATES).astype(int)
     parameters = {name: jnp.asarray(values) for name, values in drawn.items()}
     mean = {name: values.mean(axis=0) for name, values in parameters.items()}
     several = {name: values[chosen] for name, values in parameters.items()}
-    fingerprint = fit.record["data"]["fingerprint"]
+    fingerprint = fit.record.data.fingerprint
     keys = jax.random.split(key_for(seed, "replicates", fingerprint), REPLICATES)
     data = fit.observations
     new = np.asarray(_replicate(model, likelihood, several, keys, len(data)))

@@ -26,10 +26,11 @@ from scipy import stats
 
 from coulombfit.answers.answer import Answer
 from coulombfit.answers.numbers import probability
+from coulombfit.answers.result import Text
 from coulombfit.answers.tables import as_text
 from coulombfit.checks.settings.statistics import Settings, settings_of
 from coulombfit.data.spectra import Spectra, real_array
-from coulombfit.inference.fit_result import INTERVAL, Text
+from coulombfit.numerics.intervals import INTERVAL
 from coulombfit.runtime.errors import ArgumentError, DataError
 from coulombfit.runtime.seeds import check_seed, fingerprint_of, generator_for
 
@@ -72,6 +73,11 @@ class Displacement:
         opposite = {Answer.NO: Answer.YES, Answer.YES: Answer.NO}
         found: Answer = self.tests["answer"]["no displacement"]
         return opposite.get(found, found)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the numbers can be used: those of a least-squares fit always can."""
+        return True
 
     @property
     def verdict(self) -> str:

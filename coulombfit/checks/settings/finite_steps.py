@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from coulombfit.checks.settings.scaling_model import Rule, Widths, log_posterior, parameters_of, start_of
-from coulombfit.inference.fit_result import INTERVAL
+from coulombfit.numerics.intervals import INTERVAL
 from coulombfit.samplers.importance import RELIABLE, Integral, integrate
 
 __all__ = ["MOST_LEVELS", "FiniteSteps", "infer_steps"]

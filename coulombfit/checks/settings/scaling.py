@@ -15,7 +15,6 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from coulombfit.checks.posterior_table import positive
 from coulombfit.checks.settings.finite_steps import MOST_LEVELS, infer_steps
 from coulombfit.checks.settings.scaling_model import (
     EXPONENTS,
@@ -30,7 +29,9 @@ from coulombfit.checks.settings.scaling_result import Scaling
 from coulombfit.checks.settings.statistics import Settings, settings_of
 from coulombfit.data.spectra import Spectra, real_array
 from coulombfit.inference.convergence import diagnose
-from coulombfit.inference.fit_result import INTERVAL
+from coulombfit.inference.posterior_table import posterior_table
+from coulombfit.numerics.intervals import INTERVAL
+from coulombfit.runtime.arguments import positive
 from coulombfit.runtime.errors import ArgumentError
 from coulombfit.runtime.parallel import Call, side_by_side
 from coulombfit.runtime.precision import double_precision
@@ -118,7 +119,7 @@ def scaling(
     )
     return Scaling(
         tree=tree,
-        table=_table(tree),
+        table=posterior_table(tree["posterior"].to_dataset()),
         rule=rule_table,
         levels=_levels(settings, data, posterior, typical),
         diagnosis=diagnose(tree),
@@ -168,17 +169,6 @@ def _tree(posterior: dict[str, np.ndarray], stats: dict[str, np.ndarray]) -> xr.
         for group, arrays in (("posterior", posterior), ("sample_stats", stats))
     }
     return xr.DataTree.from_dict(groups)
-
-
-def _table(tree: xr.DataTree) -> pd.DataFrame:
-    rows = {}
-    for name, draws in tree["posterior"].to_dataset().items():
-        several = "level" in draws.dims
-        for k, values in enumerate(np.moveaxis(draws.to_numpy(), -1, 0) if several else [draws.to_numpy()]):
-            lower, upper = np.quantile(values, [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2])
-            label = f"{name}[{k}]" if several else str(name)
-            rows[label] = {"mean": values.mean(), "sd": values.std(ddof=1), "lower": lower, "upper": upper}
-    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def _levels(settings: Settings, data: Widths, posterior: dict[str, np.ndarray], typical: np.ndarray) -> pd.DataFrame:

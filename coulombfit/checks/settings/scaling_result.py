@@ -10,11 +10,11 @@ import xarray as xr
 
 from coulombfit.answers.answer import Answer, about_a_value, all_of
 from coulombfit.answers.numbers import plus_minus, probability
+from coulombfit.answers.result import Text
 from coulombfit.answers.tables import as_text
 from coulombfit.checks.settings.finite_steps import FiniteSteps
 from coulombfit.checks.settings.scaling_model import EXPONENT_SD, EXPONENTS
 from coulombfit.inference.convergence import Diagnosis
-from coulombfit.inference.fit_result import Text
 
 __all__ = ["DECISIVE", "Scaling"]
 
@@ -87,6 +87,11 @@ class Scaling:
         if not self.diagnosis.passed or self.doubt:
             return Answer.CANNOT_TELL
         return all_of(self.answers.values())
+
+    @property
+    def ok(self) -> bool:
+        """Whether the numbers can be used: the sampler has converged, and nothing about the data forbids an answer."""
+        return self.diagnosis.passed and not self.doubt
 
     @property
     def verdict(self) -> str:

@@ -21,7 +21,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from coulombfit.answers.answer import Answer
-from coulombfit.checks.posterior_table import DRAWS, FEWEST, Inferred, about, posterior
+from coulombfit.checks.inferred import DRAWS, FEWEST, Inferred, about, posterior
 from coulombfit.data.spectra import Spectra
 from coulombfit.inference.fit_result import Fit
 from coulombfit.runtime.errors import ArgumentError, DataError

@@ -9,15 +9,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from numpy.typing import ArrayLike
 
 from coulombfit.answers.answer import Answer
 from coulombfit.answers.numbers import probability
+from coulombfit.answers.result import Text
 from coulombfit.answers.tables import as_text
 from coulombfit.data.arrays import real_array
 from coulombfit.data.dimensions import SNAPSHOTS
 from coulombfit.data.drift import FEWEST_RUNS, WORTH_SEEING, change
-from coulombfit.inference.fit_result import Text
 from coulombfit.runtime.errors import DataError
 
 __all__ = ["Stationarity", "stationarity"]
@@ -61,6 +62,16 @@ class Stationarity:
         if self.since is None:
             return Answer.NO
         return Answer.YES if self.excluded <= WORTH_SEEING else Answer.CANNOT_TELL
+
+    @property
+    def ok(self) -> bool:
+        """Whether the numbers can be used: those of a test always can."""
+        return True
+
+    @property
+    def tree(self) -> xr.DataTree:
+        """The table as a DataTree."""
+        return xr.DataTree.from_dict({"table": xr.Dataset.from_dataframe(self.table.rename_axis("snapshot"))})
 
     @property
     def verdict(self) -> str:

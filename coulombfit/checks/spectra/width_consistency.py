@@ -30,10 +30,9 @@ from numpy.typing import ArrayLike
 
 from coulombfit.answers.answer import Answer, about_a_value, all_of
 from coulombfit.answers.numbers import plus_minus, probability
+from coulombfit.answers.result import Text
 from coulombfit.answers.tables import as_text
-from coulombfit.checks.posterior_table import positive
 from coulombfit.data.spectra import Spectra
-from coulombfit.inference.fit_result import INTERVAL, Text
 from coulombfit.inference.given import doubt_levels
 from coulombfit.inference.godambe import scores
 from coulombfit.inference.log_posterior import log_posterior, represent
@@ -41,6 +40,8 @@ from coulombfit.inference.tree import sites_of
 from coulombfit.models import MODELS, Model, OneLevel, Pair, Standardisation
 from coulombfit.models.site_priors import SitePrior, coordinate_names, sites_at
 from coulombfit.numerics.compression import Weighted
+from coulombfit.numerics.intervals import INTERVAL
+from coulombfit.runtime.arguments import positive
 from coulombfit.runtime.errors import ArgumentError, DataError
 from coulombfit.runtime.precision import double_precision
 from coulombfit.runtime.progress import tracked
@@ -106,6 +107,11 @@ class Consistency:
     def answer(self) -> Answer:
         """Whether spacings and widths show one σ_m in every law checked."""
         return all_of(self.answer_of(*case) for case in self.table.index)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every number can be used: :attr:`trustworthy`."""
+        return self.trustworthy
 
     @property
     def verdict(self) -> str:

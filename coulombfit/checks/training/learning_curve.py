@@ -31,9 +31,10 @@ from scipy import linalg, optimize, stats
 
 from coulombfit.answers.answer import Answer
 from coulombfit.answers.numbers import probability
-from coulombfit.checks.posterior_table import Inferred, positive, posterior
+from coulombfit.checks.inferred import Inferred, posterior
 from coulombfit.data.dimensions import SNAPSHOTS
 from coulombfit.data.spectra import real_array
+from coulombfit.runtime.arguments import positive
 from coulombfit.runtime.errors import ArgumentError, DataError
 from coulombfit.runtime.seeds import check_seed, fingerprint_of
 from coulombfit.samplers.importance import RELIABLE, weigh_function
@@ -82,6 +83,11 @@ class LearningCurve(Inferred):
         rates = self.table.loc[[f"rate[{k}]" for k in self.fits.index]]
         known = (rates["upper"] <= UNRESOLVED * rates["lower"]).all()
         return Answer.YES if known and (self.fits["pareto_k"] <= RELIABLE).all() else Answer.CANNOT_TELL
+
+    @property
+    def ok(self) -> bool:
+        """Whether the numbers can be used: every Pareto k̂ is at most 0.7."""
+        return bool((self.fits["pareto_k"] <= RELIABLE).all())
 
     @property
     def verdict(self) -> str:

@@ -13,8 +13,9 @@ from scipy import stats
 
 from coulombfit.answers.answer import Answer
 from coulombfit.answers.numbers import probability
-from coulombfit.checks.posterior_table import FEWEST, Inferred, about, bootstrap, positive, posterior
+from coulombfit.checks.inferred import FEWEST, Inferred, about, bootstrap, posterior
 from coulombfit.data.spectra import real_array
+from coulombfit.runtime.arguments import positive
 from coulombfit.runtime.errors import ArgumentError, DataError
 from coulombfit.runtime.seeds import check_seed, fingerprint_of, generator_for
 

@@ -27,10 +27,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from coulombfit.answers.answer import Answer
-from coulombfit.checks.posterior_table import FEWEST, Inferred, about, bootstrap, positive, posterior
+from coulombfit.checks.inferred import FEWEST, Inferred, about, bootstrap, posterior
 from coulombfit.data.dimensions import SNAPSHOTS
 from coulombfit.data.spectra import real_array
 from coulombfit.inference.fit_result import Fit
+from coulombfit.runtime.arguments import positive
 from coulombfit.runtime.errors import ArgumentError, DataError
 from coulombfit.runtime.seeds import check_seed, fingerprint_of, generator_for
 

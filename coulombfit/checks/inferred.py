@@ -12,11 +12,12 @@ from jaxtyping import Float
 
 from coulombfit.answers.answer import Answer, about_a_value
 from coulombfit.answers.numbers import between
+from coulombfit.answers.result import Text
 from coulombfit.answers.tables import as_text
-from coulombfit.inference.fit_result import INTERVAL, Text
-from coulombfit.runtime.errors import ArgumentError
+from coulombfit.inference.posterior_table import numbers_of
+from coulombfit.numerics.intervals import INTERVAL
 
-__all__ = ["FEWEST", "Inferred", "about", "bootstrap", "positive", "posterior"]
+__all__ = ["FEWEST", "Inferred", "about", "bootstrap", "posterior"]
 
 DRAWS = 2000
 REFUTED = 0.99
@@ -35,14 +36,17 @@ class Inferred:
     def table(self) -> pd.DataFrame:
         """A row a number: median and equal-tailed 90 % interval, which may be infinite."""
         rows = {}
-        for name, draws in self.tree["posterior"].to_dataset().items():
-            values = draws.to_numpy().reshape(draws.sizes["chain"] * draws.sizes["draw"], -1)
+        for name, draws in numbers_of(self.tree["posterior"].to_dataset()).items():
             # no interpolation, which makes NaN of infinities
-            found = np.quantile(values, [0.5, (1 - INTERVAL) / 2, (1 + INTERVAL) / 2], axis=0, method="inverted_cdf")
-            for k, row in enumerate(found.T):
-                label = f"{name}[{k}]" if "level" in draws.dims else str(name)
-                rows[label] = dict(zip(("median", "lower", "upper"), row.tolist(), strict=True))
+            at = [0.5, (1 - INTERVAL) / 2, (1 + INTERVAL) / 2]
+            found = np.quantile(draws.to_numpy(), at, method="inverted_cdf")
+            rows[name] = dict(zip(("median", "lower", "upper"), found.tolist(), strict=True))
         return pd.DataFrame.from_dict(rows, orient="index")
+
+    @property
+    def ok(self) -> bool:
+        """Whether the numbers can be used: draws of a bootstrap always can."""
+        return True
 
     @property
     def verdict(self) -> str:
@@ -88,10 +92,3 @@ def bootstrap(values: Float[np.ndarray, "unit n"], rng: np.random.Generator) -> 
         weights = rng.standard_gamma(1.0 - 4.0 / count, (DRAWS // blocks, count))
         found.append(weights @ values / weights.sum(axis=1, keepdims=True))
     return np.concatenate(found)
-
-
-def positive(name: str, value: object) -> float:
-    """``value`` as a finite float above 0, or ArgumentError."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < np.inf:
-        raise ArgumentError(f"{name}: expected a finite number above 0, got {value!r}")
-    return float(value)
