@@ -15,7 +15,7 @@ from coulombfit.inference.draw import draw
 from coulombfit.inference.fit import posterior_of
 from coulombfit.inference.preparation import ask, prepare
 from coulombfit.runtime.precision import double_precision
-from coulombfit.samplers.nuts import Sampling
+from coulombfit.samplers.settings import Sampling
 
 DIMS = ("chain", "draw")
 MANY = 100

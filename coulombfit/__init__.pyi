@@ -42,7 +42,7 @@ from .models import Model as Model
 from .report import write_report as write_report
 from .runtime.errors import ArgumentError as ArgumentError
 from .runtime.errors import DataError as DataError
-from .samplers.nuts import Sampling as Sampling
+from .samplers.settings import Sampling as Sampling
 
 __all__ = [
     "MODELS",

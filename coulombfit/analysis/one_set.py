@@ -43,7 +43,8 @@ def computed(analysis: Analysis, name: str, data: Data, spectra: cf.Spectra, beg
     fits, files = {}, {}
     for model in wanted.models:
         begin(f"{name}: fitting {model}, compiling where it is new …")
-        fits[model] = cf.fit(seen, model, wanted.likelihood, sampler=wanted.sampler, seed=seed, progress=False)
+        asked: dict[str, Any] = {"sampler": wanted.sampler, "seed": seed, "progress": False}
+        fits[model] = cf.fit(seen, model, wanted.likelihood, **wanted.stated, **asked)
         files[model] = f"fits/{stem(name)}.{model}.nc"
         fits[model].save(analysis.out_folder / files[model])
     begin(f"{name}: comparing models")

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from coulombfit.data.files.opening import opened
 from coulombfit.runtime.errors import ArgumentError
+from coulombfit.samplers.settings import DEFAULT
 
 __all__ = ["Analysis", "Data", "load"]
 
@@ -71,7 +72,16 @@ class Fits(_Table):
 
     models: list[str] = Field(default_factory=_of_pairs)
     likelihood: str | None = None
-    sampler: Literal["laplace", "nuts"] = "laplace"
+    sampler: Literal["laplace", "nuts"] = DEFAULT
+    priors: dict[str, str] = {}
+    fixed: dict[str, float | list[float]] = {}
+
+    @property
+    def stated(self) -> dict[str, Any]:
+        """Priors and known values, arguments of :func:`coulombfit.fit`."""
+        from coulombfit.models.prior_text import prior_from_text
+
+        return {"priors": {name: prior_from_text(text) for name, text in self.priors.items()}, "fixed": self.fixed}
 
 
 class Checks(_Table):

@@ -175,9 +175,13 @@ def _read(name: str, data: Data, files: list[Path]) -> Any:
 
 
 def _check_models(analysis: Analysis) -> None:
+    from coulombfit.inference.preparation import ask
     from coulombfit.models import find_models
 
-    find_models(analysis.fit.models, analysis.fit.likelihood)
+    wanted = analysis.fit
+    find_models(wanted.models, wanted.likelihood)
+    for model in wanted.models:
+        ask(model, wanted.likelihood, wanted.sampler, None, analysis.seed, **wanted.stated)
 
 
 def _scaling(analysis: Analysis, spectra: Mapping[str, Any], key: str) -> dict[str, Any]:

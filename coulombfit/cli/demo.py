@@ -12,6 +12,7 @@ import coulombfit as cf
 from coulombfit.cli.options import Overwrite
 from coulombfit.cli.output import AsJson, Quiet, Seed, finish, refusing, require_all_writable
 from coulombfit.cli.working import fit_and_compare, fit_result
+from coulombfit.samplers.settings import DEFAULT
 
 __all__ = ["demo"]
 
@@ -53,7 +54,7 @@ def demo(
             run.eigenvalues[:, -1], learning_rate=0.1, batch_size=1, name="students", provenance=run.parameters
         )
         outputs.write_result(spectra.to_dataset(), data, label)
-        fits, comparison = fit_and_compare(spectra, paths, "pair", "laplace", seed, quiet)
+        fits, comparison = fit_and_compare(spectra, paths, "pair", DEFAULT, seed, quiet)
         plots.savefig(plots.laws(fits), figure, "page")
         cf.write_report(page, fits=fits, comparison=comparison, title="coulombfit demo")
     sigma_1, sigma_2 = students.widths(**setting).tolist()

@@ -22,6 +22,7 @@ from coulombfit.cli.options import (
 )
 from coulombfit.cli.output import AsJson, Quiet, Seed, finish, refusing, require_all_writable, saved
 from coulombfit.cli.working import fit_and_compare, fit_result
+from coulombfit.samplers.settings import DEFAULT
 
 __all__ = ["calibrate", "compare", "fit", "report"]
 
@@ -35,7 +36,7 @@ def fit(
     likelihood: Likelihood = None,
     reading: Reading = READING,
     given: Given = GIVEN,
-    sampler: Sampler = "laplace",
+    sampler: Sampler = DEFAULT,
     seed: Seed = 0,
     out: Annotated[
         Path | None,
@@ -84,7 +85,7 @@ def compare(
     likelihood: Likelihood = None,
     reading: Reading = READING,
     given: Given = GIVEN,
-    sampler: Sampler = "laplace",
+    sampler: Sampler = DEFAULT,
     seed: Seed = 0,
     out: Annotated[Path, typer.Option(help="Folder for the fits.")] = Path(),
     report: Report = None,
@@ -170,7 +171,7 @@ def calibrate(
     likelihood: Likelihood = None,
     runs: Annotated[int, typer.Option(help="Runs in each data set.")] = 100,
     datasets: Annotated[int, typer.Option(help="Number of data sets.")] = 1000,
-    sampler: Sampler = "nuts",
+    sampler: Sampler = DEFAULT,
     seed: Seed = 0,
     out: Annotated[Path, typer.Option(help="The netCDF file of ranks to write.")] = Path("calibration.nc"),
     figure: Annotated[Path | None, typer.Option(help="Also draw the ranks here (.png, .pdf, .svg).")] = None,

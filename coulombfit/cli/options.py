@@ -165,7 +165,10 @@ class Given:
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
-    """A command whose parameters that are groups of options, dataclasses, become an option a field."""
+    """A command whose parameters that are groups of options, dataclasses, become an option a field.
+
+    Defaults of the options are those of the group that is the parameter's default.
+    """
     hints = get_type_hints(function, include_extras=True)
     groups = {name: kind for name, kind in hints.items() if hasattr(kind, "__dataclass_fields__")}
     parameters = []
@@ -176,7 +179,9 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
             continue
         inner = get_type_hints(kind, include_extras=True)
         parameters += [
-            inspect.Parameter(one.name, parameter.kind, default=one.default, annotation=inner[one.name])
+            inspect.Parameter(
+                one.name, parameter.kind, default=getattr(parameter.default, one.name), annotation=inner[one.name]
+            )
             for one in fields(kind)
         ]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from contextlib import nullcontext, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +13,7 @@ import typer
 
 import simulators
 from coulombfit.cli.exit import Exit
-from coulombfit.cli.options import Overwrite
+from coulombfit.cli.options import Overwrite, command
 from coulombfit.cli.output import AsJson, Quiet, Seed, finish, refusing, require_all_writable
 from coulombfit.cli.signals import keeping
 
@@ -24,38 +24,52 @@ simulate = typer.Typer(no_args_is_help=True, help="Simulate training and save th
 
 LearningRate = Annotated[float, typer.Option(help="Learning rate α, a number without unit.")]
 BatchSize = Annotated[int, typer.Option(help="Batch size |B|, samples a step.")]
-Runs = Annotated[int, typer.Option(help="Number of independent runs.")]
-Steps = Annotated[int, typer.Option(help="Number of updates of the weights.")]
-SaveEvery = Annotated[int | None, typer.Option(help="Steps between snapshots; only the last if not given.")]
-Dtype = Annotated[str, typer.Option(help="float64, or float32 at two to three times the speed.")]
-Unfinished = Annotated[
-    Path | None,
-    typer.Option("--checkpoint", help="Folder for unfinished work: the same command after an interruption goes on."),
-]
 LAYERS = {"identity": None, "eq26": "Z_EQ26", "eq27": "Z_EQ27"}
 
 
-def saved(
-    simulate_: Callable[..., simulators.Trajectory],
-    setting: dict[str, Any],
-    out: Path,
-    checkpoint: Path | None,
-    overwrite: bool,
-    quiet: bool,
+@dataclass(frozen=True)
+class Run:
+    """How many runs, how long, how precise: :class:`simulators.Schedule`."""
+
+    runs: Annotated[int, typer.Option(help="Number of independent runs.")] = 1000
+    steps: Annotated[int, typer.Option(help="Number of updates of the weights.")] = 1000
+    save_every: Annotated[int | None, typer.Option(help="Steps between snapshots; only the last if not given.")] = None
+    dtype: Annotated[str, typer.Option(help="float64, or float32 at two to three times the speed.")] = "float64"
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(help="Folder for unfinished work: the same command after an interruption goes on."),
+    ] = None
+    seed: Seed = 0
+
+    @property
+    def setting(self) -> dict[str, Any]:
+        """What the numbers depend on."""
+        return {name: value for name, value in asdict(self).items() if name != "checkpoint"}
+
+
+OF_MACHINES, OF_STUDENTS, OF_GASES = (Run(steps=steps) for steps in (3500, 8000, 500))
+
+
+def save_trajectory(
+    kind: str, physics: dict[str, Any], run: Run, out: Path, *, overwrite: bool, quiet: bool
 ) -> simulators.Trajectory:
-    """Simulate and write; one line and an exit code where that cannot be."""
+    """Simulate and write; one line and an exit code where that cannot be.
+
+    :param kind: a module of ``simulators``.
+    """
     from coulombfit.inference.outputs import require_ending, require_unused, write_result
 
+    setting, checkpoint = physics | run.setting, run.checkpoint
     text = json.dumps(setting, sort_keys=True, default=lambda array: array.tolist())
-    kind = simulate_.__module__.rsplit(".", 1)[-1].replace("_", "-")
-    label = f"the {kind} simulation {hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    label = f"the {kind.replace('_', '-')} simulation {hashlib.sha256(text.encode()).hexdigest()[:12]}"
     unfinished = f"unfinished work stays in {checkpoint}, the same command goes on from there"
     with refusing(), nullcontext() if checkpoint is None else keeping(unfinished, saves=True):
         require_all_writable(out, inputs=[] if checkpoint is None else [checkpoint])
         require_ending("out", out, ".nc")
         require_unused(out, label, overwrite=overwrite)
         try:
-            trajectory = simulate_(**setting, checkpoint=checkpoint, progress=False if quiet else None)
+            simulator = getattr(simulators, kind).simulate
+            trajectory = simulator(**setting, checkpoint=checkpoint, progress=False if quiet else None)
         except simulators.Diverged as error:
             typer.echo(f"error: {error}", err=True)
             raise typer.Exit(Exit.DIVERGED) from None
@@ -63,7 +77,9 @@ def saved(
     return trajectory
 
 
-def told(trajectory: simulators.Trajectory, out: Path, name: str, theory: Any, as_json: bool, quiet: bool) -> None:
+def print_result(
+    trajectory: simulators.Trajectory, out: Path, name: str, theory: Any, as_json: bool, quiet: bool
+) -> None:
     """What was made, beside what theory says of it."""
     numbers_ = ", ".join(f"{value:.5g}" for value in ([] if theory is None else theory))
     text = f"saved {out}; {name.replace('_', ' ')} {numbers_ or 'not known for this setting'}"
@@ -76,6 +92,7 @@ def told(trajectory: simulators.Trajectory, out: Path, name: str, theory: Any, a
 
 
 @simulate.command("rbm")
+@command
 def of_gaussian_rbm(
     out: Annotated[Path, typer.Option(help="The netCDF file to write.")] = Path("rbm.nc"),
     learning_rate: LearningRate = 0.05,
@@ -90,13 +107,8 @@ def of_gaussian_rbm(
     start: Annotated[
         float | None, typer.Option(help="Standard deviation of the first weights; at the target if not given.")
     ] = None,
-    runs: Runs = 1000,
-    steps: Steps = 3500,
-    save_every: SaveEvery = None,
-    dtype: Dtype = "float64",
-    checkpoint: Unfinished = None,
+    run: Run = OF_MACHINES,
     overwrite: Overwrite = False,
-    seed: Seed = 0,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -117,21 +129,15 @@ def of_gaussian_rbm(
         "noise": noise,
         "gibbs_steps": gibbs_steps,
     }
-    setting: dict[str, Any] = {
-        **machine,
-        **noisy,
-        "start": start,
-        "runs": runs,
-        "steps": steps,
-        "save_every": save_every,
-        "dtype": dtype,
-        "seed": seed,
-    }
-    trajectory = saved(simulators.gaussian_rbm.simulate, setting, out, checkpoint, overwrite, quiet)
-    told(trajectory, out, "linear_response_widths", simulators.gaussian_rbm.widths(**machine, **noisy), as_json, quiet)
+    physics = machine | noisy | {"start": start}
+    trajectory = save_trajectory("gaussian_rbm", physics, run, out, overwrite=overwrite, quiet=quiet)
+    print_result(
+        trajectory, out, "linear_response_widths", simulators.gaussian_rbm.widths(**machine, **noisy), as_json, quiet
+    )
 
 
 @simulate.command("teacher-student")
+@command
 def of_students(
     out: Annotated[Path, typer.Option(help="The netCDF file to write.")] = Path("teacher-student.nc"),
     layer: Annotated[str, typer.Option(help="Second layer Z: identity, eq26 or eq27 (the source's).")] = "identity",
@@ -142,13 +148,8 @@ def of_students(
     momentum: Annotated[float, typer.Option(help="Momentum γ, from 0 to below 1.")] = 0.0,
     noise: Annotated[float, typer.Option(help="Standard deviation of one sample's gradient noise.")] = 0.1,
     batch_size: BatchSize = 1,
-    runs: Runs = 1000,
-    steps: Steps = 8000,
-    save_every: SaveEvery = None,
-    dtype: Dtype = "float64",
-    checkpoint: Unfinished = None,
+    run: Run = OF_STUDENTS,
     overwrite: Overwrite = False,
-    seed: Seed = 0,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -173,20 +174,13 @@ def of_students(
     with suppress(ValueError):  # none where mean squares are not finite; the simulator says so, or refuses
         if activation == "identity":
             theory = simulators.teacher_student.widths(**noisy)
-    setting: dict[str, Any] = {
-        **noisy,
-        "activation": activation,
-        "runs": runs,
-        "steps": steps,
-        "save_every": save_every,
-        "dtype": dtype,
-        "seed": seed,
-    }
-    trajectory = saved(simulators.teacher_student.simulate, setting, out, checkpoint, overwrite, quiet)
-    told(trajectory, out, "linear_response_widths", theory, as_json, quiet)
+    physics = noisy | {"activation": activation}
+    trajectory = save_trajectory("teacher_student", physics, run, out, overwrite=overwrite, quiet=quiet)
+    print_result(trajectory, out, "linear_response_widths", theory, as_json, quiet)
 
 
 @simulate.command("dyson")
+@command
 def of_dyson(
     centres: Annotated[
         str, typer.Option(help="Centres of the eigenvalues, descending, comma-separated; equal ones are degenerate.")
@@ -195,13 +189,8 @@ def of_dyson(
     out: Annotated[Path, typer.Option(help="The netCDF file to write.")] = Path("dyson.nc"),
     beta: Annotated[int, typer.Option(help="Repulsion β, 1 or 2.")] = 1,
     form: Annotated[str, typer.Option(help="levels (Eq. 5), or matrix for one centre and width.")] = "levels",
-    runs: Runs = 1000,
-    steps: Steps = 500,
-    save_every: SaveEvery = None,
-    dtype: Dtype = "float64",
-    checkpoint: Unfinished = None,
+    run: Run = OF_GASES,
     overwrite: Overwrite = False,
-    seed: Seed = 0,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -211,18 +200,9 @@ def of_dyson(
     """
     with refusing():
         gas: dict[str, Any] = {"centres": numbers("centres", centres), "widths": numbers("widths", widths)}
-    setting: dict[str, Any] = {
-        **gas,
-        "beta": beta,
-        "form": form,
-        "runs": runs,
-        "steps": steps,
-        "save_every": save_every,
-        "dtype": dtype,
-        "seed": seed,
-    }
-    trajectory = saved(simulators.dyson.simulate, setting, out, checkpoint, overwrite, quiet)
-    told(trajectory, out, "coulomb_shifts", simulators.dyson.coulomb_shift(**gas, beta=beta), as_json, quiet)
+    physics = gas | {"beta": beta, "form": form}
+    trajectory = save_trajectory("dyson", physics, run, out, overwrite=overwrite, quiet=quiet)
+    print_result(trajectory, out, "coulomb_shifts", simulators.dyson.coulomb_shift(**gas, beta=beta), as_json, quiet)
 
 
 def numbers(name: str, text: str) -> list[float]:

@@ -25,7 +25,7 @@ from coulombfit.models import Likelihood, Model
 from coulombfit.runtime.precision import double_precision
 from coulombfit.runtime.progress import working
 from coulombfit.runtime.seeds import key_for
-from coulombfit.samplers.nuts import Sampling
+from coulombfit.samplers.settings import DEFAULT, Sampling
 
 __all__ = ["fit", "log_evidence", "posterior_of"]
 
@@ -39,7 +39,7 @@ def fit(
     *,
     priors: Mapping[str, Distribution] | None = None,
     fixed: Mapping[str, Any] | None = None,
-    sampler: str = "nuts",
+    sampler: str = DEFAULT,
     compress: bool = True,
     seed: int = 0,
     sampling: Sampling | None = None,
@@ -58,8 +58,8 @@ def fit(
     :param priors: laws of NumPyro by the name of a parameter, in units of the data, in place of the model's own; of r
         a law between 0 and 1.
     :param fixed: values of parameters that are known, in units of the data.
-    :param sampler: "nuts", Markov chains; "laplace", importance sampling about the mode, which takes milliseconds, and
-        turns to "nuts" where its Pareto k̂ is above 0.7.
+    :param sampler: "laplace", importance sampling about the mode, which takes milliseconds, and turns to "nuts" where
+        its Pareto k̂ is above 0.7; "nuts", Markov chains.
     :param compress: let few weighted observations stand for many, with an error below 0.01 in ln L over the posterior
         (:mod:`coulombfit.numerics.compression`); False takes the plain sum.
     :param seed: the same seed on the same machine with the same versions gives the same draws.

@@ -26,7 +26,7 @@ from coulombfit.models import Likelihood, Model
 from coulombfit.runtime.errors import ArgumentError, DataError
 from coulombfit.runtime.precision import double_precision
 from coulombfit.runtime.progress import working
-from coulombfit.samplers.nuts import Sampling
+from coulombfit.samplers.settings import DEFAULT, Sampling
 
 __all__ = ["ManyFits", "fit_many"]
 
@@ -84,7 +84,7 @@ def fit_many(
     *,
     priors: Mapping[str, Distribution] | None = None,
     fixed: Mapping[str, Any] | None = None,
-    sampler: str = "laplace",
+    sampler: str = DEFAULT,
     compress: bool = True,
     seed: int = 0,
     sampling: Sampling | None = None,

@@ -15,7 +15,7 @@ from coulombfit.data.spectra import Spectra, real_array
 from coulombfit.models import Likelihood, Model, Standardisation, find_model
 from coulombfit.runtime.errors import ArgumentError
 from coulombfit.runtime.seeds import check_seed
-from coulombfit.samplers.nuts import Sampling, check_sampler
+from coulombfit.samplers.settings import Sampling, check_sampler
 
 __all__ = ["Prepared", "Question", "ask", "prepare", "spectra_of"]
 

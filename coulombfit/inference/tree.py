@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 from coulombfit.models import Likelihood, Model, Parameters, Standardisation
 from coulombfit.models.site_priors import sample_sites, sites_at
 from coulombfit.runtime.errors import ArgumentError
-from coulombfit.samplers.nuts import Sampling
+from coulombfit.samplers.settings import Sampling
 
 __all__ = ["free", "known_numbers", "reported", "sites_of", "tree_of"]
 

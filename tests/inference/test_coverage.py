@@ -15,7 +15,7 @@ import pytest
 import coulombfit as cf
 from benchmarks.coverage import NOMINAL, RUNS, TRUTHS, covered, data_sets, fits, two_widths
 from coulombfit.models import MODELS
-from coulombfit.samplers.nuts import SAMPLERS
+from coulombfit.samplers.settings import SAMPLERS
 
 # one true pair in ten thousand is doubted, and here are as many
 pytestmark = pytest.mark.filterwarnings("ignore:.*do not look like a degenerate pair")

@@ -22,7 +22,8 @@ from coulombfit.models import MODELS, Model
 from coulombfit.runtime.parallel import Call, calls_seen, side_by_side
 from coulombfit.runtime.precision import double_precision
 from coulombfit.runtime.seeds import key_for
-from coulombfit.samplers.nuts import Sampling, chain_for
+from coulombfit.samplers.nuts import chain_for
+from coulombfit.samplers.settings import Sampling
 from simulators import ensembles
 
 ROOT = Path(__file__).parents[2]

@@ -36,7 +36,7 @@ from coulombfit.runtime.errors import ArgumentError
 from coulombfit.runtime.precision import double_precision
 from coulombfit.runtime.progress import tracked
 from coulombfit.runtime.seeds import check_seed, generator_for, key_for
-from coulombfit.samplers.nuts import Sampling, check_sampler
+from coulombfit.samplers.settings import DEFAULT, Sampling, check_sampler
 
 __all__ = ["Calibration", "calibrate"]
 
@@ -143,7 +143,7 @@ def calibrate(
     runs: int = 100,
     datasets: int = 1000,
     seed: int = 0,
-    sampler: str = "nuts",
+    sampler: str = DEFAULT,
     compress: bool = True,
     sampling: Sampling = SETTINGS,
     progress: bool | None = None,

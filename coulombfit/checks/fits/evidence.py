@@ -104,10 +104,9 @@ class Evidence:
     @property
     def tree(self) -> xr.DataTree:
         """Both tables as a DataTree."""
-        tables = {"evidence": self.table, "sensitivity": self.sensitivity}
-        return xr.DataTree.from_dict(
-            {name: xr.Dataset.from_dataframe(table.rename_axis("model")) for name, table in tables.items()}
-        )
+        change = xr.DataArray(self.sensitivity.rename_axis(index="model", columns="prior"), name="log_evidence")
+        table = xr.Dataset.from_dataframe(self.table.rename_axis("model"))
+        return xr.DataTree.from_dict({"evidence": table, "sensitivity": change.to_dataset()})
 
     @property
     def verdict(self) -> str:

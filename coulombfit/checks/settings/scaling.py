@@ -38,7 +38,8 @@ from coulombfit.runtime.precision import double_precision
 from coulombfit.runtime.progress import working
 from coulombfit.runtime.seeds import check_seed, key_for
 from coulombfit.samplers.importance import Integral, integrate
-from coulombfit.samplers.nuts import Sampling, chain_for, check_sampler
+from coulombfit.samplers.nuts import chain_for
+from coulombfit.samplers.settings import DEFAULT, Sampling, check_sampler
 
 __all__ = ["scaling"]
 
@@ -54,7 +55,7 @@ def scaling(
     scatter: bool = True,
     tolerance: float = 0.1,
     margin: float = MARGIN,
-    sampler: str = "nuts",
+    sampler: str = DEFAULT,
     seed: int = 0,
     sampling: Sampling = SETTINGS,
     progress: bool | None = None,
