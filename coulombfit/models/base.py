@@ -43,9 +43,12 @@ class Model(ABC):
 
     A model of your own is a frozen dataclass with ``name``, ``description``, ``likelihoods`` and ``reports``, with
     :meth:`sites` and :meth:`parameters`, and with the laws that its likelihoods ask for: :meth:`pair`, :meth:`density`,
-    :meth:`spacing` or :meth:`levels`. Laws take the parameters by their reported names, in any units, as arrays of any
-    common shape. ``sites`` are what is sampled in their place, with units taken out; ``unit`` is location and scale of
-    the data.
+    :meth:`spacing` or :meth:`levels`.
+
+    To all methods ``likelihood`` is one of ``likelihoods``, what a run is observed by; ``parameters`` are those that it
+    reports, by their names, in any units, as arrays of any common shape; ``sites`` what is sampled in their place, with
+    units taken out, each with its ``prior``; ``coordinates`` the same without bounds. ``unit`` is location and scale of
+    the data, ``spectra`` are the data, and ``observations`` what the likelihood sees of them, one entry a run.
     """
 
     name: ClassVar[str]
@@ -113,7 +116,10 @@ class Model(ABC):
         raise NotImplementedError(f"{self.name} has no law of all levels")
 
     def offers(self, law: str) -> bool:
-        """Whether it has this law: "pair", "density", "spacing" or "levels"."""
+        """Whether it has a law.
+
+        :param law: "pair", "density", "spacing" or "levels".
+        """
         return getattr(type(self), law) is not getattr(Model, law)
 
     def law(self, likelihood: str | Likelihood, parameters: Parameters) -> dist.Distribution:
@@ -163,8 +169,9 @@ class Model(ABC):
         return all(likelihood.of_pairs for likelihood in self.likelihoods)
 
     def likelihood(self, chosen: str | Likelihood | None = None) -> Likelihood:
-        """One of its likelihoods, by name; the default where None.
+        """One of its likelihoods.
 
+        :param chosen: its name, or itself; the default where None.
         :raises ArgumentError: for one that it does not take.
         """
         if chosen is None:
@@ -235,11 +242,19 @@ class Model(ABC):
         return sites
 
     def to_coordinate(self, name: str, prior: dist.Distribution, site: Array) -> Array:
-        """The coordinate of one site."""
+        """The coordinate of one site.
+
+        :param name: of the site.
+        :param site: its values.
+        """
         return biject_to(prior.support).inv(site)
 
     def from_coordinate(self, name: str, prior: dist.Distribution, coordinate: Array) -> Array:
-        """The inverse of :meth:`to_coordinate`."""
+        """The inverse of :meth:`to_coordinate`.
+
+        :param name: of the site.
+        :param coordinate: values without bounds.
+        """
         return biject_to(prior.support)(coordinate)
 
     def priors(self, unit: Standardisation, likelihood: str | Likelihood) -> dict[str, str]:
