@@ -151,7 +151,9 @@ def test_a5_many_fits_and_the_check_of_widths_warn_of_resolved_levels() -> None:
         cf.width_consistency(x[0], models=["one-species"], likelihoods=["pair"], points=64)
 
 
-@pytest.mark.parametrize("runs", [3, 10, 30])
+@pytest.mark.parametrize(
+    "runs", [3, pytest.param(10, marks=pytest.mark.slow), pytest.param(30, marks=pytest.mark.slow)]
+)
 def test_true_pairs_are_doubted_as_rarely_as_the_rule_says(runs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """At 1 %, of 6000 data sets 60 ± 8 of one species and no more of any other law; twice the rate fails with 0.998."""
     monkeypatch.setattr("coulombfit.data.clusters.DOUBTED", 0.01)
