@@ -53,11 +53,11 @@ def test_one_species_does_not_describe_anisotropic_data(tmp_path) -> None:
     ("model", "likelihood", "x"),
     [
         ("one-species", "pair", one_species(300, 1)),
-        ("one-species", "spacing", one_species(300, 2)),
+        pytest.param("one-species", "spacing", one_species(300, 2), marks=pytest.mark.slow),
         ("one-species", "density", one_species(300, 3)),
         ("gas", "levels", one_species(300, 4)),
         ("gaussian", "pair", np.random.default_rng(5).normal(4.0, 0.05, (300, 2))),
-        ("one-species", "density", one_species(300, 6).ravel()),
+        pytest.param("one-species", "density", one_species(300, 6).ravel(), marks=pytest.mark.slow),
     ],
 )
 def test_laws_describe_their_own_data(model: str, likelihood: str, x: np.ndarray) -> None:

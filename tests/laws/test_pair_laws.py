@@ -357,7 +357,7 @@ def test_anisotropic_sampler_follows_its_conditionals(problem: Problem) -> None:
     assert np.isfinite(log_prob(problem, draws)).all()
 
 
-@every(REPRESENTATIVES)
+@some
 def test_samples_are_differentiable_in_the_parameters(problem: Problem) -> None:
     """Draws are the centre plus what scales with the widths, and their squares have the variance's derivative."""
     law, parameters = problem.law, parameters_of(problem)

@@ -320,7 +320,7 @@ def test_displacement_of_the_pair() -> None:
     assert teacher_student.displacement(Z=Z_EQ27) == pytest.approx(0.0026, abs=5e-5)
 
 
-@pytest.mark.parametrize("activation", ["tanh", "relu"])
+@pytest.mark.parametrize("activation", ["tanh", pytest.param("relu", marks=pytest.mark.slow)])
 def test_activations_learn_the_teacher(activation) -> None:
     """Without gradient noise the teacher is a fixed point, reached through true mini-batches."""
     run = teacher_student.simulate(
