@@ -6,21 +6,32 @@ from pathlib import Path
 
 from coulombfit.runtime.compile_cache import FOLDER, use_cache
 
-# before JAX is imported; workers find what others have compiled, where that took longer than looking it up
+# before JAX is imported; workers find what others have compiled, and the next run what this one has
 os.environ.setdefault(FOLDER, str(Path(__file__).parents[1] / ".pytest_cache" / "compiled"))
 use_cache()
-os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.5"
+# most programs of the tests run once, and take longer to be made fast than they would save; an XLA_FLAGS of one's own
+# stays, also an empty one: gates for which programs run long give it
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import jax
 import jaxtyping
 import matplotlib as mpl
 import numpy as np
 import pytest
+from jax._src import lru_cache
 from jaxtyping import install_import_hook
 
-import tests.typecheck  # noqa: F401  the hook looks it up by name
+# before each program is written, JAX adds up the sizes of all others, which for the thousands of a whole run takes
+# longer than compiling them; its lock stays, and a folder of tests may grow
+lru_cache.LRUCache._evict_if_needed = lambda *_, **__: None
 
-install_import_hook(["coulombfit", "simulators"], "tests.typecheck.checked")
+CHECK_TYPES = "COULOMBFIT_CHECK_TYPES"
+"""Environment variable that has types checked while tests run, by 1: it takes as long as importing JAX does."""
+
+if os.environ.get(CHECK_TYPES) == "1":
+    import tests.typecheck  # noqa: F401  the hook looks it up by name
+
+    install_import_hook(["coulombfit", "simulators"], "tests.typecheck.checked")
 mpl.use("agg")
 
 

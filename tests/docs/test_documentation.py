@@ -69,6 +69,7 @@ SUPPLIES: dict[str, Callable[[Path], None]] = {"analysis": runs_of_students}
 """What a reader of a page has beside it."""
 
 
+@pytest.mark.slow
 def test_readme_python(tmp_path: Path, compiled: Path) -> None:
     run_page(ROOT / "README.md", tmp_path, compiled, ("python",))
     assert (tmp_path / "report.html").exists()

@@ -53,11 +53,11 @@ def test_one_species_does_not_describe_anisotropic_data(tmp_path) -> None:
     ("model", "likelihood", "x"),
     [
         ("one-species", "pair", one_species(300, 1)),
-        ("one-species", "spacing", one_species(300, 2)),
+        pytest.param("one-species", "spacing", one_species(300, 2), marks=pytest.mark.slow),
         ("one-species", "density", one_species(300, 3)),
         ("gas", "levels", one_species(300, 4)),
         ("gaussian", "pair", np.random.default_rng(5).normal(4.0, 0.05, (300, 2))),
-        ("one-species", "density", one_species(300, 6).ravel()),
+        pytest.param("one-species", "density", one_species(300, 6).ravel(), marks=pytest.mark.slow),
     ],
 )
 def test_laws_describe_their_own_data(model: str, likelihood: str, x: np.ndarray) -> None:
@@ -151,7 +151,9 @@ def test_a5_many_fits_and_the_check_of_widths_warn_of_resolved_levels() -> None:
         cf.width_consistency(x[0], models=["one-species"], likelihoods=["pair"], points=64)
 
 
-@pytest.mark.parametrize("runs", [3, 10, 30])
+@pytest.mark.parametrize(
+    "runs", [3, pytest.param(10, marks=pytest.mark.slow), pytest.param(30, marks=pytest.mark.slow)]
+)
 def test_true_pairs_are_doubted_as_rarely_as_the_rule_says(runs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """At 1 %, of 6000 data sets 60 ± 8 of one species and no more of any other law; twice the rate fails with 0.998."""
     monkeypatch.setattr("coulombfit.data.clusters.DOUBTED", 0.01)

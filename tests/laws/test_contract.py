@@ -152,9 +152,10 @@ def test_pytree_round_trip_jit_and_vmap(name) -> None:
     assert (again.batch_shape, again.event_shape, again.support) == (law.batch_shape, law.event_shape, law.support)
     expected = law.log_prob(x)
     np.testing.assert_array_equal(again.log_prob(x), expected)
-    np.testing.assert_allclose(jax.jit(lambda one, y: one.log_prob(y))(law, x), expected, rtol=1e-12)
-    np.testing.assert_allclose(jax.vmap(law.log_prob)(x), expected, rtol=1e-12)
-    np.testing.assert_allclose(jax.jit(lambda: law.log_prob(x))(), expected, rtol=1e-12)
+    # one program for all three
+    three = jax.jit(lambda one, y: (one.log_prob(y), jax.vmap(law.log_prob)(y), law.log_prob(x)))
+    for got in three(law, x):
+        np.testing.assert_allclose(got, expected, rtol=1e-12)
 
 
 @every
@@ -173,14 +174,12 @@ def test_d_parameters_that_are_known_raise(name) -> None:
 def test_d_parameters_that_are_traced_give_nan(name) -> None:
     t = LAWS[name]
     x = inside(t)
-    good = traced(t)
-    for validate in (True, False):
-        densities = jax.jit(
-            lambda parameters, y, validate=validate: t.make(parameters, validate_args=validate).log_prob(y)
-        )
-        np.testing.assert_allclose(densities(good, x), t.make().log_prob(x), rtol=1e-12)
-        for wrong in bad(t):
-            got = np.asarray(densities({**good, **{key: jnp.asarray(value) for key, value in wrong.items()}}, x))
+    good, expected = traced(t), t.make().log_prob(x)
+    densities = jax.jit(lambda p, y: [t.make(p, validate_args=validate).log_prob(y) for validate in (True, False)])
+    for got in densities(good, x):
+        np.testing.assert_allclose(got, expected, rtol=1e-12)
+    for wrong in bad(t):
+        for got in densities({**good, **{key: jnp.asarray(value) for key, value in wrong.items()}}, x):
             assert np.isnan(got).all(), (wrong, got)
 
 
@@ -189,17 +188,22 @@ def test_d_parameters_that_are_traced_give_nan(name) -> None:
 )
 def test_d_quantiles_outside_zero_and_one_are_nan(name) -> None:
     t = LAWS[name]
-    law = t.make()
-    q = jnp.array([-jnp.inf, -1.0, -1e-300, jnp.nextafter(1.0, 2.0), 1.1, jnp.inf, jnp.nan])
-    assert np.isnan(law.icdf(q)).all()
-    ends = (-np.inf, np.inf) if law.support is constraints.real else (0.0, np.inf)
-    np.testing.assert_array_equal(law.icdf(jnp.array([0.0, 1.0])), ends)
-    np.testing.assert_array_equal(law.cdf(jnp.asarray(ends)), [0.0, 1.0])
-    middle = law.icdf(jnp.array([0.01, 0.3, 0.99]))
-    np.testing.assert_allclose(law.cdf(middle), [0.01, 0.3, 0.99], rtol=1e-10)
+    ends = (-np.inf, np.inf) if t.make().support is constraints.real else (0.0, np.inf)
+    # one program for each function, whether parameters are good or bad; five values throughout
+    icdf, cdf = (jax.jit(lambda p, v, what=what: getattr(t.make(p), what)(v)) for what in ("icdf", "cdf"))
+    good = traced(t)
+    assert np.isnan(icdf(good, np.array([-np.inf, -1.0, -1e-300, np.nan, -0.1]))).all()
+    assert np.isnan(icdf(good, np.array([np.nextafter(1.0, 2.0), 1.1, np.inf, np.nan, 2.0]))).all()
+    q = np.array([0.0, 0.01, 0.3, 0.99, 1.0])
+    x = np.asarray(icdf(good, q))
+    np.testing.assert_array_equal(x[[0, -1]], ends)
+    again = np.asarray(cdf(good, x))
+    np.testing.assert_array_equal(again[[0, -1]], [0.0, 1.0])
+    np.testing.assert_allclose(again[1:-1], q[1:-1], rtol=1e-10)
     if not name.startswith("NumPyro"):
-        assert np.isnan(jax.jit(lambda p: t.make(p).icdf(0.3))({next(reversed(traced(t))): jnp.asarray(-0.05)}))
-        assert np.isnan(jax.jit(lambda p: t.make(p).cdf(4.0))({next(reversed(traced(t))): jnp.asarray(-0.05)}))
+        bad_width = good | {next(reversed(good)): jnp.asarray(-0.05)}
+        assert np.isnan(icdf(bad_width, np.full(5, 0.3))).all()
+        assert np.isnan(cdf(bad_width, np.full(5, 4.0))).all()
 
 
 OUTSIDE = {

@@ -135,7 +135,14 @@ def test_pairs_among_ten_levels_add_up_to_one() -> None:
     assert abs(ratio.mean() - 1) < 4 * error
 
 
-@pytest.mark.parametrize("name", ["three singles", "pair and two singles", "unlike pairs"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("three singles", marks=pytest.mark.slow),
+        "pair and two singles",
+        pytest.param("unlike pairs", marks=pytest.mark.slow),
+    ],
+)
 def test_units_and_origin_do_not_matter(name: str) -> None:
     centres, widths, sizes = GASES[name]
     law = gas(name)
@@ -150,10 +157,10 @@ def test_units_and_origin_do_not_matter(name: str) -> None:
 @pytest.mark.parametrize(
     "law",
     [
-        pytest.param(lambda c, w: CoulombGas(c, w, (1,) * 200), id="200 singles"),
+        pytest.param(lambda c, w: CoulombGas(c, w, (1,) * 200), id="200 singles", marks=pytest.mark.slow),
         pytest.param(lambda c, w: CoulombGas(c[:1], w[:1], (1000,), 1.5), id="one cluster of 1000"),
         pytest.param(lambda c, w: CoulombGas(c[:8], w[:8], (2,) * 8), id="8 pairs", marks=pytest.mark.slow),
-        pytest.param(lambda c, w: CoulombGas(1e3 + c[:2], 1e-6 * w[:2], (2, 1)), id="narrow"),
+        pytest.param(lambda c, w: CoulombGas(1e3 + c[:2], 1e-6 * w[:2], (2, 1)), id="narrow", marks=pytest.mark.slow),
         pytest.param(lambda c, w: CoulombGas(c[:2], w[:2] * np.array([1.0, 1e-6]), (2, 2)), id="unlike"),
     ],
 )
@@ -353,15 +360,17 @@ def test_outside_the_support() -> None:
     np.testing.assert_array_equal(law.support(x), [False, False, False, True])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("centres", "widths", "sizes", "beta"),
     [
         pytest.param([1.0], [0.1], (2,), 2.0, id="one cluster"),
-        pytest.param([2.0, 1.0], [0.1, 0.08], (1, 1), 1.0, id="singles", marks=pytest.mark.slow),
-        pytest.param([2.0, 1.0], [0.1, 0.08], (2, 1), 1.0, id="with a pair", marks=pytest.mark.slow),
+        pytest.param([2.0, 1.0], [0.1, 0.08], (1, 1), 1.0, id="singles"),
+        pytest.param([2.0, 1.0], [0.1, 0.08], (2, 1), 1.0, id="with a pair"),
     ],
 )
 def test_numpyro_contract(centres, widths, sizes, beta) -> None:
+    """The fast tests of ``test_contract.py`` ask a gas of one and of several clusters most of this."""
     c, w, n = np.array(centres), np.array(widths), sum(sizes)
     law = CoulombGas(c, w, sizes, beta)
     assert (law.batch_shape, law.event_shape) == ((), (n,))

@@ -35,6 +35,19 @@ def every(problems):
     return pytest.mark.parametrize("problem", problems, ids=lambda p: p.name)
 
 
+# What is the same for all laws: a pair and a density are asked at every change, the others in the slow tests.
+some = pytest.mark.parametrize(
+    "problem",
+    [
+        pytest.param(
+            p, marks=() if p.name in ("one-species pair", "two-species density, unequal") else pytest.mark.slow
+        )
+        for p in REPRESENTATIVES
+    ],
+    ids=lambda p: p.name,
+)
+
+
 def parameters_of(problem: Problem) -> dict[str, jax.Array]:
     return {name: jnp.asarray(value) for name, value in problem.parameters.items()}
 
@@ -344,7 +357,7 @@ def test_anisotropic_sampler_follows_its_conditionals(problem: Problem) -> None:
     assert np.isfinite(log_prob(problem, draws)).all()
 
 
-@every(REPRESENTATIVES)
+@some
 def test_samples_are_differentiable_in_the_parameters(problem: Problem) -> None:
     """Draws are the centre plus what scales with the widths, and their squares have the variance's derivative."""
     law, parameters = problem.law, parameters_of(problem)
@@ -391,7 +404,7 @@ def test_shapes(problem: Problem) -> None:
             assert jax.eval_shape(law.cdf, values).shape == jax.eval_shape(law.icdf, values).shape == (6, *batch)
 
 
-@every(REPRESENTATIVES)
+@some
 def test_numpyro_contract(problem: Problem) -> None:
     """What NumPyro does with a law, in one compiled function whose arguments are laws themselves."""
     law, mask = problem.make(), jnp.array([[True, False], [False, False], [True, True]])

@@ -1,4 +1,7 @@
-"""The table of exact answers is itself right: normalisers, moments, CDFs, and levels that are marginals of pairs."""
+"""The table of exact answers is itself right: normalisers, moments, CDFs, and levels that are marginals of pairs.
+
+Most of these are slow: of this package they run nothing.
+"""
 
 from itertools import product
 
@@ -23,7 +26,9 @@ def panels(problem: Problem) -> list[mp.mpf]:
 @pytest.mark.parametrize(
     "problem",
     [
-        pytest.param(p, id=p.name, marks=[pytest.mark.long] if p.name == "anisotropic density, extreme" else [])
+        pytest.param(
+            p, id=p.name, marks=pytest.mark.long if p.name == "anisotropic density, extreme" else pytest.mark.slow
+        )
         for p in DENSITIES
         if "exchanged" not in p.name
     ],
@@ -54,6 +59,7 @@ def test_binder_cumulant() -> None:
     assert problem.fourth_moment / (3 * problem.variance**2) - 1 == pytest.approx(-4 / 27 + 4 / 9 * 0.6**2, rel=1e-14)
 
 
+@pytest.mark.slow
 @every([p for p in DENSITIES if "exchanged" not in p.name])
 def test_cdfs_are_the_integrals_of_the_densities(problem: Problem) -> None:
     """By the derivative, which holds everywhere if at a few points, and the limit in the far tail."""
@@ -70,13 +76,14 @@ def test_cdfs_are_the_integrals_of_the_densities(problem: Problem) -> None:
         assert 0 < problem.exact_cdf(problem.centre - 60 * problem.scale) < mp.mpf(10) ** -700
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("case", "offset"),
     [
-        *product(("one-species", "two-species, unequal", "anisotropic, unequal"), ("0.001", "-0.03", "0.11")),
-        ("anisotropic, extreme", "-0.03"),
-        pytest.param("anisotropic, extreme", "0.001", marks=pytest.mark.slow),
-        pytest.param("anisotropic, extreme", "0.11", marks=pytest.mark.slow),
+        *product(
+            ("one-species", "two-species, unequal", "anisotropic, unequal", "anisotropic, extreme"),
+            ("0.001", "-0.03", "0.11"),
+        ),
     ],
 )
 def test_densities_are_the_marginals_of_the_pair(case: str, offset: str) -> None:
@@ -101,6 +108,7 @@ def test_densities_are_the_marginals_of_the_pair(case: str, offset: str) -> None
         assert float(whole / density.density(x, centre, *sigmas)) == pytest.approx(1, abs=1e-11)
 
 
+@pytest.mark.slow
 @every([p for p in PAIR_LAWS if "extreme" not in p.name and "exchanged" not in p.name])
 def test_pairs_integrate_to_one_with_the_stated_moments(problem: Problem) -> None:
     """Over R = x₁ + x₂ − 2c and S = x₁ − x₂, dx₁dx₂ = ½ dR dS, even in R."""
@@ -136,6 +144,7 @@ def test_variance_over_the_mean_square_spacing(problem: Problem) -> None:
     assert problem.variance / problem.mean_square_spacing == pytest.approx(expected, rel=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("widths", [("0.04", "0.04"), ("0.04", "0.02"), ("0.04", "4e-5")])
 def test_anisotropic_pair_is_the_spectrum_of_a_gaussian_matrix(widths: tuple[str, str]) -> None:
     """δX₁₁, δX₂₂ = (R ± S cos θ)/2, δX₁₂ = S sin θ/2, volume ¼ S dR dS dθ, θ over the circle; twice, as x₁ > x₂."""

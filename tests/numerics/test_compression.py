@@ -77,7 +77,9 @@ def worst_within_reach(small: np.ndarray, whole: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("likelihood", ["pair", "density"])
-@pytest.mark.parametrize("sigma_2", [0.04, 0.004, 0.0004])
+@pytest.mark.parametrize(
+    "sigma_2", [pytest.param(0.04, marks=pytest.mark.slow), 0.004, pytest.param(0.0004, marks=pytest.mark.slow)]
+)
 def test_compression_follows_narrow_features(likelihood: str, sigma_2: float) -> None:
     """σ₂/σ₁ down to 0.01: the grid is made finer, or given up, as the error demands."""
     _, small, whole = both(MODELS["two-species"], likelihood, levels("two-species", 2000, sigma_2))

@@ -34,6 +34,8 @@ NAMES = {
     "null": "a\x00b\tc",
 }
 every = pytest.mark.parametrize("kind", NAMES)
+# Names go through one function to every figure: all kinds to one of them, and the hardest to the others.
+HARDEST = ("underscore", "mathematics", "nothing")
 
 
 def drawn_text(text: Text) -> str:
@@ -59,8 +61,14 @@ def draw(figure: Figure) -> None:
     figure.draw_without_rendering()
 
 
-@every
-@pytest.mark.parametrize("figure", ["density", "spacing", "laws", "corner"])
+@pytest.mark.parametrize(
+    ("kind", "figure"),
+    [
+        pytest.param(kind, figure, marks=() if figure == "density" or kind in HARDEST else pytest.mark.slow)
+        for figure in ("density", "spacing", "laws", "corner")
+        for kind in NAMES
+    ],
+)
 def test_c9_names_are_in_every_legend(kind: str, figure: str) -> None:
     name = NAMES[kind]
     fits = {name: of_pairs("one-species"), "other": of_pairs("gaussian")}

@@ -91,6 +91,7 @@ def reference(tmp_path_factory) -> dict[str, np.ndarray]:
     return numbers(tmp_path_factory.mktemp("plain") / "fits.npz")
 
 
+@pytest.mark.slow
 def test_c7_no_switch_of_jax_changes_a_number(tmp_path, reference) -> None:
     """All at once: each of them alone used to raise from inside, or to give other numbers."""
     strict = numbers(tmp_path / "fits.npz", *STRICT)
@@ -188,7 +189,13 @@ os._exit(0)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
-@pytest.mark.parametrize("name", USING)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in ("a fit", "the user, before the import") else pytest.mark.slow)
+        for name in USING
+    ],
+)
 def test_c12_a_child_forked_after_jax_was_used_says_so(name: str) -> None:
     """It hung for ever, waiting for threads of XLA that a child does not have, whoever had used JAX for what."""
     if "before the import" in name and not Path("/proc/self/task").is_dir():

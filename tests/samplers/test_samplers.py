@@ -17,8 +17,11 @@ from coulombfit.samplers.importance import Integral, weigh_many
 from coulombfit.samplers.newton import Peak, peak_of
 from simulators import ensembles
 
+# at every change each model once, and one by its levels
+FAST = {(name, model.likelihoods[0]) for name, model in MODELS.items() if name != "anisotropic"}
+FAST |= {("one-species", "density")}
 CASES = [
-    pytest.param(name, likelihood, marks=[pytest.mark.slow] if name == "anisotropic" else [])
+    pytest.param(name, likelihood, marks=[] if (name, likelihood) in FAST else [pytest.mark.slow])
     for name, model in MODELS.items()
     for likelihood in (one.name for one in model.likelihoods)
 ]

@@ -243,7 +243,13 @@ SIMULATIONS = {
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("name", SIMULATIONS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in ("students", "machines", "gases") else pytest.mark.slow)
+        for name in SIMULATIONS
+    ],
+)
 def test_c1_programs_of_simulators_hold_no_lapack(name, monkeypatch) -> None:
     """They run side by side in threads, where two LAPACK calls may wait for each other for ever."""
     seen = []

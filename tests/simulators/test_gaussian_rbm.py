@@ -89,7 +89,9 @@ def test_persistent_chains_widen_the_levels(gibbs_steps) -> None:
         assert spread(run, gaussian_rbm.widths(**{**setting, "noise": "model"}))[0] > 1.2
 
 
-@pytest.mark.parametrize("batch_size", [pytest.param(2, marks=pytest.mark.slow), 3, 30])
+@pytest.mark.parametrize(
+    "batch_size", [pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.slow), 30]
+)
 def test_persistent_chains_have_the_law_of_gibbs_sweeps(batch_size) -> None:
     """Second moments over one step, learning all but off, against explicit chains h|φ and φ|h."""
     size, sweeps, runs = 3, 2, 4096

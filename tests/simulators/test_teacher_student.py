@@ -48,7 +48,9 @@ def test_relaxation_times() -> None:
     assert teacher_student.widths(Z=[[1.0, 1.0]])[1] == 0
 
 
-@pytest.mark.parametrize(("z", "batch_size", "steps"), [(None, 4, 200), (Z_EQ26, 1, 8500)])
+@pytest.mark.parametrize(
+    ("z", "batch_size", "steps"), [(None, 4, 200), pytest.param(Z_EQ26, 1, 8500, marks=pytest.mark.slow)]
+)
 def test_stationary_moments(z, batch_size, steps) -> None:
     """Mean square spacing 4σ_m² and, for first-order noise, Var x = 3σ_m²/2 whatever the ratio of the widths."""
     setting = {"Z": z, "batch_size": batch_size, "noise": 0.05}
@@ -180,7 +182,7 @@ def test_widths_with_momentum(rate, momentum) -> None:
         ({"momentum": 0.6, "learning_rate": 0.05}, {"momentum": 0.6, "learning_rate": 0.05}),
         ({"symmetric_noise": True}, {}),
         ({"inputs": 5}, {"inputs": 5}),
-        ({"inputs": 2, "Z": np.eye(4)}, {"inputs": 2, "Z": np.eye(4)}),
+        pytest.param({"inputs": 2, "Z": np.eye(4)}, {"inputs": 2, "Z": np.eye(4)}, marks=pytest.mark.slow),
     ],
     ids=["independent batches", "shared batches", "momentum", "symmetric noise", "wide", "tall"],
 )
@@ -318,7 +320,7 @@ def test_displacement_of_the_pair() -> None:
     assert teacher_student.displacement(Z=Z_EQ27) == pytest.approx(0.0026, abs=5e-5)
 
 
-@pytest.mark.parametrize("activation", ["tanh", "relu"])
+@pytest.mark.parametrize("activation", ["tanh", pytest.param("relu", marks=pytest.mark.slow)])
 def test_activations_learn_the_teacher(activation) -> None:
     """Without gradient noise the teacher is a fixed point, reached through true mini-batches."""
     run = teacher_student.simulate(
