@@ -65,7 +65,7 @@ def test_a_planted_import_breaks_a_contract(file: str, line: str, broken: str, t
 
 
 def test_the_packages_meet_in_few_places() -> None:
-    known = ["__init__.py", "cli/demo.py", "cli/simulate.py", "runtime/precision.py"]
+    known = ["__init__.py", "cli/demo.py", "cli/simulate.py", "runtime/atomic_files.py", "runtime/precision.py"]
     assert users("coulombfit", "simulators") == known
 
 

@@ -74,20 +74,22 @@ def scaling(
         outputs.write_result(result.tree, out, label)
         if figure is not None:
             plots.savefig(plots.scaling(result), figure, "page")
-    answer = {
+    answer = {**_scaling_for_json(result), "file": out, "figure": figure}
+    finish({}, answer, f"{result.summary()}\n{saved(out, figure)}", as_json, quiet)
+    if not result.diagnosis.passed:
+        typer.echo(f"error: {result.diagnosis.verdict}", err=True)
+        raise typer.Exit(Exit.NOT_CONVERGED)
+
+
+def _scaling_for_json(result: cf.Scaling) -> dict[str, Any]:
+    return {
         "verdict": result.verdict,
         "answer": result.answer,
         "answers": result.answers,
         "parameters": result.table,
         "rule": result.rule,
         "converged": result.diagnosis.passed,
-        "file": out,
-        "figure": figure,
     }
-    finish({}, answer, f"{result.summary()}\n{saved(out, figure)}", as_json, quiet)
-    if not result.diagnosis.passed:
-        typer.echo(f"error: {result.diagnosis.verdict}", err=True)
-        raise typer.Exit(Exit.NOT_CONVERGED)
 
 
 @command

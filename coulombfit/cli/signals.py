@@ -26,7 +26,7 @@ GRACE = 1.5
 """Seconds for work that saves what is unfinished."""
 WORDS = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "terminated"}
 """What is said, by name, as not every system has every signal."""
-ABANDONING = ("coulombfit.runtime.atomic_files", "simulators.engine.atomic_files", "coulombfit.data.files.netcdf")
+ABANDONING = ("simulators.engine.atomic_files", "coulombfit.data.files.netcdf")
 """Modules that know what to remove, or to end, where a process ends without unwinding."""
 CLEAR_LINE, SHOW_CURSOR = "\r\x1b[K", "\x1b[?25h"
 

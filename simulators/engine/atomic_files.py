@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all."""
+"""Writing a file whole or not at all; both packages write theirs through it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["abandon", "replacing"]
+__all__ = ["abandon", "replacing", "require_writable"]
 
 _unfinished: set[Path] = set()
 """Temporary files of this process."""
+
+
+def require_writable(path: str | Path) -> None:
+    """Raise OSError where a file cannot be written to ``path``: no folder, a read-only one, or one in its place."""
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"cannot write {path}: the folder {path.parent} does not exist")
+    if path.is_dir():
+        raise IsADirectoryError(f"cannot write {path}: it is a folder; name a file")
+    if not os.access(path.parent, os.W_OK):
+        raise PermissionError(f"cannot write {path}: the folder {path.parent} cannot be written to; name another")
 
 
 @contextmanager
@@ -21,10 +32,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     :raises OSError: where ``path`` cannot be written.
     """
     path = Path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {path}: the folder {path.parent} does not exist")
-    if path.is_dir():
-        raise IsADirectoryError(f"cannot write {path}: it is a folder; name a file")
+    require_writable(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     _unfinished.add(temporary)
     try:

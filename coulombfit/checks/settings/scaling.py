@@ -107,21 +107,10 @@ def scaling(
             steps = infer_steps(rule, data, float(settings.learning_rate.max()), free, fixed[EXPONENTS[0]], 0, seed)
     posterior["amplitude"] = typical * np.exp(posterior.pop("log_amplitude"))
     tree = _tree(posterior, stats)
-    rule_table = pd.DataFrame.from_dict(
-        {
-            name: {
-                "within": float((np.abs(posterior[name] - 1.0) < tolerance).mean()),
-                "log_bayes_factor": one.log_value - free.log_value,
-                "pareto_k": max(one.k_hat, free.k_hat),
-            }
-            for name, one in fixed.items()
-        },
-        orient="index",
-    )
     return Scaling(
         tree=tree,
         table=posterior_table(tree["posterior"].to_dataset()),
-        rule=rule_table,
+        rule=_against_one(posterior, fixed, free, tolerance),
         levels=_levels(settings, data, posterior, typical),
         diagnosis=diagnose(tree),
         tolerance=tolerance,
@@ -170,6 +159,21 @@ def _tree(posterior: dict[str, np.ndarray], stats: dict[str, np.ndarray]) -> xr.
         for group, arrays in (("posterior", posterior), ("sample_stats", stats))
     }
     return xr.DataTree.from_dict(groups)
+
+
+def _against_one(
+    posterior: dict[str, np.ndarray], fixed: dict[str, Integral], free: Integral, tolerance: float
+) -> pd.DataFrame:
+    """Every exponent against 1: the probability to be within the tolerance, and the Bayes factor of being 1."""
+    rows = {
+        name: {
+            "within": float((np.abs(posterior[name] - 1.0) < tolerance).mean()),
+            "log_bayes_factor": one.log_value - free.log_value,
+            "pareto_k": max(one.k_hat, free.k_hat),
+        }
+        for name, one in fixed.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def _levels(settings: Settings, data: Widths, posterior: dict[str, np.ndarray], typical: np.ndarray) -> pd.DataFrame:
