@@ -50,7 +50,7 @@ class Levels(NamedTuple):
 
 
 class Numbers(NamedTuple):
-    """Of a setting: ``centres``, ``widths`` and deviations at ``rest``, (N, 1); β and h."""
+    """Numbers of a setting: ``centres``, ``widths`` and deviations at ``rest``, (N, 1); β and h."""
 
     centres: Float[Array, "level 1"]
     widths: Float[Array, "level 1"]

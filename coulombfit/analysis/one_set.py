@@ -56,7 +56,7 @@ def computed(analysis: Analysis, name: str, data: Data, spectra: cf.Spectra, beg
     begin(f"{name}: checks")
     consistency, moments, predictive = None, None, {}
     if checks.consistency and of_pairs:
-        # of the anisotropic pair it takes longer than all else together, and is asked of what may be true
+        # a costly law, the anisotropic pair's, takes longer than all else together: only the chosen one is checked
         surmised = {name: fit.model for name, fit in fits.items() if fit.model.surmise}
         laws = [name for name, model in surmised.items() if not model.costly or name == chosen]
         consistency = cf.width_consistency(seen, models=laws, seed=seed, progress=False) if laws else None

@@ -34,8 +34,11 @@ from coulombfit.runtime.errors import DataError
 __all__ = ["FEWEST_RUNS", "WORTH_SEEING", "Change", "change", "compared_with", "judge_drift"]
 
 FEWEST_RUNS = 10
+"""Runs below which nothing is judged."""
 ALARM = 1e-3
+"""p-value, among all quantities, below which an ensemble that is read counts as drifting."""
 MOST_STEPS = 10
+"""Steps that a verdict lists one by one."""
 WORTH_SEEING = 0.5
 """Change that must be excluded for a yes: of a squared width by a half, of a centre by half its sd."""
 

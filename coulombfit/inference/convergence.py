@@ -27,9 +27,14 @@ RECORD = "coulombfit"
 Status = Literal["passed", "failed", "not run"]
 
 MAX_RHAT = 1.01
+"""Largest rank-normalised R̂ that passes (Vehtari et al., arXiv:1903.08008)."""
 MIN_ESS = 400.0
+"""Least bulk or tail effective sample size that passes (the same)."""
 MIN_BFMI = 0.3
+"""Least energy Bayesian fraction of missing information that passes, as in CmdStan's ``diagnose``; below, chains hardly
+move between energies (Betancourt, arXiv:1604.00695)."""
 MAX_PARETO_K = 0.7
+"""Largest Pareto k̂ of importance weights that passes (Vehtari et al., arXiv:1507.02646)."""
 
 RUNS = "runs for this likelihood"
 UNCORRECTED = (

@@ -120,7 +120,7 @@ def _record(spectra: Spectra, question: Question, prepared: Prepared, drawn: Dra
 
 
 def log_evidence(question: Question, prepared: Prepared, drawn: Drawn) -> float | None:
-    """Ln ∫ L π in units of the data; None of levels that are not independent but count as if they were."""
+    """Ln ∫ L π in units of the data; None for a composite likelihood, which has no evidence."""
     if question.likelihood.composite:
         return None
     return drawn.integral.log_value - question.likelihood.log_frame(prepared.observations, prepared.unit)

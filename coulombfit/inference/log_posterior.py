@@ -29,6 +29,7 @@ FEW, CHEAP = 2_000, 24
 """Levels which are compared with their compression themselves, and how many a node: more would cost as much as
 sampling, and the next finer grid takes their place."""
 PROBES = 24
+"""Points, two standard deviations about the mode in random directions, at which representations are compared."""
 UNSEEN = 25.0
 """Probes this far below the mode in ln L do not count: in flat directions they lie where no draw ever comes."""
 MARGIN = 0.7

@@ -30,7 +30,7 @@ class SitePrior:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the site: () of one number, (cluster,) of one a cluster."""
+        """Shape of the site: () for one number, (cluster,) for one number per cluster."""
         return self.prior.event_shape
 
     @property

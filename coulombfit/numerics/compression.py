@@ -37,6 +37,8 @@ __all__ = [
 ]
 
 ORDER = 8
+"""Nodes in each direction about a cell: its observations act on a polynomial of degree 7. More converge faster, and
+have larger weights of alternating sign."""
 CHUNK = 2**18
 """Observations at a time, to bound the memory."""
 SIZES = (2, 8, 32, 48, 80, 144, 256, 640, 768, 1024, 1792)
@@ -48,7 +50,10 @@ GRIDS: dict[int, tuple[tuple[float, float], ...]] = {
     1: tuple((0.2 * 0.5**k, 0.2 * 0.67**k) for k in range(LEVELS)),
     2: ((0.7, 0.22), (0.45, 0.19), *((0.21 * 0.3**k, 0.165 * 0.75**k) for k in range(LEVELS - 2))),
 }
-"""By the dimension: w, in units of the data's spread, and h."""
+"""Grids from coarse to fine, by their dimension: (w, h) as above, w in units of the data's standard deviation. A smaller
+w has nodes denser about the centre, where narrow features of a law lie; a smaller h has nodes denser everywhere.
+These numbers decide how many nodes it takes, not how exact the result is:
+:func:`coulombfit.inference.log_posterior.represent` goes to the next grid until ln L is within its tolerance."""
 
 
 @jax.tree_util.register_dataclass

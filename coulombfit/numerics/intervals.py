@@ -25,11 +25,11 @@ INTERVAL = 0.9
 """Probability content of every quoted interval: equal-tailed, and down to the edge where the data do not exclude it."""
 
 BINS, REACH = 512, 8.0
-"""Of the histogram behind a density at the edge, and how far it goes in sd."""
+"""Bins of the histogram from which the density at the edge is read, and its length in posterior sd from the edge."""
 
 
 Ends = tuple[Float[np.ndarray, "*set"], Float[np.ndarray, "*set"]]
-"""Lower and upper."""
+"""Lower and upper ends of intervals."""
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,11 @@ from coulombfit.runtime.precision import double_precision
 __all__ = ["density", "laws", "levels", "residuals", "spacing"]
 
 BAND_DRAWS = 200
+"""Posterior draws that a band is made of."""
 GRID = 300
+"""Points of a curve."""
 BIN_OF_A_LEVEL = 0.35
+"""Width of a bin in units of a level's standard deviation, of histograms of many levels."""
 TAIL = (1 - INTERVAL) / 2
 QUANTILES = (TAIL, 0.5, 1 - TAIL)
 PANELS = ("density", "residuals", "spacing")

@@ -148,7 +148,7 @@ def _triangle(count: int, places: Sequence[tuple[int, int]]) -> Panels:
 
 
 def _outer_labels(panels: Panels, places: Sequence[tuple[int, int]], count: int) -> None:
-    """Of a triangle made here only the left and the bottom are labelled."""
+    """Label only the left column and the bottom row of a triangle of panels that was made here."""
     for ax, (i, j) in zip(panels, places, strict=True):
         if i < count - 1:
             ax.set_xlabel("")

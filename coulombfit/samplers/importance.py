@@ -33,13 +33,15 @@ from coulombfit.samplers.student_points import SCRAMBLES, log_student, sphere, t
 __all__ = ["POINTS", "RELIABLE", "Integral", "integrate", "weigh", "weigh_function", "weigh_many"]
 
 POINTS = 4096
+"""Points of an integral; its standard error falls as their number grows, its time grows in proportion."""
 GOOD = 0.4
-"""Pareto k̂ up to which a proposal is kept as it is."""
+"""Largest Pareto k̂ with which a proposal is kept. Smaller: more proposals are refitted, which takes time."""
 EFFICIENT = 0.3
-"""Share of effective points from which it is."""
+"""Least share of effective points, 1/Σw² over their number, with which a proposal is kept; a Gaussian has 0.92."""
 RELIABLE = 0.7
-"""Pareto k̂ above which an integral is not to be trusted."""
+"""Pareto k̂ above which an integral is not to be trusted (Vehtari et al., arXiv:1507.02646)."""
 ROUNDS = 4
+"""Most proposals that are tried, the first included; what the last one leaves is reported as it is."""
 PORTIONS = 4
 """Compiled calls that the points of an integral are spread over."""
 BLOCK = 2**14
@@ -88,12 +90,12 @@ class Integral:
 
     @property
     def efficiency(self) -> float:
-        """The same as a share of all points; about 0.92 of a Gaussian."""
+        """:attr:`effective` as a share of all points; about 0.92 for a Gaussian."""
         return self.effective / len(self.points)
 
     @property
     def good(self) -> bool:
-        """Whether another proposal would not be worth its time."""
+        """Whether the proposal is kept: k̂ at most GOOD, and efficiency at least EFFICIENT."""
         return self.k_hat <= GOOD and self.efficiency >= EFFICIENT
 
     def covering(self, mirrored: int | None = None) -> Peak:

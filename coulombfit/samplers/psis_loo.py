@@ -15,13 +15,15 @@ from coulombfit.runtime.parallel import Call, side_by_side
 __all__ = ["leave_one_out"]
 
 PRIOR_SCALE, PRIOR_SHAPE, PRIOR_DRAWS = 3.0, 0.5, 10.0
-"""Of the generalised Pareto fit: the scale of its grid, and the shape to which it is drawn as by so many draws."""
+"""Generalised Pareto fit: scale of the grid of Zhang and Stephens (2009); prior shape ½, with the weight of 10 draws
+(Vehtari et al., arXiv:1507.02646, appendix)."""
 FEWEST, MANY = 5, 225
-"""Draws in the tail, at least; effective draws above which the tail grows with their root and not with them."""
+"""Least number of draws in the tail; effective draws above which the tail has 3√S of S draws instead of S/5, which are
+equal at S = 225 (arXiv:1507.02646)."""
 SMALLEST = -700.0
-"""Of the logarithm of a weight, below which it is none."""
+"""Log weights below this count as zero: exp(−700) = 1e-304 is near the least positive double."""
 TOGETHER = 2**19
-"""Numbers worked on at a time."""
+"""Numbers (runs times draws) worked on at a time, to bound the memory."""
 
 
 def leave_one_out(

@@ -18,7 +18,10 @@ from scipy.stats import qmc
 __all__ = ["SCRAMBLES", "log_student", "sphere", "turn"]
 
 NU = 5.0
+"""Degrees of freedom of the Student t. Fewer: heavier tails, with safer and less even weights. More: nearer to a
+Gaussian, whose weights have no bound where the posterior has heavier tails."""
 SCRAMBLES = 16
+"""Independent scrambles of the sequence, from whose scatter the standard error of an integral comes."""
 
 
 def log_student(u: Float[Array | np.ndarray, "point coordinate"]) -> Float[Array, " point"]:

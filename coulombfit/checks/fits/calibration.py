@@ -45,9 +45,13 @@ KEPT = 100
 """Posterior draws of a data set among which the truth is ranked, thinned so that they are nearly independent."""
 
 BATCH = 64
+"""Data sets that are drawn and fitted in one go, which bounds memory; progress is shown after each."""
 CANDIDATES = 64
+"""Draws from the prior of which the first at which the law exists is the truth; most priors need one."""
 FALSE_ALARM = 1e-3
+"""p-value below which ranks are not uniform, divided by the number of parameters (Bonferroni)."""
 POWER = 0.8
+"""Probability of finding a bias for which ``seen`` states its size."""
 WORTH_SEEING = 0.5
 """Bias, in posterior standard deviations, that calls for more data sets where it would not be seen."""
 SETTINGS = Sampling(chains=1)

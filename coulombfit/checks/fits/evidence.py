@@ -40,14 +40,14 @@ __all__ = ["Evidence", "evidence", "has_evidence", "savage_dickey"]
 DECISIVE = 3.0
 """Log Bayes factor from which a preference is stated, 20 to 1 (Kass and Raftery 1995: strong)."""
 ALWAYS = ("centre", "width")
-"""What is varied of every model, 0 where it has none; parameters of other kinds have columns of their own."""
+"""Columns that ``sensitivity`` has of every model, 0 where its prior is not varied; other parameters add columns."""
 FACTORS = {"sd × 1/2": 0.5, "sd × 2": 2.0}
-"""Of the scale of a Gaussian or log-normal prior."""
+"""Factors by which ``sensitivity`` multiplies the standard deviation of a Gaussian or log-normal prior."""
 ASYMMETRIES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "r towards 0": lambda r: 2.0 * (1.0 - r),
     "r towards 1": lambda r: 2.0 * r,
 }
-"""Density of r beside the uniform one."""
+"""Alternatives to the uniform prior density of r on [0, 1] that ``sensitivity`` tries."""
 
 
 @dataclass(frozen=True, eq=False)

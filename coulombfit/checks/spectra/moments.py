@@ -30,12 +30,14 @@ from coulombfit.runtime.seeds import check_seed, generator_for
 __all__ = ["Moments", "moments", "pair_moments", "predicted_moments"]
 
 TINY, FARTHEST = 1e-6, 50.0
+"""Least standard error of a resample, and most standard errors that it may lie from the estimate: resamples of few runs
+may be all alike."""
 
 
 ONE_WIDTH = 0.375
 """Var x/⟨S²⟩ of one species and of an anisotropic pair."""
 MARGIN = 0.1
-"""Part of it within which another value would not matter."""
+"""Share of 3/8 within which the 90 % interval must end for a yes."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -56,7 +56,9 @@ CHECKED = tuple(name for name, model in MODELS.items() if model.surmise)
 LIKELIHOODS = ("pair", "density")
 PAIR, RAW = Pair(), OneLevel(correct=False)
 LOG_RATIO_SD = 1.0
+"""Prior sd of ln φ about 0: wide beside what the data of a pair leave."""
 ALARM = 0.05
+"""p-value below which ln φ = 0 is rejected."""
 DRAWS = 4000
 
 

@@ -43,13 +43,18 @@ from coulombfit.samplers.newton import Peak
 __all__ = ["LearningCurve", "curve", "learning_curve"]
 
 PARAMETERS = 3
+"""√κ, √x₀ and a."""
 FEWEST_SNAPSHOTS = 6
-"""Three parameters, and as many numbers to judge the fit by."""
+"""Least number of snapshots: three for the parameters, and as many to judge the fit by."""
 RUNS_PER_SNAPSHOT = 4
-"""A covariance of T snapshots from R runs widens intervals by √((R − p)/(R − T)): at R = 4T by 15 %."""
+"""Least number of runs per snapshot. A covariance of T snapshots from R runs widens intervals by √((R − p)/(R − T)): at
+R = 4T by 15 %."""
 MOST_SNAPSHOTS = 24
+"""Snapshots that are fitted at most; others are left out by :func:`_thinned`."""
 REACH = 10.0
+"""Upper end of the flat priors of √κ and √x₀, in units of the root of the greatest mean."""
 SEARCHES = 8
+"""Least-squares fits, from rates spread evenly over their logarithmic range: the best is taken."""
 DRAWS = 2000
 ALARM = 0.01
 UNRESOLVED = 10.0

@@ -40,7 +40,7 @@ __all__ = ["WidthPrediction", "WidthRatio", "predict_width"]
 FEWEST_STEPS = 50
 """Steps of all runs below which intervals of a variance are too narrow."""
 MARGIN = np.log(1.25)
-"""Of ln of the ratio of widths, beyond which an interval says little."""
+"""Distance of ln(predicted/inferred width) from 0 within which its 90 % interval must end for a yes."""
 SURE = 0.99
 """Probability of a stationary state from which its width is predicted."""
 

@@ -27,7 +27,8 @@ from coulombfit.runtime.errors import DataError
 __all__ = ["read_csv"]
 
 FEWER = 6
-"""Digits by which a first row of numbers is too short for a run: one in a million is by chance, in double precision."""
+"""First rows whose longest number has this many digits less than that of any other row are column numbers: in
+double precision this happens to a run once in a million times."""
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -178,7 +179,7 @@ def _may_be_halves(table: Float[np.ndarray, "run level"]) -> bool:
 
 
 def _digits(cells: list[str]) -> int:
-    """Of the longest number of a row, without its exponent."""
+    """Digits of the longest number of a row, its exponent not counted."""
     return max(sum(map(str.isdigit, re.split("[eE]", cell)[0])) for cell in cells)
 
 

@@ -23,6 +23,8 @@ import numpy as np
 __all__ = ["listing", "load"]
 
 MOST_OBJECTS = 10_000
+"""Groups and variables that a file may have, and below how many groups deep: files that go round in circles, or were
+made to keep a reader busy, have more."""
 DEEPEST = 8
 NOT_A_VARIABLE = b"This is a netCDF dimension but not a netCDF variable"
 OF_NETCDF = {

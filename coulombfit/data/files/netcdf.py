@@ -29,8 +29,9 @@ __all__ = ["Group", "abandon", "open_netcdf", "read_tree"]
 
 SECONDS = 30.0
 SPEED = 1e7
-"""Bytes per second that are waited for."""
+"""Bytes per second that a child process is expected to read at least: its time limit is SECONDS plus size/SPEED."""
 LONGEST_LINE = 2**28
+"""Bytes of the listing, one line of JSON, that are read at most."""
 
 _children: set[subprocess.Popen[bytes]] = set()
 """Processes that read for this one."""

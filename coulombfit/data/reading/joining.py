@@ -20,6 +20,7 @@ from coulombfit.runtime.errors import DataError
 __all__ = ["is_recording", "joined", "numbers_of", "require_some"]
 
 MOST_NAMES = 20
+"""File names that the provenance lists; of more, it has the first, the last and a digest of all."""
 
 
 def is_recording(path: Path) -> bool:

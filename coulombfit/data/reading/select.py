@@ -43,7 +43,7 @@ class Wanted(NamedTuple):
 
     @property
     def layer(self) -> str | None:
-        """Of a recording."""
+        """The layer that is wanted of a recording."""
         return self.weights if isinstance(self.weights, str) else self.eigenvalues
 
 

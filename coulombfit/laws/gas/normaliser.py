@@ -41,8 +41,10 @@ __all__ = [
     "separated_parameters",
 ]
 
+# Least distance of the centres of neighbouring clusters in units of √(σ² + σ'²), their widths: below, levels of two
+# clusters may pass each other, which the exact integral leaves out.
 SEPARATION = 6.0
-# What must be left of it when the clusters have pushed each other about; in a regular spectrum it grows.
+# The same for centres displaced by repulsion (see displaced), which may have moved clusters closer together.
 SEPARATION_DISPLACED = 5.5
 # The wedge product of 16 levels sums about a million terms; each further pair multiplies them by five.
 LARGEST_WITH_PAIRS = 16
@@ -72,7 +74,7 @@ def displaced(at: Array, centres: Array, widths: Array, sizes: tuple[int, ...]) 
 def separated_parameters(
     sizes: tuple[int, ...], centres: Array, widths: Array
 ) -> tuple[Bool[Array, "*batch"], Array, Array]:
-    """Whether the clusters are, and the parameters, with others in place of those that would only give NaN."""
+    """Whether all clusters are separated, and the parameters, with harmless ones in place of those that are not."""
     separated = far_apart(sizes, centres, widths).all(axis=-1)
     far = -100.0 * jnp.arange(len(sizes), dtype=centres.dtype)
     held = separated[..., None]
