@@ -12,14 +12,14 @@ from coulombfit.runtime.atomic_files import write_text
 from coulombfit.runtime.errors import ArgumentError, DataError
 from coulombfit.runtime.locks import LOCK, take_lock
 
-__all__ = ["claimed", "own"]
+__all__ = ["claim_folder", "mark_owner"]
 
 OWNER = ".analysis.json"
 RESULTS = ("report.html", "results.json", "fits")
 
 
 @contextmanager
-def claimed(out: Path, name: str, *, overwrite: bool, plan: Path | None = None) -> Iterator[None]:
+def claim_folder(out: Path, name: str, *, overwrite: bool, plan: Path | None = None) -> Iterator[None]:
     """Have a folder for this analysis and this process alone, made where it is missing.
 
     A folder that was made here, and in which nothing was written, is removed again.
@@ -48,7 +48,7 @@ def claimed(out: Path, name: str, *, overwrite: bool, plan: Path | None = None) 
             lock.release()
 
 
-def own(out: Path, name: str, plan: Path | None = None) -> None:
+def mark_owner(out: Path, name: str, plan: Path | None = None) -> None:
     """Say of a folder, before anything else is written to it, whose it is."""
     write_text(json.dumps({"analysis": name, "plan": None if plan is None else str(plan.resolve())}), out / OWNER)
 

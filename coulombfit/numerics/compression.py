@@ -50,8 +50,8 @@ GRIDS: dict[int, tuple[tuple[float, float], ...]] = {
     1: tuple((0.2 * 0.5**k, 0.2 * 0.67**k) for k in range(LEVELS)),
     2: ((0.7, 0.22), (0.45, 0.19), *((0.21 * 0.3**k, 0.165 * 0.75**k) for k in range(LEVELS - 2))),
 }
-"""Grids from coarse to fine, by their dimension: (w, h) as above, w in units of the data's standard deviation. A smaller
-w has nodes denser about the centre, where narrow features of a law lie; a smaller h has nodes denser everywhere.
+"""Grids from coarse to fine, by their dimension: (w, h) as above, w in units of the data's standard deviation. A
+smaller w has nodes denser about the centre, where narrow features of a law lie; a smaller h denser everywhere.
 These numbers decide how many nodes it takes, not how exact the result is:
 :func:`coulombfit.inference.log_posterior.represent` goes to the next grid until ln L is within its tolerance."""
 

@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from coulombfit.answers.answer import Answer
-from coulombfit.answers.numbers import probability, rounder
+from coulombfit.answers.numbers import make_rounder, probability
 from coulombfit.checks.fits.comparison import Comparison
 from coulombfit.checks.fits.predictive import PredictiveCheck
 from coulombfit.checks.settings.scaling_result import Scaling
@@ -103,7 +103,7 @@ def part_of_scaling(scaling: Scaling) -> Part:
 
 def _rounded(value: float, sd: float) -> str:
     """A number to two significant figures of its error, with a true minus."""
-    return rounder(sd)(value).replace("-", "−")
+    return make_rounder(sd)(value).replace("-", "−")
 
 
 def _slug(title: str) -> str:

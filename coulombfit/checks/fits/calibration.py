@@ -179,31 +179,33 @@ def calibrate(
     with double_precision():
         keys = jax.random.split(key_for(seed, "simulated", chosen.name, seen_by.name), datasets)
         known = known_numbers(chosen, seen_by)
-        truth, observations = jax.tree.map(np.asarray, _simulated(chosen, seen_by, runs, keys))
+        truth, observations = jax.tree.map(np.asarray, _simulate_data(chosen, seen_by, runs, keys))
         ranked = [name for name in truth if name not in known and not find_parameter(name, chosen.reports).redundant]
         parts = []
         for some in tracked(np.array_split(np.arange(datasets), -(-datasets // BATCH)), what, show=progress):
             data = [Prepared(chosen, observations[k], unit) for k in some]
             for k, each, one in zip(some, data, draw(question, data, compress=compress), strict=True):
                 posterior = posterior_of(question, each, one)
-                parts.append(_placed(ranked, posterior, {name: values[k] for name, values in truth.items()}, one.stats))
+                parts.append(
+                    _rank_of_truth(ranked, posterior, {name: values[k] for name, values in truth.items()}, one.stats)
+                )
     results = jax.tree.map(lambda *values: np.stack(values), *parts)
-    return _judged(f"{chosen.name} ({seen_by.name})", results, chosen.reports, seed)
+    return _judge_ranks(f"{chosen.name} ({seen_by.name})", results, chosen.reports, seed)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
-def _simulated(model: Model, likelihood: Likelihood, runs: int, keys: Array) -> tuple[Parameters, Array]:
+def _simulate_data(model: Model, likelihood: Likelihood, runs: int, keys: Array) -> tuple[Parameters, Array]:
     """Truths from the prior, and observations at each."""
 
     def one(key: Array) -> tuple[Parameters, Array]:
         key_prior, key_data = jax.random.split(key)
-        truth = model.parameters(_from_prior(model, likelihood, key_prior), model.reference)
+        truth = model.parameters(_draw_from_prior(model, likelihood, key_prior), model.reference)
         return truth, model.simulate(likelihood, truth).sample(key_data, (runs,))
 
     return jax.lax.map(one, keys)
 
 
-def _placed(
+def _rank_of_truth(
     ranked: Sequence[str], posterior: dict[str, np.ndarray], truth: dict[str, Any], stats_of_sampler: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any], Any]:
     """Ranks and interval hits of one data set, of the parameters ``ranked``, and the share of divergent draws."""
@@ -217,14 +219,14 @@ def _placed(
     return ranks, hits, np.mean(stats_of_sampler.get("diverging", 0.0))
 
 
-def _from_prior(model: Model, likelihood: Likelihood, key: Array) -> Parameters:
+def _draw_from_prior(model: Model, likelihood: Likelihood, key: Array) -> Parameters:
     """Sites drawn from the prior where the law exists: the first of many candidates for which it does."""
     sites = sample_sites(model.site_priors(likelihood), key, (CANDIDATES,), model.reference)
     first = jnp.argmax(jax.vmap(lambda one: model.exists(model.parameters(one, model.reference)))(sites))
     return {name: values[first] for name, values in sites.items()}
 
 
-def _judged(name: str, results: tuple, reports: tuple[Parameter, ...], seed: int) -> Calibration:
+def _judge_ranks(name: str, results: tuple, reports: tuple[Parameter, ...], seed: int) -> Calibration:
     ranks, hits, divergent = results
     jitter = generator_for(seed, "jitter", name)
     whole, uniform, rows = {}, {}, {}

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from coulombfit.answers.answer import Answer, about_a_value, all_of
+from coulombfit.answers.answer import Answer, all_of, judge_interval
 from coulombfit.answers.numbers import plus_minus, probability
 from coulombfit.answers.result import Text
 from coulombfit.answers.tables import as_text
@@ -67,7 +67,7 @@ class Scaling:
         found = {}
         for name in self.rule.index:
             row, below = self.table.loc[name], float((self.tree["posterior"][name] < 1.0).mean())
-            answer = about_a_value(row["lower"], row["upper"], 1.0, self.margin)
+            answer = judge_interval(row["lower"], row["upper"], 1.0, self.margin)
             if row["sd"] > LEARNT * EXPONENT_SD:
                 answer = Answer.CANNOT_TELL
             rejected = min(below, 1.0 - below) < REJECTED / 2

@@ -180,7 +180,7 @@ def learning_curve(eigenvalues: ArrayLike, steps: ArrayLike, *, seed: int = 0) -
             f"eigenvalues: expected at least {FEWEST_SNAPSHOTS} snapshots, and {RUNS_PER_SNAPSHOT} runs for each of "
             f"them, {least} in all, got {len(t)} snapshots of {len(x)} runs"
         )
-    kept = _thinned(t, min(len(x) // RUNS_PER_SNAPSHOT, MOST_SNAPSHOTS))
+    kept = _thin_snapshots(t, min(len(x) // RUNS_PER_SNAPSHOT, MOST_SNAPSHOTS))
     x, t = x[:, kept], t[kept]
     draws, rows = zip(*(_level(x[:, :, k], t, k, seed) for k in range(x.shape[2])), strict=True)
     values = np.stack(draws, axis=1)
@@ -188,7 +188,7 @@ def learning_curve(eigenvalues: ArrayLike, steps: ArrayLike, *, seed: int = 0) -
     return LearningCurve(posterior(named), pd.DataFrame(rows).rename_axis("level"), t, len(x))
 
 
-def _thinned(t: Float[np.ndarray, " snapshot"], most: int) -> Int[np.ndarray, " kept"]:
+def _thin_snapshots(t: Float[np.ndarray, " snapshot"], most: int) -> Int[np.ndarray, " kept"]:
     """At most so many snapshots, the first and the last among them, by a rule that does not look at levels."""
     if len(t) <= most:
         return np.arange(len(t))

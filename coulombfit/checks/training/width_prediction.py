@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from coulombfit.answers.answer import Answer
-from coulombfit.checks.inferred import FEWEST, Inferred, about, bootstrap, posterior
+from coulombfit.checks.inferred import FEWEST, Inferred, bootstrap, judge_draws, posterior
 from coulombfit.data.dimensions import SNAPSHOTS
 from coulombfit.data.spectra import real_array
 from coulombfit.inference.fit_result import Fit
@@ -119,7 +119,7 @@ class WidthRatio(Inferred):
         """Whether Eq. 9 predicts the width: no where 1 is outside the 99 % interval; yes where the 90 % interval holds
         it and ends within a factor of 1.25 of it; else the data cannot tell."""
         ratio = self.tree["posterior"]["ratio"].to_numpy()
-        return about(np.log(np.maximum(ratio, np.finfo(float).tiny)), 0.0, MARGIN)
+        return judge_draws(np.log(np.maximum(ratio, np.finfo(float).tiny)), 0.0, MARGIN)
 
     @property
     def verdict(self) -> str:
