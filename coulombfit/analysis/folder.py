@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from coulombfit.data.files.opening import opened
+from coulombfit.data.files.opening import open_regular
 from coulombfit.runtime.atomic_files import write_text
 from coulombfit.runtime.errors import ArgumentError, DataError
 from coulombfit.runtime.locks import LOCK, take_lock
@@ -56,7 +56,7 @@ def mark_owner(out: Path, name: str, plan: Path | None = None) -> None:
 def _require_own(out: Path, name: str, plan: Path | None) -> None:
     """Refuse the folder of another analysis, and one with a report or results that no analysis has written."""
     owner: object = None
-    with suppress(OSError, DataError, ValueError, RecursionError), opened(out / OWNER) as file:
+    with suppress(OSError, DataError, ValueError, RecursionError), open_regular(out / OWNER) as file:
         owner = json.loads(file.read())
     other = owner.get("analysis") if isinstance(owner, dict) else None
     if isinstance(owner, dict) and other == name:

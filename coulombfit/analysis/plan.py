@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from coulombfit.data.files.opening import opened
+from coulombfit.data.files.opening import open_regular
 from coulombfit.runtime.errors import ArgumentError
 from coulombfit.samplers.settings import DEFAULT
 
@@ -168,7 +168,7 @@ def load(path: str | Path) -> Analysis:
     """
     path = Path(path)
     try:
-        with opened(path) as file:
+        with open_regular(path) as file:
             content = tomllib.loads(file.read().decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not TOML: {error}") from None

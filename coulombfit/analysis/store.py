@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from coulombfit.data.files.opening import opened
+from coulombfit.data.files.opening import open_regular
 from coulombfit.runtime.atomic_files import write_text
 from coulombfit.runtime.errors import DataError
 
@@ -55,7 +55,7 @@ def remember(path: Path, key: str, results: Mapping[str, Any]) -> None:
 def recall(path: Path, key: str) -> dict[str, Any] | None:
     """Results kept under that key; None where there are none, or they or their files are not what was kept."""
     try:
-        with opened(path) as file:
+        with open_regular(path) as file:
             kept = json.loads(file.read())
         if not isinstance(kept, dict) or kept.get("key") != key or kept.pop("digest", None) != _digest_of(kept):
             return None

@@ -9,10 +9,10 @@ from typing import Any
 
 import coulombfit as cf
 
-__all__ = ["fit_and_compare", "fit_result"]
+__all__ = ["fit_and_compare", "fit_for_json"]
 
 
-def fit_result(fit: cf.Fit, path: Path) -> dict[str, Any]:
+def fit_for_json(fit: cf.Fit, path: Path) -> dict[str, Any]:
     """A fit for JSON."""
     from coulombfit.inference.given import given_for_json
 

@@ -18,7 +18,7 @@ from jaxtyping import Array, Float
 
 from coulombfit.models import Likelihood, Model, Standardisation
 from coulombfit.models.site_priors import coordinate_names, sites_at
-from coulombfit.numerics.compression import LEVELS, Weighted, plain
+from coulombfit.numerics.compression import LEVELS, Weighted, uncompressed
 from coulombfit.samplers.newton import LogDensity, Peak, peak_of
 
 __all__ = ["Represented", "log_likelihood", "log_posterior", "represent"]
@@ -84,14 +84,14 @@ def represent(
         return peak_of(density, start, weighted, unit)
 
     def themselves() -> Represented:
-        whole = plain(terms)
+        whole = uncompressed(terms)
         return Represented(whole, climbed(whole), 0.0)
 
     coarse = compression.compress(terms) if compression is not None else None
     if compression is None or coarse is None:
         return themselves()
     few = observations.size <= max(FEW, CHEAP * coarse.size)
-    whole = plain(terms) if few else None
+    whole = uncompressed(terms) if few else None
     if whole is not None and whole.size <= coarse.size:
         return themselves()
     if compression.exact:

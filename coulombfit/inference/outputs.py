@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from coulombfit.data.files.opening import opened
+from coulombfit.data.files.opening import open_regular
 from coulombfit.runtime.atomic_files import write_netcdf
 from coulombfit.runtime.errors import ArgumentError, DataError
 
@@ -134,7 +134,7 @@ def _held_by(path: Path) -> str | None:
 
     try:
         if path.suffix.lower() in PAGES:
-            with opened(path) as page:
+            with open_regular(path) as page:
                 found = _IN_PAGE.search(page.read(HEAD).decode(errors="replace"))
             return found and found[1]
         with open_netcdf(path) as groups:

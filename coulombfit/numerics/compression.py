@@ -33,7 +33,7 @@ __all__ = [
     "Moments",
     "SumAndSpacing",
     "Weighted",
-    "plain",
+    "uncompressed",
 ]
 
 ORDER = 8
@@ -71,9 +71,9 @@ class Weighted:
         return len(self.weights)
 
 
-def plain(terms: Float[np.ndarray, "term ..."]) -> Weighted:
+def uncompressed(terms: Float[np.ndarray, "term ..."]) -> Weighted:
     """Every observation for itself."""
-    return _filled_up(terms, np.ones(len(terms)), 0.0)
+    return _fill_up(terms, np.ones(len(terms)), 0.0)
 
 
 class Compression(ABC):
@@ -100,7 +100,7 @@ class Compression(ABC):
             return None
         nodes, weights = found
         offset = _log_spacing(terms).sum() - weights @ _log_spacing(nodes) if self.repels else 0.0
-        return Weighted(nodes, weights, np.float64(offset)) if self.exact else _filled_up(nodes, weights, offset)
+        return Weighted(nodes, weights, np.float64(offset)) if self.exact else _fill_up(nodes, weights, offset)
 
 
 @dataclass(frozen=True)
@@ -267,7 +267,7 @@ def _stencil() -> tuple[Int[np.ndarray, " node"], Float[np.ndarray, "node power"
     return offsets, np.linalg.inv(np.vander(offsets.astype(float), increasing=True).T)
 
 
-def _filled_up(nodes: Float[np.ndarray, "node ..."], weights: Float[np.ndarray, " node"], offset: float) -> Weighted:
+def _fill_up(nodes: Float[np.ndarray, "node ..."], weights: Float[np.ndarray, " node"], offset: float) -> Weighted:
     """The same with as many nodes of no weight as it takes to have one of few shapes."""
     count = len(weights)
     size = next((size for size in SIZES if size >= count), 1 << (count - 1).bit_length())

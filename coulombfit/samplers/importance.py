@@ -28,7 +28,7 @@ from scipy import special
 from coulombfit.runtime.parallel import Call, side_by_side
 from coulombfit.runtime.seeds import fingerprint_of, generator_for
 from coulombfit.samplers.newton import LogDensity, Peak, peak_of
-from coulombfit.samplers.student_points import SCRAMBLES, log_student, sphere, turn
+from coulombfit.samplers.student_points import SCRAMBLES, log_student, random_rotation, student_points
 
 __all__ = ["POINTS", "RELIABLE", "Integral", "integrate", "weigh", "weigh_function", "weigh_many"]
 
@@ -156,18 +156,18 @@ def weigh_many(
     seed: int = 0,
 ) -> list[Integral]:
     """:func:`weigh` for many sets of data, on all cores."""
-    program = _weighted(density, mirrored)
+    program = _weigher(density, mirrored)
 
     def evaluate(proposals: dict[int, _Proposal]) -> list[tuple[np.ndarray, np.ndarray]]:
         found = side_by_side(
             Call(program, (one, portion, *data[k]))
             for k, one in proposals.items()
-            for portion in np.split(sphere(len(one.centre), points), PORTIONS)
+            for portion in np.split(student_points(len(one.centre), points), PORTIONS)
         )
-        return [_together(found[i : i + PORTIONS]) for i in range(0, len(found), PORTIONS)]
+        return [_join_portions(found[i : i + PORTIONS]) for i in range(0, len(found), PORTIONS)]
 
     labels = [fingerprint_of(*jax.tree.leaves(some)) for some in data]
-    return _rounds(evaluate, peaks, labels, mirrored, seed)
+    return _improve_proposals(evaluate, peaks, labels, mirrored, seed)
 
 
 def weigh_function(
@@ -179,7 +179,7 @@ def weigh_function(
     seed: int = 0,
 ) -> Integral:
     """The same of a function of many points, of no matter what make; ``label`` tells its data from others."""
-    directions = sphere(len(peak.centre), points)[:, :-1]
+    directions = student_points(len(peak.centre), points)[:, :-1]
 
     def evaluate(proposals: dict[int, _Proposal]) -> list[tuple[np.ndarray, np.ndarray]]:
         (proposal,) = proposals.values()
@@ -187,10 +187,10 @@ def weigh_function(
         ratio = log_density(z) - (np.asarray(log_student(directions)) - proposal.log_volume)
         return [(z, np.where(np.isfinite(ratio), ratio, -np.inf))]
 
-    return _rounds(evaluate, [peak], [label], None, seed)[0]
+    return _improve_proposals(evaluate, [peak], [label], None, seed)[0]
 
 
-def _rounds(
+def _improve_proposals(
     evaluate: Callable[[dict[int, _Proposal]], list[tuple[np.ndarray, np.ndarray]]],
     peaks: Sequence[Peak],
     labels: Sequence[str],
@@ -202,7 +202,7 @@ def _rounds(
     found: dict[int, Integral] = {}
     for attempt in range(ROUNDS):
         proposals = {
-            k: _Proposal.about(peak, turn(len(peak.centre), generator_for(seed, "turn", attempt, labels[k])))
+            k: _Proposal.about(peak, random_rotation(len(peak.centre), generator_for(seed, "turn", attempt, labels[k])))
             for k, peak in left.items()
         }
         for (k, peak), (z, log_ratio) in zip(left.items(), evaluate(proposals), strict=True):
@@ -227,18 +227,18 @@ def _integral(
     return Integral(float(total - log(len(z))), se, float(k_hat), z, np.asarray(smoothed), peak, label)
 
 
-def _together(portions: Sequence[tuple[Array, Array]]) -> tuple[np.ndarray, np.ndarray]:
+def _join_portions(portions: Sequence[tuple[Array, Array]]) -> tuple[np.ndarray, np.ndarray]:
     z, log_ratio = zip(*portions, strict=True)
     return np.concatenate(z), np.concatenate(log_ratio)
 
 
 @lru_cache(maxsize=64)
-def _weighted(density: LogDensity, mirrored: int | None) -> Callable[..., tuple[Array, Array]]:
+def _weigher(density: LogDensity, mirrored: int | None) -> Callable[..., tuple[Array, Array]]:
     """Compiled ``f(proposal, directions, *data)``: its points, and ln of the density over the proposal's."""
-    return jax.jit(partial(_evaluated, density, mirrored))
+    return jax.jit(partial(_weigh_points, density, mirrored))
 
 
-def _evaluated(
+def _weigh_points(
     density: LogDensity, mirrored: int | None, proposal: _Proposal, directions: Array, *data: Any
 ) -> tuple[Array, Array]:
     direct = directions[:, :-1]

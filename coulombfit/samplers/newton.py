@@ -74,7 +74,7 @@ def find_maximum(
     """Climb from ``start``: the maximum, and minus the second derivatives there. A pure function of arrays."""
     derivatives = jax.value_and_grad(density)
 
-    def look(point: Array) -> tuple[Array, Array, Array]:
+    def evaluate(point: Array) -> tuple[Array, Array, Array]:
         # gradients once a direction, in one pass with the value
         (value, gradient), push = jax.linearize(lambda z: derivatives(z, *data), point)
         curvature = -jax.vmap(push)(jnp.eye(point.size, dtype=point.dtype))[1]
@@ -91,7 +91,7 @@ def find_maximum(
 
     def climb(search: _Search) -> _Search:
         move, promised = step(search)
-        value, gradient, curvature = look(search.point + move)
+        value, gradient, curvature = evaluate(search.point + move)
         gain = value - search.value
         # usual factors of a trust region (Nocedal and Wright, algorithm 4.1): a step that gains less than a quarter of
         # what the quadratic model promised shrinks the radius to a quarter of its length, another doubles it;

@@ -39,12 +39,12 @@ def leave_one_out(
     if tail < FEWEST:
         raise ValueError(f"log_likelihood: expected at least {5 * FEWEST} draws, got {draws}")
     step = max(1, TOGETHER // draws)
-    parts = side_by_side(Call(_of_some, (log_likelihood[k : k + step], tail)) for k in range(0, runs, step))
+    parts = side_by_side(Call(_leave_out, (log_likelihood[k : k + step], tail)) for k in range(0, runs, step))
     elpd, k_hat = (np.concatenate(each) for each in zip(*parts, strict=True))
     return elpd, k_hat, logsumexp(log_likelihood, axis=1) - np.log(draws)
 
 
-def _of_some(log_likelihood: Float[np.ndarray, "run draw"], tail: int) -> tuple[np.ndarray, np.ndarray]:
+def _leave_out(log_likelihood: Float[np.ndarray, "run draw"], tail: int) -> tuple[np.ndarray, np.ndarray]:
     least = log_likelihood.min(axis=1, keepdims=True)
     log_weights = least - log_likelihood
     log_weights.partition(-tail - 1, axis=1)

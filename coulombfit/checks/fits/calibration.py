@@ -28,7 +28,7 @@ from coulombfit.answers.tables import as_text
 from coulombfit.inference.draw import draw
 from coulombfit.inference.fit import posterior_of
 from coulombfit.inference.preparation import Prepared, Question
-from coulombfit.inference.tree import known_numbers
+from coulombfit.inference.tree import find_known
 from coulombfit.models import Likelihood, Model, Parameters, find_model
 from coulombfit.models.parameters import Parameter, find_parameter
 from coulombfit.models.site_priors import sample_sites
@@ -178,7 +178,7 @@ def calibrate(
     unit = chosen.reference
     with double_precision():
         keys = jax.random.split(key_for(seed, "simulated", chosen.name, seen_by.name), datasets)
-        known = known_numbers(chosen, seen_by)
+        known = find_known(chosen, seen_by)
         truth, observations = jax.tree.map(np.asarray, _simulate_data(chosen, seen_by, runs, keys))
         ranked = [name for name in truth if name not in known and not find_parameter(name, chosen.reports).redundant]
         parts = []

@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Float
 
 from coulombfit.data.dimensions import FEWEST_COUNTED, refuse_labels, refuse_numbering
-from coulombfit.data.files.opening import opened, refusing_damage, require_within
+from coulombfit.data.files.opening import open_regular, refusing_damage, require_within
 from coulombfit.runtime.errors import DataError
 
 __all__ = ["read_csv"]
@@ -39,7 +39,7 @@ def read_csv(path: Path, limit: int) -> Float[np.ndarray, "run level"]:
     :raises FileNotFoundError: where there is no such file.
     :raises DataError: for anything that is no table of numbers, with the line.
     """
-    with opened(path) as file, refusing_damage(path):
+    with open_regular(path) as file, refusing_damage(path):
         size = file.seek(0, 2)
         require_within((size,), 1, limit, f"path: {path}")
         file.seek(0)
