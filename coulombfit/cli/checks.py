@@ -11,7 +11,7 @@ import typer
 import coulombfit as cf
 from coulombfit.cli.exit import Exit
 from coulombfit.cli.options import Chosen, File, Overwrite, Reading, command, require_positive
-from coulombfit.cli.output import AsJson, Quiet, Seed, exit_on_errors, finish, saved_lines, require_all_writable
+from coulombfit.cli.output import AsJson, Quiet, Seed, exit_on_errors, finish, require_all_writable, saved_lines
 
 __all__ = ["check", "scaling"]
 

@@ -20,7 +20,7 @@ from coulombfit.cli.options import (
     Sampler,
     command,
 )
-from coulombfit.cli.output import AsJson, Quiet, Seed, exit_on_errors, finish, saved_lines, require_all_writable
+from coulombfit.cli.output import AsJson, Quiet, Seed, exit_on_errors, finish, require_all_writable, saved_lines
 from coulombfit.cli.working import fit_and_compare, fit_for_json
 from coulombfit.samplers.settings import DEFAULT
 

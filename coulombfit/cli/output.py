@@ -15,7 +15,7 @@ from coulombfit.answers.answer import Answer
 from coulombfit.cli.exit import Exit
 from coulombfit.runtime.errors import ArgumentError, DataError
 
-__all__ = ["AsJson", "Quiet", "Seed", "exit_on_errors", "finish", "saved_lines", "require_all_writable", "to_json"]
+__all__ = ["AsJson", "Quiet", "Seed", "exit_on_errors", "finish", "require_all_writable", "saved_lines", "to_json"]
 
 Seed = Annotated[int, typer.Option(help="Random seed, a whole number from 0.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
