@@ -1,4 +1,4 @@
-"""The folder of an analysis: of one analysis, and of one process at a time."""
+"""The output folder of an analysis: it belongs to one analysis, and one process at a time works in it."""
 
 from __future__ import annotations
 

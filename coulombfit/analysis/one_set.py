@@ -20,7 +20,7 @@ __all__ = ["Found", "fit_and_check", "render"]
 
 @dataclass(frozen=True)
 class Found:
-    """Everything about one set; None of what was not to be done."""
+    """Fits and checks of one set of data; None for a check that was not asked for."""
 
     spectra: cf.Spectra
     fits: dict[str, cf.Fit]

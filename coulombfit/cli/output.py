@@ -1,4 +1,4 @@
-"""What every command shares: how it ends, in words, JSON and exit codes."""
+"""Output that all commands share: options, text, JSON and exit codes."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def to_json(result: object) -> str:
 
 
 def saved_lines(*paths: Path | None) -> str:
-    """Where results are."""
+    """One line for each file that was written."""
     return "\n".join(f"saved {path}" for path in paths if path is not None)
 
 

@@ -13,7 +13,7 @@ __all__ = ["fit_and_compare", "fit_for_json"]
 
 
 def fit_for_json(fit: cf.Fit, path: Path) -> dict[str, Any]:
-    """A fit for JSON."""
+    """A fit as values for JSON: its parameters and checks, and the file that it is in."""
     from coulombfit.inference.given import given_for_json
 
     return {

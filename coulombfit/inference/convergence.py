@@ -1,6 +1,6 @@
-"""The gate: has the sampler converged, and are the runs enough for what it sampled.
+"""Diagnosis of a fit: has the sampler converged, and are there enough runs for its intervals.
 
-Every criterion with its value and threshold; what was not checked says so. Few runs are another matter than
+Every criterion has its value and threshold, and "not run" where it was not checked. Few runs are another matter than
 convergence: chains may have converged to a posterior whose intervals do not hold the truth as often as they say, since
 there priors speak. From how many runs on they do was found by simulation, for every model and likelihood
 (:attr:`coulombfit.models.Model.nominal_from`).

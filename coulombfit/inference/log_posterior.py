@@ -1,4 +1,4 @@
-"""Posteriors as densities without bounds, of observations as they are or compressed.
+"""Log posteriors as functions of unbounded coordinates, of observations as they are or compressed.
 
 A compression is as fine as its error in ln L demands: differences of ln L between points that the posterior makes
 likely are compared with those of the next finer grid, or of the observations themselves where they are few.

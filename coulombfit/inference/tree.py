@@ -1,4 +1,4 @@
-"""The groups of a fit's tree, as ArviZ has them, from points of the posterior without bounds."""
+"""The groups of a fit's tree, as ArviZ has them, from points of the posterior in unbounded coordinates."""
 
 from __future__ import annotations
 

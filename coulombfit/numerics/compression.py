@@ -72,7 +72,7 @@ class Weighted:
 
 
 def uncompressed(terms: Float[np.ndarray, "term ..."]) -> Weighted:
-    """Every observation for itself."""
+    """All observations as nodes of weight one: nothing is compressed."""
     return _fill_up(terms, np.ones(len(terms)), 0.0)
 
 
@@ -268,7 +268,7 @@ def _stencil() -> tuple[Int[np.ndarray, " node"], Float[np.ndarray, "node power"
 
 
 def _fill_up(nodes: Float[np.ndarray, "node ..."], weights: Float[np.ndarray, " node"], offset: float) -> Weighted:
-    """The same with as many nodes of no weight as it takes to have one of few shapes."""
+    """Nodes and weights, filled up with nodes of weight zero to one of SIZES."""
     count = len(weights)
     size = next((size for size in SIZES if size >= count), 1 << (count - 1).bit_length())
     lacking = size - count

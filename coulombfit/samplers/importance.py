@@ -178,7 +178,7 @@ def weigh_function(
     points: int = POINTS,
     seed: int = 0,
 ) -> Integral:
-    """The same of a function of many points, of no matter what make; ``label`` tells its data from others."""
+    """:func:`weigh` for a function of many points at once, in JAX or NumPy; ``label`` tells its data from others."""
     directions = student_points(len(peak.centre), points)[:, :-1]
 
     def evaluate(proposals: dict[int, _Proposal]) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -175,7 +175,7 @@ def evidence(fits: Mapping[str, Fit], *, seed: int = 0, progress: bool | None = 
 
 
 def _merge_changes(changes: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
-    """A row a model; a prior that a model is without changes nothing."""
+    """Changes of the log evidence as a table, a row for each model; 0 where a model has no such prior."""
     columns = list(dict.fromkeys(label for one in changes.values() for label in one))
     return pd.DataFrame(
         [[one.get(label, 0.0) for label in columns] for one in changes.values()], list(changes), columns

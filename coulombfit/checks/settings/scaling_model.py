@@ -189,7 +189,7 @@ def log_scattered(
 
 @lru_cache(maxsize=32)
 def log_posterior(rule: Rule) -> LogDensity:
-    """The same as a density without bounds, for its integral."""
+    """The log posterior as a function of unbounded coordinates, to be integrated."""
 
     def density(point: Array, data: Widths) -> Array:
         sites, log_prior = sites_at(rule.site_priors, point, PURE_NUMBERS)

@@ -1,4 +1,4 @@
-"""The one door through which files are opened to be read.
+"""Opening files to be read: every reader goes through :func:`open_regular`.
 
 Only regular files pass: a pipe or a device could be read for ever. Their size, and what their headers promise, is held
 against a limit before any memory is taken. Whatever else is wrong with a file becomes one DataError that names it.

@@ -92,7 +92,7 @@ def match_names(pattern: str, names: Iterable[str]) -> list[str]:
 
 
 def list_names(names: Iterable[str], most: int = 20) -> str:
-    """Names for an error, no more than anyone would read."""
+    """Names in an error message: the first ``most`` of them, and how many more there are."""
     names = list(names)
     rest = f" and {len(names) - most} more" if len(names) > most else ""
     return (", ".join(names[:most]) or "none") + rest

@@ -75,7 +75,7 @@ def from_sum_and_spacing(centre: ArrayLike, total: Array, spacing: Array) -> Arr
 
 
 def repeat_for_levels(values: Float[Array, "*batch"]) -> Float[Array, "*batch 2"]:
-    """The same for both levels."""
+    """The value repeated for each of the two levels, shape (…, 2)."""
     return jnp.stack([values, values], axis=-1)
 
 
