@@ -65,7 +65,7 @@ def open_checkpoint(folder: str | Path | None, setting: Mapping[str, Any]) -> It
 class Checkpoint:
     """A folder with one file a group of chunks, and the setting they belong to.
 
-    :param folder: where; locked by :func:`opened`.
+    :param folder: where; locked by :func:`open_checkpoint`.
     :param setting: what the work was done with; versions and platform are added, because bits depend on them.
     :raises ValueError: where the folder holds work of another setting.
     """

@@ -50,7 +50,7 @@ RUNS_PER_SNAPSHOT = 4
 """Least number of runs per snapshot. A covariance of T snapshots from R runs widens intervals by √((R − p)/(R − T)): at
 R = 4T by 15 %."""
 MOST_SNAPSHOTS = 24
-"""Snapshots that are fitted at most; others are left out by :func:`_thinned`."""
+"""Snapshots that are fitted at most; others are left out by :func:`_thin_snapshots`."""
 REACH = 10.0
 """Upper end of the flat priors of √κ and √x₀, in units of the root of the greatest mean."""
 SEARCHES = 8
