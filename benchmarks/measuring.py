@@ -22,7 +22,7 @@ class Estimate:
     centre_error: float
     width: float
     width_error: float
-    """Of σ, or of σ_m."""
+    """``width`` and ``width_error`` are those of σ, or of σ_m where the law has two widths."""
     ess: float | None = None
     remark: str = ""
     seconds: float | None = None

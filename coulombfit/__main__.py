@@ -1,4 +1,4 @@
-"""The command ``coulombfit``: nothing is imported, which takes time, before the process can be ended in good order."""
+"""The command ``coulombfit``: slow imports come after the signal handlers, so that it can be ended at any time."""
 
 import os
 import signal

@@ -26,7 +26,7 @@ from jaxtyping import Array, Float, Key
 from numpy.typing import ArrayLike
 from scipy.special import roots_hermite
 
-from simulators.engine.arguments import numbers, one_of, positive
+from simulators.engine.arguments import as_numbers, require_one_of, require_positive
 from simulators.engine.ensemble import Dynamics
 from simulators.engine.schedule import RELAXATIONS, Options, Schedule
 from simulators.engine.signatures import with_arguments
@@ -50,7 +50,7 @@ class Levels(NamedTuple):
 
 
 class Numbers(NamedTuple):
-    """Of a setting: ``centres``, ``widths`` and deviations at ``rest``, (N, 1); β and h."""
+    """Numbers of a setting: ``centres``, ``widths`` and deviations at ``rest``, (N, 1); β and h."""
 
     centres: Float[Array, "level 1"]
     widths: Float[Array, "level 1"]
@@ -98,8 +98,8 @@ def simulate(
     """
     schedule = Schedule(runs=runs, steps=steps, **options)
     c, sigma = _potentials(centres, widths)
-    one_of((1, 2), beta=beta)
-    one_of(FORMS, form=form)
+    require_one_of((1, 2), beta=beta)
+    require_one_of(FORMS, form=form)
     if schedule.dtype == "float32" and form == "levels" and c.size > SINGLE_PRECISION:
         raise ValueError(
             f"dtype: expected 'float64' for more than {SINGLE_PRECISION} levels, whose ln p is rounded too "
@@ -110,7 +110,7 @@ def simulate(
     if step_size is None:
         crowd = (np.abs(c[:, None] - c) <= 2.0 * sigma[:, None]).sum(axis=1).max()
         step_size = 2.0 / float(crowd) * c.size ** (-1.0 / 3.0) if form == "levels" else 1.0
-    positive(step_size=step_size)
+    require_positive(step_size=step_size)
     # at the rate h/2, and h for the matrix
     needed = RELAXATIONS * (2.0 if form == "levels" else 1.0) / float(step_size)
     schedule.warn_if_short(needed, f"at step_size = {step_size:.3g} a level")
@@ -139,7 +139,7 @@ def coulomb_shift(centres: ArrayLike, widths: ArrayLike, beta: int = 1) -> Float
     :param beta: β, 1 for real weights or 2 for complex ones.
     :raises ValueError: for an argument outside its range.
     """
-    one_of((1, 2), beta=beta)
+    require_one_of((1, 2), beta=beta)
     c, sigma = _potentials(centres, widths)
     apart = c[:, None] - c
     # a degenerate level whose centres differ by rounding is one level
@@ -232,10 +232,10 @@ def _rest(centres: np.ndarray, widths: np.ndarray, beta: int) -> np.ndarray:
 
 def _potentials(centres: ArrayLike, widths: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Centres and widths (N,), checked."""
-    c = numbers("centres", centres, "finite numbers, descending, shape (N,)", (1,))
+    c = as_numbers("centres", centres, "finite numbers, descending, shape (N,)", (1,))
     if (np.diff(c) > 0).any():
         raise ValueError(f"centres: expected finite numbers, descending, shape (N,), got {centres!r}")
-    sigma = numbers("widths", widths, f"one finite number above 0, or {c.size}, one a centre", (0, 1))
+    sigma = as_numbers("widths", widths, f"one finite number above 0, or {c.size}, one a centre", (0, 1))
     if (sigma <= 0).any():
         raise ValueError(f"widths: expected finite numbers above 0, got {widths!r}")
     if sigma.shape not in ((), (1,), c.shape):

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from simulators.engine.arguments import check_seed, numbers, positive, whole
+from simulators.engine.arguments import as_numbers, check_seed, require_positive, require_whole
 from simulators.engine.isolation import isolated
 from simulators.engine.streams import key_for
 
@@ -25,9 +25,9 @@ def one_species(*, centre: float, sigma: float, runs: int, seed: int = 0) -> Flo
     :param seed: the same seed and setting give the same pairs; settings are independent of each other.
     :raises ValueError: for an argument outside its range.
     """
-    positive(sigma=sigma)
-    numbers("centre", centre, "a finite number", (0,))
-    whole(runs=runs)
+    require_positive(sigma=sigma)
+    as_numbers("centre", centre, "a finite number", (0,))
+    require_whole(runs=runs)
     check_seed(seed)
     setting = {"ensemble": "one-species", "centre": float(centre), "sigma": float(sigma)}
     with isolated(True):
@@ -54,9 +54,9 @@ def two_species(
     :param seed: the same seed and setting give the same pairs; settings are independent of each other.
     :raises ValueError: for an argument outside its range.
     """
-    positive(sigma_1=sigma_1, sigma_2=sigma_2)
-    numbers("centre", centre, "a finite number", (0,))
-    whole(runs=runs)
+    require_positive(sigma_1=sigma_1, sigma_2=sigma_2)
+    as_numbers("centre", centre, "a finite number", (0,))
+    require_whole(runs=runs)
     check_seed(seed)
     sigma_m = np.sqrt(0.5 * (sigma_1**2 + sigma_2**2))
     r = 0.5 * (sigma_1**2 - sigma_2**2) / sigma_m**2

@@ -1,4 +1,4 @@
-"""The folder of an analysis: of one analysis, and of one process at a time."""
+"""The output folder of an analysis: it belongs to one analysis, and one process at a time works in it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from coulombfit.data.files.opening import opened
+from coulombfit.data.files.opening import open_regular
 from coulombfit.runtime.atomic_files import write_text
 from coulombfit.runtime.errors import ArgumentError, DataError
 from coulombfit.runtime.locks import LOCK, take_lock
 
-__all__ = ["claimed", "own"]
+__all__ = ["claim_folder", "mark_owner"]
 
 OWNER = ".analysis.json"
 RESULTS = ("report.html", "results.json", "fits")
 
 
 @contextmanager
-def claimed(out: Path, name: str, *, overwrite: bool, plan: Path | None = None) -> Iterator[None]:
+def claim_folder(out: Path, name: str, *, overwrite: bool, plan: Path | None = None) -> Iterator[None]:
     """Have a folder for this analysis and this process alone, made where it is missing.
 
     A folder that was made here, and in which nothing was written, is removed again.
@@ -48,7 +48,7 @@ def claimed(out: Path, name: str, *, overwrite: bool, plan: Path | None = None) 
             lock.release()
 
 
-def own(out: Path, name: str, plan: Path | None = None) -> None:
+def mark_owner(out: Path, name: str, plan: Path | None = None) -> None:
     """Say of a folder, before anything else is written to it, whose it is."""
     write_text(json.dumps({"analysis": name, "plan": None if plan is None else str(plan.resolve())}), out / OWNER)
 
@@ -56,7 +56,7 @@ def own(out: Path, name: str, plan: Path | None = None) -> None:
 def _require_own(out: Path, name: str, plan: Path | None) -> None:
     """Refuse the folder of another analysis, and one with a report or results that no analysis has written."""
     owner: object = None
-    with suppress(OSError, DataError, ValueError, RecursionError), opened(out / OWNER) as file:
+    with suppress(OSError, DataError, ValueError, RecursionError), open_regular(out / OWNER) as file:
         owner = json.loads(file.read())
     other = owner.get("analysis") if isinstance(owner, dict) else None
     if isinstance(owner, dict) and other == name:

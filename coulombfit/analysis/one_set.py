@@ -8,19 +8,19 @@ from typing import Any
 
 import coulombfit as cf
 from coulombfit.analysis.plan import Analysis, Data
-from coulombfit.analysis.store import plain, stem
+from coulombfit.analysis.store import file_stem, table_rows
 from coulombfit.checks.fits.evidence import has_evidence
 from coulombfit.checks.inferred import FEWEST
 from coulombfit.inference.given import doubts_about
 from coulombfit.models import find_model
 from coulombfit.report import part_of_data
 
-__all__ = ["Found", "computed", "rendered"]
+__all__ = ["Found", "fit_and_check", "render"]
 
 
 @dataclass(frozen=True)
 class Found:
-    """Everything about one set; None of what was not to be done."""
+    """Fits and checks of one set of data; None for a check that was not asked for."""
 
     spectra: cf.Spectra
     fits: dict[str, cf.Fit]
@@ -32,7 +32,9 @@ class Found:
     predictive: dict[str, cf.PredictiveCheck]
 
 
-def computed(analysis: Analysis, name: str, data: Data, spectra: cf.Spectra, begin: Callable[[str], None]) -> Found:
+def fit_and_check(
+    analysis: Analysis, name: str, data: Data, spectra: cf.Spectra, begin: Callable[[str], None]
+) -> Found:
     """Fit every model and save it, compare, check.
 
     :param begin: called with what comes next, len(models) + 2 times.
@@ -45,7 +47,7 @@ def computed(analysis: Analysis, name: str, data: Data, spectra: cf.Spectra, beg
         begin(f"{name}: fitting {model}, compiling where it is new …")
         asked: dict[str, Any] = {"sampler": wanted.sampler, "seed": seed, "progress": False}
         fits[model] = cf.fit(seen, model, wanted.likelihood, **wanted.stated, **asked)
-        files[model] = f"fits/{stem(name)}.{model}.nc"
+        files[model] = f"fits/{file_stem(name)}.{model}.nc"
         fits[model].save(analysis.out_folder / files[model])
     begin(f"{name}: comparing models")
     comparison = None
@@ -56,7 +58,7 @@ def computed(analysis: Analysis, name: str, data: Data, spectra: cf.Spectra, beg
     begin(f"{name}: checks")
     consistency, moments, predictive = None, None, {}
     if checks.consistency and of_pairs:
-        # of the anisotropic pair it takes longer than all else together, and is asked of what may be true
+        # a costly law, the anisotropic pair's, takes longer than all else together: only the chosen one is checked
         surmised = {name: fit.model for name, fit in fits.items() if fit.model.surmise}
         laws = [name for name, model in surmised.items() if not model.costly or name == chosen]
         consistency = cf.width_consistency(seen, models=laws, seed=seed, progress=False) if laws else None
@@ -67,7 +69,7 @@ def computed(analysis: Analysis, name: str, data: Data, spectra: cf.Spectra, beg
     return Found(seen, fits, files, chosen, comparison, consistency, moments, predictive)
 
 
-def rendered(name: str, found: Found) -> dict[str, Any]:
+def render(name: str, found: Found) -> dict[str, Any]:
     """JSON values: its part of the report, its results, and the files that belong to them."""
     part = part_of_data(
         name,
@@ -93,7 +95,7 @@ def rendered(name: str, found: Found) -> dict[str, Any]:
                 "file": found.files[model],
                 "converged": fit.diagnosis.passed,
                 "describes": fit.description.answer,
-                "parameters": plain(fit.table()),
+                "parameters": table_rows(fit.table()),
             }
             for model, fit in found.fits.items()
         },

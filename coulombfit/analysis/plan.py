@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from coulombfit.data.files.opening import opened
+from coulombfit.data.files.opening import open_regular
 from coulombfit.runtime.errors import ArgumentError
 from coulombfit.samplers.settings import DEFAULT
 
@@ -60,7 +60,7 @@ class Data(_Table):
         return self.model_dump(exclude={"files", "pair", "ensemble", "name"})
 
 
-def _of_pairs() -> list[str]:
+def _pair_models() -> list[str]:
     """All models of a pair."""
     from coulombfit.models import MODELS
 
@@ -70,7 +70,7 @@ def _of_pairs() -> list[str]:
 class Fits(_Table):
     """Models to fit to every set of data, and how."""
 
-    models: list[str] = Field(default_factory=_of_pairs)
+    models: list[str] = Field(default_factory=_pair_models)
     likelihood: str | None = None
     sampler: Literal["laplace", "nuts"] = DEFAULT
     priors: dict[str, str] = {}
@@ -168,7 +168,7 @@ def load(path: str | Path) -> Analysis:
     """
     path = Path(path)
     try:
-        with opened(path) as file:
+        with open_regular(path) as file:
             content = tomllib.loads(file.read().decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not TOML: {error}") from None
@@ -179,10 +179,10 @@ def load(path: str | Path) -> Analysis:
     try:
         return Analysis(folder=path.parent, source=path, **content)
     except ValidationError as error:
-        raise ValueError(f"{path}: {_in_words(error)}") from None
+        raise ValueError(f"{path}: {_explain_error(error)}") from None
 
 
-def _in_words(error: ValidationError) -> str:
+def _explain_error(error: ValidationError) -> str:
     """The first of what is wrong, with its place in the file."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"] if not str(part).startswith(TYPES))

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from coulombfit.analysis.folder import claimed, own
+from coulombfit.analysis.folder import claim_folder, mark_owner
 from coulombfit.analysis.plan import Analysis, Data
-from coulombfit.analysis.store import digest, key_of, plain, recall, remember, stem
+from coulombfit.analysis.store import digest, file_stem, key_of, recall, remember, table_rows
 from coulombfit.answers.answer import Answer
 from coulombfit.runtime.atomic_files import is_part_of, require_writable
 from coulombfit.runtime.errors import ArgumentError, DataError
@@ -74,7 +74,7 @@ def run(analysis: Analysis, *, again: bool = False, overwrite: bool = False, pro
     """
     sets = analysis.sets()
     _spare_inputs(analysis, sets)
-    with claimed(analysis.out_folder, analysis.name, overwrite=overwrite, plan=analysis.source):
+    with claim_folder(analysis.out_folder, analysis.name, overwrite=overwrite, plan=analysis.source):
         return _run(analysis, sets, again, progress)
 
 
@@ -83,7 +83,7 @@ def _run(
 ) -> Outcome:
     out = analysis.out_folder
     keys = {name: _key(analysis, *one) for name, one in sets.items()}
-    kept = {name: None if again else recall(_place(out, name), key) for name, key in keys.items()}
+    kept = {name: None if again else recall(_results_path(out, name), key) for name, key in keys.items()}
     rule_key = key_of(keys, analysis.scaling.model_dump(), analysis.seed)
     rule = None if again else recall(out / RULE, rule_key)
     changed = [name for name, one in kept.items() if one is None]
@@ -93,17 +93,19 @@ def _run(
         needed = sets if rule is None else changed
         spectra = {name: _read(name, *sets[name]) for name in needed}
         _check_models(analysis)
-    own(out, analysis.name, analysis.source)
+    mark_owner(out, analysis.name, analysis.source)
     for folder in ("kept/sets", "fits"):
         (out / folder).mkdir(parents=True, exist_ok=True)
     require_writable(out / "results.json")
     each = len(analysis.fit.models) + 2
     with steps(len(changed) * each + 2, show=progress) as begin:
         if changed:
-            kept |= _all_sets(analysis, {name: (sets[name][0], spectra[name], keys[name]) for name in changed}, begin)
+            kept |= _run_all_sets(
+                analysis, {name: (sets[name][0], spectra[name], keys[name]) for name in changed}, begin
+            )
         if rule is None:
             begin("linear scaling rule")
-            rule = _scaling(analysis, spectra, rule_key)
+            rule = _infer_scaling(analysis, spectra, rule_key)
         whole = key_of(analysis.title, keys, rule_key)
         if again or changed or recall(out / PAGE, whole) is None:
             begin("report")
@@ -115,23 +117,23 @@ def _run(
     return outcome
 
 
-def _all_sets(
+def _run_all_sets(
     analysis: Analysis, changed: Mapping[str, tuple[Data, Any, str]], begin: Callable[[str], None]
 ) -> dict[str, Any]:
     """Every set that has changed, each kept once it is done; its figures are drawn while the next is fitted."""
-    from coulombfit.analysis.one_set import computed, rendered
+    from coulombfit.analysis.one_set import fit_and_check, render
 
     out, kept = analysis.out_folder, {}
     with ThreadPoolExecutor(1) as worker:
         ahead = {
-            name: worker.submit(computed, analysis, name, data, spectra, begin)
+            name: worker.submit(fit_and_check, analysis, name, data, spectra, begin)
             for name, (data, spectra, _) in changed.items()
         }
         try:
             for name in changed:
                 # popped, as fits of many runs are large
-                kept[name] = rendered(name, ahead.pop(name).result())
-                remember(_place(out, name), changed[name][2], kept[name])
+                kept[name] = render(name, ahead.pop(name).result())
+                remember(_results_path(out, name), changed[name][2], kept[name])
         except BaseException:
             worker.shutdown(cancel_futures=True)
             raise
@@ -148,8 +150,8 @@ def _spare_inputs(analysis: Analysis, sets: Mapping[str, tuple[Data, list[Path]]
     out = analysis.out_folder
     outputs = [out / name for name in ("report.html", "results.json", "scaling.nc", RULE, PAGE)]
     for name in sets:
-        outputs.append(_place(out, name))
-        outputs += [out / "fits" / f"{stem(name)}.{model}.nc" for model in analysis.fit.models]
+        outputs.append(_results_path(out, name))
+        outputs += [out / "fits" / f"{file_stem(name)}.{model}.nc" for model in analysis.fit.models]
     inputs = [file for _, files in sets.values() for file in files]
     for path in [*inputs, *filter(None, [analysis.source])]:
         for output in outputs:
@@ -159,9 +161,9 @@ def _spare_inputs(analysis: Analysis, sets: Mapping[str, tuple[Data, list[Path]]
                 )
 
 
-def _place(out: Path, name: str) -> Path:
+def _results_path(out: Path, name: str) -> Path:
     """Where the results of a set of data are kept."""
-    return out / "kept" / "sets" / f"{stem(name)}.json"
+    return out / "kept" / "sets" / f"{file_stem(name)}.json"
 
 
 def _read(name: str, data: Data, files: list[Path]) -> Any:
@@ -184,7 +186,7 @@ def _check_models(analysis: Analysis) -> None:
         ask(model, wanted.likelihood, wanted.sampler, None, analysis.seed, **wanted.stated)
 
 
-def _scaling(analysis: Analysis, spectra: Mapping[str, Any], key: str) -> dict[str, Any]:
+def _infer_scaling(analysis: Analysis, spectra: Mapping[str, Any], key: str) -> dict[str, Any]:
     """The scaling rule over all sets of data, or why there is none."""
     import coulombfit as cf
     from coulombfit.report import part_of_scaling
@@ -207,7 +209,7 @@ def _scaling(analysis: Analysis, spectra: Mapping[str, Any], key: str) -> dict[s
             write_netcdf(scaling.tree, analysis.out_folder / "scaling.nc")
             results = {"verdict": scaling.verdict, "converged": scaling.diagnosis.passed, "file": "scaling.nc"}
             results["answer"] = scaling.answer.value
-            results |= {"parameters": plain(scaling.table), "rule": plain(scaling.rule)}
+            results |= {"parameters": table_rows(scaling.table), "rule": table_rows(scaling.rule)}
             found = {"files": ["../scaling.nc"], "part": part_of_scaling(scaling).to_json(), "results": results}
         except ValueError as error:
             reason = str(error)

@@ -11,20 +11,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from coulombfit.data.files.opening import opened
+from coulombfit.data.files.opening import open_regular
 from coulombfit.runtime.atomic_files import write_text
 from coulombfit.runtime.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["digest", "key_of", "plain", "recall", "remember", "stem"]
+__all__ = ["digest", "file_stem", "key_of", "recall", "remember", "table_rows"]
 
 PACKAGES = ("coulombfit", "jax", "numpyro", "numpy", "scipy", "arviz-stats", "matplotlib")
 """Whose versions may change a result."""
 
 
-def stem(name: str) -> str:
+def file_stem(name: str) -> str:
     """A file name for a set of data, whose name may hold anything; different names stay different."""
     plain = re.sub(r"[^\w.+-]+", "-", name).strip(".-")
     return plain if plain == name else f"{plain or 'data'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
@@ -55,7 +55,7 @@ def remember(path: Path, key: str, results: Mapping[str, Any]) -> None:
 def recall(path: Path, key: str) -> dict[str, Any] | None:
     """Results kept under that key; None where there are none, or they or their files are not what was kept."""
     try:
-        with opened(path) as file:
+        with open_regular(path) as file:
             kept = json.loads(file.read())
         if not isinstance(kept, dict) or kept.get("key") != key or kept.pop("digest", None) != _digest_of(kept):
             return None
@@ -69,7 +69,7 @@ def _digest_of(kept: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
-def plain(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+def table_rows(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """A table by row; what is no finite number becomes null."""
     return {
         str(name): {column: value if abs(value) < float("inf") else None for column, value in row.items()}

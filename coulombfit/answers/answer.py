@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import numpy as np
 
-__all__ = ["Answer", "about_a_value", "all_of"]
+__all__ = ["Answer", "all_of", "judge_interval"]
 
 
 class Answer(StrEnum):
@@ -19,7 +19,7 @@ class Answer(StrEnum):
     NOT_RUN = "not run"
 
 
-def about_a_value(lower: float, upper: float, value: float, margin: float) -> Answer:
+def judge_interval(lower: float, upper: float, value: float, margin: float) -> Answer:
     """Whether a number is ``value``, by its interval.
 
     No where the interval does not hold the value. Yes where it does and ends no further than ``margin`` from it, so

@@ -7,7 +7,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-__all__ = ["between", "plus_minus", "probability", "rounder", "signed"]
+__all__ = ["format_interval", "format_signed", "make_rounder", "plus_minus", "probability"]
 
 
 def probability(value: float) -> str:
@@ -23,13 +23,13 @@ def probability(value: float) -> str:
 
 def plus_minus(mean: float, sd: float) -> str:
     """Mean ± sd, both to two significant figures of the sd, with a true minus."""
-    write = rounder(sd)
+    write = make_rounder(sd)
     return f"{_with_true_minus(mean, write)} ± {write(sd)}"
 
 
-def between(middle: float, lower: float, upper: float, content: float) -> str:
+def format_interval(middle: float, lower: float, upper: float, content: float) -> str:
     """A median and its interval, to two figures of the sd that a normal law would have; ends may be infinite."""
-    write = rounder(min(upper - middle, middle - lower) / NormalDist().inv_cdf((1 + content) / 2))
+    write = make_rounder(min(upper - middle, middle - lower) / NormalDist().inv_cdf((1 + content) / 2))
     text = [
         _with_true_minus(end, lambda size: "∞" if np.isinf(size) else write(size)) for end in (middle, lower, upper)
     ]
@@ -40,13 +40,13 @@ def _with_true_minus(value: float, write: Callable[[float], str]) -> str:
     return f"{'−' if value < 0 else ''}{write(abs(value))}"
 
 
-def signed(value: float) -> str:
+def format_signed(value: float) -> str:
     """A difference of logarithms to a tenth, which is all that counts of it; with a true minus, and none before 0.0."""
     text = f"{abs(value):.1f}"
     return f"−{text}" if value < 0 and text != "0.0" else text
 
 
-def rounder(sd: float) -> Callable[[float], str]:
+def make_rounder(sd: float) -> Callable[[float], str]:
     """Format numbers to two significant figures of ``sd``; with an exponent where decimals would not read well."""
     if not np.isfinite(sd) or sd <= 0:
         return "{:.6g}".format

@@ -1,4 +1,4 @@
-"""What every result has."""
+"""The protocol of results: what every fit and every check has."""
 
 from __future__ import annotations
 

@@ -10,14 +10,14 @@ import pandas as pd
 import xarray as xr
 from jaxtyping import Float
 
-from coulombfit.answers.answer import Answer, about_a_value
-from coulombfit.answers.numbers import between
+from coulombfit.answers.answer import Answer, judge_interval
+from coulombfit.answers.numbers import format_interval
 from coulombfit.answers.result import Text
 from coulombfit.answers.tables import as_text
 from coulombfit.inference.posterior_table import numbers_of
 from coulombfit.numerics.intervals import INTERVAL
 
-__all__ = ["FEWEST", "Inferred", "about", "bootstrap", "posterior"]
+__all__ = ["FEWEST", "Inferred", "bootstrap", "judge_draws", "posterior"]
 
 DRAWS = 2000
 REFUTED = 0.99
@@ -56,7 +56,7 @@ class Inferred:
     def quoted(self, name: str) -> str:
         """A row of the table as text."""
         row = self.table.loc[name]
-        return between(row["median"], row["lower"], row["upper"], INTERVAL)
+        return format_interval(row["median"], row["lower"], row["upper"], INTERVAL)
 
     def summary(self) -> Text:
         """The table and the verdict as text."""
@@ -70,14 +70,14 @@ def posterior(draws: Mapping[str, Float[np.ndarray, "draw ..."]]) -> xr.DataTree
     return xr.DataTree.from_dict({"posterior": xr.Dataset(one_chain)})
 
 
-def about(draws: Float[np.ndarray, "..."], value: float, margin: float) -> Answer:
+def judge_draws(draws: Float[np.ndarray, "..."], value: float, margin: float) -> Answer:
     """Whether a number is ``value``: no outside its 99 % interval; yes where the 90 % interval holds it and ends no
     further than ``margin`` from it; else the data cannot tell."""
     contents = np.array([REFUTED, INTERVAL])
     lower, upper = np.quantile(draws, [(1 - contents) / 2, (1 + contents) / 2], method="inverted_cdf")
-    if about_a_value(lower[0], upper[0], value, margin) is Answer.NO:
+    if judge_interval(lower[0], upper[0], value, margin) is Answer.NO:
         return Answer.NO
-    within = about_a_value(lower[1], upper[1], value, margin)
+    within = judge_interval(lower[1], upper[1], value, margin)
     return Answer.YES if within is Answer.YES else Answer.CANNOT_TELL
 
 

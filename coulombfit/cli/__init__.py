@@ -1,1 +1,1 @@
-"""The command coulombfit: a file a group of commands."""
+"""The command coulombfit: one file for each group of commands."""

@@ -11,7 +11,7 @@ import typer
 import coulombfit as cf
 from coulombfit.cli.exit import Exit
 from coulombfit.cli.options import Chosen, File, Overwrite, Reading, command, require_positive
-from coulombfit.cli.output import AsJson, Quiet, Seed, finish, refusing, require_all_writable, saved
+from coulombfit.cli.output import AsJson, Quiet, Seed, exit_on_errors, finish, require_all_writable, saved_lines
 
 __all__ = ["check", "scaling"]
 
@@ -48,7 +48,7 @@ def scaling(
 
     Example: coulombfit scaling runs/*.npz --weights W --learning-rate-key lr --batch-size-key batch_size
     """
-    with refusing():
+    with exit_on_errors():
         from coulombfit import plots
         from coulombfit.inference import outputs
 
@@ -75,7 +75,7 @@ def scaling(
         if figure is not None:
             plots.savefig(plots.scaling(result), figure, "page")
     answer = {**_scaling_for_json(result), "file": out, "figure": figure}
-    finish({}, answer, f"{result.summary()}\n{saved(out, figure)}", as_json, quiet)
+    finish({}, answer, f"{result.summary()}\n{saved_lines(out, figure)}", as_json, quiet)
     if not result.diagnosis.passed:
         typer.echo(f"error: {result.diagnosis.verdict}", err=True)
         raise typer.Exit(Exit.NOT_CONVERGED)
@@ -105,7 +105,7 @@ def check(
 
     Example: coulombfit check students.nc
     """
-    with refusing():
+    with exit_on_errors():
         from coulombfit.inference.given import describe_given, given_for_json, record_given
 
         require_positive(tolerance=tolerance)

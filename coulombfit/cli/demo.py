@@ -10,8 +10,8 @@ import typer
 
 import coulombfit as cf
 from coulombfit.cli.options import Overwrite
-from coulombfit.cli.output import AsJson, Quiet, Seed, finish, refusing, require_all_writable
-from coulombfit.cli.working import fit_and_compare, fit_result
+from coulombfit.cli.output import AsJson, Quiet, Seed, exit_on_errors, finish, require_all_writable
+from coulombfit.cli.working import fit_and_compare, fit_for_json
 from coulombfit.samplers.settings import DEFAULT
 
 __all__ = ["demo"]
@@ -42,7 +42,7 @@ def demo(
         if one.of_pairs
     }
     label = f"the demo of seed {seed}"
-    with refusing():
+    with exit_on_errors():
         check_seed(seed)
         out.mkdir(parents=True, exist_ok=True)
         require_all_writable(data, figure, page, *paths.values())
@@ -69,7 +69,7 @@ def demo(
         "verdict": comparison.verdict,
         "answer": comparison.answer,
         "report": page,
-        "fits": {name: fit_result(one, paths[name]) for name, one in fits.items()},
+        "fits": {name: fit_for_json(one, paths[name]) for name, one in fits.items()},
     }
     text = "\n".join([*lines, comparison.verdict, f"saved {data}, its fits and {figure} beside it", f"report: {page}"])
     finish(fits, result, text, as_json, quiet, asked_for=comparison.winner)

@@ -20,8 +20,8 @@ from coulombfit.cli.options import (
     Sampler,
     command,
 )
-from coulombfit.cli.output import AsJson, Quiet, Seed, finish, refusing, require_all_writable, saved
-from coulombfit.cli.working import fit_and_compare, fit_result
+from coulombfit.cli.output import AsJson, Quiet, Seed, exit_on_errors, finish, require_all_writable, saved_lines
+from coulombfit.cli.working import fit_and_compare, fit_for_json
 from coulombfit.samplers.settings import DEFAULT
 
 __all__ = ["calibrate", "compare", "fit", "report"]
@@ -51,7 +51,7 @@ def fit(
 
     Example: coulombfit fit runs.npz --weights W --learning-rate-key lr --batch-size-key batch_size
     """
-    with refusing():
+    with exit_on_errors():
         reading.check()
         from coulombfit.inference import outputs
         from coulombfit.inference.preparation import ask
@@ -71,8 +71,8 @@ def fit(
         result.save(path)
         if report is not None:
             cf.write_report(report, fits={model: result}, title=f"{model} fit of {spectra.name}")
-    answer = {**fit_result(result, path), "given": given.for_json, "report": report}
-    finish({model: result}, answer, f"{result.summary()}\n{saved(path, report)}", as_json, quiet, asked_for=model)
+    answer = {**fit_for_json(result, path), "given": given.for_json, "report": report}
+    finish({model: result}, answer, f"{result.summary()}\n{saved_lines(path, report)}", as_json, quiet, asked_for=model)
 
 
 @command
@@ -97,7 +97,7 @@ def compare(
 
     Example: coulombfit compare runs.npz --weights W --model one-species --model two-species --report report.html
     """
-    with refusing():
+    with exit_on_errors():
         reading.check()
         from coulombfit.inference import outputs
         from coulombfit.inference.given import describe_given, given_for_json
@@ -132,11 +132,11 @@ def compare(
         "data": given_for_json(data),
         "simplest_unbeaten": comparison.winner,
         "comparison": comparison.table,
-        "fits": {name: fit_result(one, paths[name]) for name, one in fits.items()},
+        "fits": {name: fit_for_json(one, paths[name]) for name, one in fits.items()},
         "given": given.for_json,
         "report": report,
     }
-    text = "\n".join([*describe_given(data), comparison.summary(), saved(*paths.values(), report)])
+    text = "\n".join([*describe_given(data), comparison.summary(), saved_lines(*paths.values(), report)])
     finish(fits, result, text, as_json, quiet, asked_for=comparison.winner)
 
 
@@ -151,7 +151,7 @@ def report(
 
     Example: coulombfit report runs.one-species.nc runs.two-species.nc --out report.html
     """
-    with refusing():
+    with exit_on_errors():
         from coulombfit.inference import outputs
 
         require_all_writable(out, inputs=fits)
@@ -183,7 +183,7 @@ def calibrate(
 
     Example: coulombfit calibrate one-species --likelihood density --datasets 200 --figure ranks.png
     """
-    with refusing():
+    with exit_on_errors():
         from coulombfit import plots
         from coulombfit.inference import outputs
         from coulombfit.models import find_model
@@ -216,7 +216,7 @@ def calibrate(
         "file": out,
         "figure": figure,
     }
-    finish({}, answer, f"{result.summary()}\n{saved(out, figure)}", as_json, quiet)
+    finish({}, answer, f"{result.summary()}\n{saved_lines(out, figure)}", as_json, quiet)
     if not result.passed:
         typer.echo(f"error: {result.verdict}", err=True)
         raise typer.Exit(Exit.NOT_CALIBRATED)

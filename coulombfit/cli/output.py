@@ -1,4 +1,4 @@
-"""What every command shares: how it ends, in words, JSON and exit codes."""
+"""Output that all commands share: options, text, JSON and exit codes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from coulombfit.answers.answer import Answer
 from coulombfit.cli.exit import Exit
 from coulombfit.runtime.errors import ArgumentError, DataError
 
-__all__ = ["AsJson", "Quiet", "Seed", "finish", "refusing", "require_all_writable", "saved", "to_json"]
+__all__ = ["AsJson", "Quiet", "Seed", "exit_on_errors", "finish", "require_all_writable", "saved_lines", "to_json"]
 
 Seed = Annotated[int, typer.Option(help="Random seed, a whole number from 0.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -23,7 +23,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but er
 
 
 @contextmanager
-def refusing() -> Iterator[None]:
+def exit_on_errors() -> Iterator[None]:
     """Turn errors about arguments and data into one line and an exit code."""
     try:
         yield
@@ -74,8 +74,8 @@ def to_json(result: object) -> str:
     return json.dumps(result, default=plain, indent=2, allow_nan=False)
 
 
-def saved(*paths: Path | None) -> str:
-    """Where results are."""
+def saved_lines(*paths: Path | None) -> str:
+    """One line for each file that was written."""
     return "\n".join(f"saved {path}" for path in paths if path is not None)
 
 

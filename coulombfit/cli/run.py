@@ -13,7 +13,7 @@ import typer
 import coulombfit as cf
 from coulombfit.answers.answer import Answer
 from coulombfit.cli.exit import Exit
-from coulombfit.cli.output import AsJson, Quiet, refusing, to_json
+from coulombfit.cli.output import AsJson, Quiet, exit_on_errors, to_json
 from coulombfit.cli.signals import keeping
 
 __all__ = ["run", "tell_version", "version"]
@@ -46,7 +46,7 @@ def run(
     from coulombfit.analysis import load
     from coulombfit.analysis import run as carry_out
 
-    with refusing(), keeping("what is done of the analysis stays, the same command does the rest"):
+    with exit_on_errors(), keeping("what is done of the analysis stays, the same command does the rest"):
         outcome = carry_out(load(analysis), again=again, overwrite=overwrite, progress=False if quiet else None)
     if as_json:
         typer.echo(to_json(outcome.to_json()))

@@ -123,7 +123,7 @@ class Ending:
     def _handle(self, number: int, frame: FrameType | None) -> None:
         """In the main thread, when it comes to it."""
         first, self.asked = not self.asked, self.asked or number
-        if first and _kept.saves and not _importing(frame):
+        if first and _kept.saves and not _is_importing(frame):
             raise KeyboardInterrupt
         self.end()
 
@@ -140,7 +140,7 @@ class Ending:
         self.end()
 
 
-def _importing(frame: FrameType | None) -> bool:
+def _is_importing(frame: FrameType | None) -> bool:
     while frame is not None and not frame.f_code.co_filename.startswith("<frozen importlib"):
         frame = frame.f_back
     return frame is not None

@@ -14,7 +14,7 @@ import typer
 import simulators
 from coulombfit.cli.exit import Exit
 from coulombfit.cli.options import Overwrite, command
-from coulombfit.cli.output import AsJson, Quiet, Seed, finish, refusing, require_all_writable
+from coulombfit.cli.output import AsJson, Quiet, Seed, exit_on_errors, finish, require_all_writable
 from coulombfit.cli.signals import keeping
 
 __all__ = ["simulate"]
@@ -47,7 +47,7 @@ class Run:
         return {name: value for name, value in asdict(self).items() if name != "checkpoint"}
 
 
-OF_MACHINES, OF_STUDENTS, OF_GASES = (Run(steps=steps) for steps in (3500, 8000, 500))
+MACHINE_RUN, STUDENT_RUN, GAS_RUN = (Run(steps=steps) for steps in (3500, 8000, 500))
 
 
 def save_trajectory(
@@ -63,7 +63,7 @@ def save_trajectory(
     text = json.dumps(setting, sort_keys=True, default=lambda array: array.tolist())
     label = f"the {kind.replace('_', '-')} simulation {hashlib.sha256(text.encode()).hexdigest()[:12]}"
     unfinished = f"unfinished work stays in {checkpoint}, the same command goes on from there"
-    with refusing(), nullcontext() if checkpoint is None else keeping(unfinished, saves=True):
+    with exit_on_errors(), nullcontext() if checkpoint is None else keeping(unfinished, saves=True):
         require_all_writable(out, inputs=[] if checkpoint is None else [checkpoint])
         require_ending("out", out, ".nc")
         require_unused(out, label, overwrite=overwrite)
@@ -93,7 +93,7 @@ def print_result(
 
 @simulate.command("rbm")
 @command
-def of_gaussian_rbm(
+def simulate_gaussian_rbm(
     out: Annotated[Path, typer.Option(help="The netCDF file to write.")] = Path("rbm.nc"),
     learning_rate: LearningRate = 0.05,
     batch_size: BatchSize = 64,
@@ -107,7 +107,7 @@ def of_gaussian_rbm(
     start: Annotated[
         float | None, typer.Option(help="Standard deviation of the first weights; at the target if not given.")
     ] = None,
-    run: Run = OF_MACHINES,
+    run: Run = MACHINE_RUN,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -116,7 +116,7 @@ def of_gaussian_rbm(
 
     Example: coulombfit simulate rbm --learning-rate 0.05 --batch-size 128 --out rbm.nc
     """
-    with refusing():
+    with exit_on_errors():
         machine: dict[str, Any] = {
             "kernel": simulators.gaussian_rbm.lattice_kernel(visible, mass2),
             "hidden": hidden,
@@ -138,7 +138,7 @@ def of_gaussian_rbm(
 
 @simulate.command("teacher-student")
 @command
-def of_students(
+def simulate_students(
     out: Annotated[Path, typer.Option(help="The netCDF file to write.")] = Path("teacher-student.nc"),
     layer: Annotated[str, typer.Option(help="Second layer Z: identity, eq26 or eq27 (the source's).")] = "identity",
     kappa: Annotated[float, typer.Option(help="Teacher eigenvalue κ, doubly degenerate.")] = 4.0,
@@ -148,7 +148,7 @@ def of_students(
     momentum: Annotated[float, typer.Option(help="Momentum γ, from 0 to below 1.")] = 0.0,
     noise: Annotated[float, typer.Option(help="Standard deviation of one sample's gradient noise.")] = 0.1,
     batch_size: BatchSize = 1,
-    run: Run = OF_STUDENTS,
+    run: Run = STUDENT_RUN,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -157,7 +157,7 @@ def of_students(
 
     Example: coulombfit simulate teacher-student --layer eq26 --runs 3000 --out students.nc
     """
-    with refusing():
+    with exit_on_errors():
         if layer not in LAYERS:
             raise ValueError(f"layer: expected one of {', '.join(LAYERS)}, got {layer!r}")
     name = LAYERS[layer]
@@ -181,7 +181,7 @@ def of_students(
 
 @simulate.command("dyson")
 @command
-def of_dyson(
+def simulate_dyson(
     centres: Annotated[
         str, typer.Option(help="Centres of the eigenvalues, descending, comma-separated; equal ones are degenerate.")
     ],
@@ -189,7 +189,7 @@ def of_dyson(
     out: Annotated[Path, typer.Option(help="The netCDF file to write.")] = Path("dyson.nc"),
     beta: Annotated[int, typer.Option(help="Repulsion β, 1 or 2.")] = 1,
     form: Annotated[str, typer.Option(help="levels (Eq. 5), or matrix for one centre and width.")] = "levels",
-    run: Run = OF_GASES,
+    run: Run = GAS_RUN,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -198,14 +198,14 @@ def of_dyson(
 
     Example: coulombfit simulate dyson --centres 5,4,4,3 --widths 0.05 --runs 2000 --out gas.nc
     """
-    with refusing():
-        gas: dict[str, Any] = {"centres": numbers("centres", centres), "widths": numbers("widths", widths)}
+    with exit_on_errors():
+        gas: dict[str, Any] = {"centres": parse_numbers("centres", centres), "widths": parse_numbers("widths", widths)}
     physics = gas | {"beta": beta, "form": form}
     trajectory = save_trajectory("dyson", physics, run, out, overwrite=overwrite, quiet=quiet)
     print_result(trajectory, out, "coulomb_shifts", simulators.dyson.coulomb_shift(**gas, beta=beta), as_json, quiet)
 
 
-def numbers(name: str, text: str) -> list[float]:
+def parse_numbers(name: str, text: str) -> list[float]:
     """Comma-separated numbers."""
     try:
         return [float(one) for one in text.split(",")]

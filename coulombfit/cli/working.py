@@ -9,11 +9,11 @@ from typing import Any
 
 import coulombfit as cf
 
-__all__ = ["fit_and_compare", "fit_result"]
+__all__ = ["fit_and_compare", "fit_for_json"]
 
 
-def fit_result(fit: cf.Fit, path: Path) -> dict[str, Any]:
-    """A fit for JSON."""
+def fit_for_json(fit: cf.Fit, path: Path) -> dict[str, Any]:
+    """A fit as values for JSON: its parameters and checks, and the file that it is in."""
     from coulombfit.inference.given import given_for_json
 
     return {

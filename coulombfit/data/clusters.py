@@ -21,9 +21,11 @@ from coulombfit.runtime.errors import DataError
 __all__ = ["doubt_pair", "group_by_gaps", "group_by_targets", "refuse_pair"]
 
 RESOLVED = 3.0
+"""Mean spacing over typical standard deviation from which two levels count as resolved; see above."""
 REFUSED = 0.01
+"""Share of true pairs that may be taken for resolved levels where runs are few."""
 DOUBTED = 1e-4
-"""p-value below which two levels are no degenerate pair."""
+"""p-value below which a fit doubts that two levels are a degenerate pair."""
 
 
 def _mean_and_sd(eigenvalues: Float[np.ndarray, "run level"]) -> tuple[np.ndarray, np.ndarray]:

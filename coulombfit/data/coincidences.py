@@ -20,10 +20,11 @@ from coulombfit.runtime.errors import DataError
 __all__ = ["refuse_copies", "shared_runs"]
 
 CHANCE = 1e-6
+"""Probability of so many equal runs by chance below which they are refused as copies."""
 MARGIN = 10.0
-"""Times the probability of a normal law, for laws that have more of a peak."""
+"""Factor on the chance that a normal law gives two equal runs: laws with a sharper peak have more coincidences."""
 SAME = 1e-6
-"""Of a level's size: runs of two ensembles that are nearer to each other in every level may be the same."""
+"""Relative distance of two levels below which runs of two ensembles, if nearer in every level, may be the same run."""
 DECIMALS = 12
 """Most decimals for which numbers count as rounded."""
 

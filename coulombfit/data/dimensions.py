@@ -17,13 +17,13 @@ from coulombfit.runtime.errors import DataError
 __all__ = ["FEWEST_COUNTED", "SNAPSHOTS", "axes_of", "by_name", "means", "refuse_labels", "refuse_numbering"]
 
 FEWEST_COUNTED = 3
-"""Rows from which on a column that counts them is no coincidence, beside fractions."""
+"""Least number of rows from which consecutive whole numbers, in any order and beside fractions, are no chance."""
 FEWEST_EVEN = 12
-"""The same of numbers in other steps, and beside other whole numbers."""
+"""Least number of rows where the column counts in other steps than 1, or stands beside other whole numbers."""
 MOST = 1000
-"""Numbers whose digits are counted."""
+"""Most numbers of a column whose digits are counted."""
 CHANCE = 1e-6
-"""Of a level that is a whole number in every run, below which it is none."""
+"""Probability that a level is a whole number in every run by chance; below it, the column is taken for labels."""
 SNAPSHOTS = ("run", "snapshot", "level")
 AXES: dict[str, tuple[str, ...]] = {
     "run": ("run", "runs", "seed", "seeds", "replica", "replicas"),

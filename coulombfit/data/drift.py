@@ -34,8 +34,11 @@ from coulombfit.runtime.errors import DataError
 __all__ = ["FEWEST_RUNS", "WORTH_SEEING", "Change", "change", "compared_with", "judge_drift"]
 
 FEWEST_RUNS = 10
+"""Runs below which nothing is judged."""
 ALARM = 1e-3
+"""p-value, among all quantities, below which an ensemble that is read counts as drifting."""
 MOST_STEPS = 10
+"""Steps that a verdict lists one by one."""
 WORTH_SEEING = 0.5
 """Change that must be excluded for a yes: of a squared width by a half, of a centre by half its sd."""
 
@@ -110,7 +113,7 @@ def judge_drift(
     :warns UserWarning: where it differs, p < 0.001, and where the others are copies of it.
     """
     record: dict[str, Any] = {"steps": [*map(float, steps), float(step)]}
-    if (reason := _not_judged(x, others)) is not None:
+    if (reason := _reason_not_judged(x, others)) is not None:
         return record | _answer(Answer.NOT_RUN, reason)
     copies = [np.array_equal(x, others[:, k]) for k in range(others.shape[1])]
     if all(copies):
@@ -144,7 +147,9 @@ def judge_drift(
     return record | _answer(Answer.YES, f"{verdict}; {largest}.")
 
 
-def _not_judged(x: Float[np.ndarray, "run level"], others: Float[np.ndarray, "run snapshot level"]) -> str | None:
+def _reason_not_judged(
+    x: Float[np.ndarray, "run level"], others: Float[np.ndarray, "run snapshot level"]
+) -> str | None:
     if not others.shape[1]:
         return "no other snapshot but the first, from which training began"
     if len(x) < FEWEST_RUNS:

@@ -1,4 +1,4 @@
-"""The one way from weights to their levels."""
+"""Levels of weight matrices: their squared singular values, for arrays of any library."""
 
 from __future__ import annotations
 

@@ -40,10 +40,10 @@ from coulombfit.runtime.errors import DataError
 __all__ = ["thin"]
 
 FEWEST_SNAPSHOTS = 16  # four in each half of a half, as ArviZ needs
-FEWEST_KEPT = 20
-ALARM = 1e-3
-FREEDOM = 0.25
-ROUNDING = 1e-13
+FEWEST_KEPT = 20  # kept snapshots, of all runs together
+ALARM = 1e-3  # p-value below which the trajectory still drifts
+FREEDOM = 0.25  # degrees of freedom of Student's t, over the least effective size of the late half; see above
+ROUNDING = 1e-13  # range over size below which a level counts as constant
 
 Series = Float[np.ndarray, "run snapshot"]
 

@@ -1,6 +1,6 @@
-"""The gate: has the sampler converged, and are the runs enough for what it sampled.
+"""Diagnosis of a fit: has the sampler converged, and are there enough runs for its intervals.
 
-Every criterion with its value and threshold; what was not checked says so. Few runs are another matter than
+Every criterion has its value and threshold, and "not run" where it was not checked. Few runs are another matter than
 convergence: chains may have converged to a posterior whose intervals do not hold the truth as often as they say, since
 there priors speak. From how many runs on they do was found by simulation, for every model and likelihood
 (:attr:`coulombfit.models.Model.nominal_from`).
@@ -27,9 +27,14 @@ RECORD = "coulombfit"
 Status = Literal["passed", "failed", "not run"]
 
 MAX_RHAT = 1.01
+"""Largest rank-normalised R̂ that passes (Vehtari et al., arXiv:1903.08008)."""
 MIN_ESS = 400.0
+"""Least bulk or tail effective sample size that passes (the same)."""
 MIN_BFMI = 0.3
+"""Least energy Bayesian fraction of missing information that passes, as in CmdStan's ``diagnose``; below, chains hardly
+move between energies (Betancourt, arXiv:1604.00695)."""
 MAX_PARETO_K = 0.7
+"""Largest Pareto k̂ of importance weights that passes (Vehtari et al., arXiv:1507.02646)."""
 
 RUNS = "runs for this likelihood"
 UNCORRECTED = (

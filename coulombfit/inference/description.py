@@ -27,15 +27,17 @@ from coulombfit.answers.numbers import probability
 __all__ = ["ENOUGH", "Description", "describe", "require_describable"]
 
 ALARM = 0.003
-"""Nominally: moments of heavy tails are less Gaussian than distances, and all false alarms together stay below 1 %."""
+"""p-value below which a quantity counts as not described. Moments of heavy tails are less Gaussian than is assumed; at
+this value all false alarms together stay below 1 % (``benchmarks/description.py``)."""
 ENOUGH = 100
-"""Runs from which on two levels that do not repel are told from two that do in nine data sets of ten."""
+"""Runs from which "yes" may be said: from here on two levels that do not repel are told from two that do in nine data
+sets of ten. Fewer runs without a finding are "cannot tell"."""
 REPLICATES = 20
-"""Predicted ensembles that it takes at least."""
+"""Least number of predicted ensembles from which a p-value is computed."""
 MOST = 4000
-"""Runs that are looked at, evenly spaced."""
+"""Most runs that are compared; of more, evenly spaced ones are taken, which bounds time and memory."""
 POOL = 2**15
-"""Predicted values that stand for all: their own error is small beside that of MOST runs."""
+"""Most predicted values in the pooled sample that stands for the law: its error is small beside that of MOST runs."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ def _parts(tree: xr.DataTree) -> tuple[np.ndarray, np.ndarray, np.ndarray] | str
 def _quantities(
     x: Float[np.ndarray, "ensemble run ..."], pooled: bool
 ) -> dict[str, tuple[Float[np.ndarray, " ensemble"], dict[str, bool]]]:
-    """Of every ensemble, the first being the data; and whether small values are as telling as great ones."""
+    """Quantities of every ensemble by name, the data first; and for each whether small values count against it, too."""
     far, both = {"two_sided": False}, {"two_sided": True}
     if x.ndim == 2:
         return {"spacing": (_distances(x), far)}
@@ -157,7 +159,7 @@ def _distances(x: Float[np.ndarray, "ensemble value"]) -> Float[np.ndarray, " en
 
 
 def _p_value(values: Float[np.ndarray, " ensemble"], *, two_sided: bool) -> float:
-    """Of the first among the others."""
+    """p-value of the first value among the others."""
     scatter = values[1:].std(ddof=1)
     z = (values[0] - values[1:].mean()) / scatter if scatter > 0 else 0.0
     # the scatter is itself estimated

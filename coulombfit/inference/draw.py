@@ -23,7 +23,7 @@ __all__ = ["Drawn", "draw"]
 
 
 class Drawn(NamedTuple):
-    """Points without bounds, shape (chain, draw, coordinate), and how they came about."""
+    """Points in unbounded coordinates, shape (chain, draw, coordinate), and how they came about."""
 
     points: Float[np.ndarray, "chain draw coordinate"]
     stats: dict[str, np.ndarray]

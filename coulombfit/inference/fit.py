@@ -17,10 +17,10 @@ from coulombfit.data.spectra import Spectra
 from coulombfit.inference.draw import Drawn, draw
 from coulombfit.inference.fit_result import RECORD, Fit
 from coulombfit.inference.given import record_given
-from coulombfit.inference.godambe import corrected
+from coulombfit.inference.godambe import correct_draws
 from coulombfit.inference.preparation import Prepared, Question, ask, prepare, spectra_of
 from coulombfit.inference.record import IntegralRecord, Record
-from coulombfit.inference.tree import known_numbers, reported, sites_of, tree_of
+from coulombfit.inference.tree import find_known, reported_parameters, sites_of, tree_of
 from coulombfit.models import Likelihood, Model
 from coulombfit.runtime.precision import double_precision
 from coulombfit.runtime.progress import working
@@ -114,13 +114,13 @@ def _record(spectra: Spectra, question: Question, prepared: Prepared, drawn: Dra
         compression={"nodes": drawn.represented.weighted.size, "error": drawn.represented.error},
         versions={"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
         **model.stated.to_json(),
-        known=known_numbers(model, question.likelihood),
+        known=find_known(model, question.likelihood),
         nominal_from={name: model.nominal_from[name]} if name in model.nominal_from else {},
     )
 
 
 def log_evidence(question: Question, prepared: Prepared, drawn: Drawn) -> float | None:
-    """Ln ∫ L π in units of the data; None of levels that are not independent but count as if they were."""
+    """Ln ∫ L π in units of the data; None for a composite likelihood, which has no evidence."""
     if question.likelihood.composite:
         return None
     return drawn.integral.log_value - question.likelihood.log_frame(prepared.observations, prepared.unit)
@@ -133,8 +133,8 @@ def posterior_of(question: Question, prepared: Prepared, drawn: Drawn) -> dict[s
     if likelihood.corrected:
         # all chains about their common mean: chains that disagree stay apart
         key = key_for(question.seed, "correction", drawn.label)
-        sites = corrected(model, likelihood, sites, prepared.observations, unit, key, pooled=prepared.pooled)
+        sites = correct_draws(model, likelihood, sites, prepared.observations, unit, key, pooled=prepared.pooled)
     return {
         name: np.asarray(values).reshape(*points.shape[:2], *values.shape[1:])
-        for name, values in reported(model, sites, unit).items()
+        for name, values in reported_parameters(model, sites, unit).items()
     }

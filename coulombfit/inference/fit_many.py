@@ -21,7 +21,7 @@ from coulombfit.inference.fit import log_evidence, posterior_of
 from coulombfit.inference.given import doubt_levels
 from coulombfit.inference.posterior_table import posterior_table
 from coulombfit.inference.preparation import Prepared, Question, ask, prepare, spectra_of
-from coulombfit.inference.tree import free, known_numbers
+from coulombfit.inference.tree import drop_known, find_known
 from coulombfit.models import Likelihood, Model
 from coulombfit.runtime.errors import ArgumentError, DataError
 from coulombfit.runtime.precision import double_precision
@@ -121,9 +121,11 @@ def fit_many(
     prepared, refused, doubts = _prepare_all(several, names, question)
     _warn_of_pairs(doubts)
     with working(f"fitting {question.model.name} to {len(several)} spectra", show=progress), double_precision():
-        known = known_numbers(next(iter(prepared.values())).model, question.likelihood)
+        known = find_known(next(iter(prepared.values())).model, question.likelihood)
         drawn = dict(zip(prepared, draw(question, list(prepared.values()), compress=compress), strict=True))
-        posteriors = {name: free(posterior_of(question, prepared[name], one), known) for name, one in drawn.items()}
+        posteriors = {
+            name: drop_known(posterior_of(question, prepared[name], one), known) for name, one in drawn.items()
+        }
     stacked = {
         parameter: np.stack([one[parameter] for one in posteriors.values()])
         for parameter in next(iter(posteriors.values()))
@@ -189,13 +191,13 @@ def _row(question: Question, prepared: Prepared, one: Drawn, posterior: xr.Datas
         "se": one.integral.se,
         "pareto_k": one.integral.k_hat,
         "sampler": one.sampler,
-        "converged": _converged(one, posterior),
+        "converged": _has_converged(one, posterior),
         "enough_runs": not judge_runs(prepared.model, question.likelihood.name, len(prepared.observations)),
         "refused": "",
     }
 
 
-def _converged(one: Drawn, posterior: xr.Dataset) -> bool:
+def _has_converged(one: Drawn, posterior: xr.Dataset) -> bool:
     stats = xr.Dataset({name: (("chain", "draw")[: np.ndim(value)], value) for name, value in one.stats.items()})
     tree = {"posterior": posterior.drop_vars("spectrum"), "sample_stats": stats}
     return diagnose(xr.DataTree.from_dict(tree)).passed

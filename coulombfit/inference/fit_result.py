@@ -16,7 +16,7 @@ import xarray as xr
 from jaxtyping import Float
 from numpyro.distributions import Distribution
 
-from coulombfit.answers.numbers import rounder
+from coulombfit.answers.numbers import make_rounder
 from coulombfit.answers.result import Text
 from coulombfit.data.files.netcdf import read_tree
 from coulombfit.inference.convergence import RECORD, Diagnosis, diagnose
@@ -140,7 +140,7 @@ class Fit:
         :param interval: probability content of the interval, between 0 and 1.
         """
         table = self.table(interval)
-        numbers = table[["mean", "sd", "lower", "upper"]].apply(lambda row: row.map(rounder(row["sd"])), axis=1)
+        numbers = table[["mean", "sd", "lower", "upper"]].apply(lambda row: row.map(make_rounder(row["sd"])), axis=1)
         numbers[["ess_bulk", "ess_tail"]] = table[["ess_bulk", "ess_tail"]].map("{:.0f}".format)
         return numbers.assign(r_hat=table["r_hat"].map(lambda value: "–" if np.isnan(value) else f"{value:.3f}"))
 

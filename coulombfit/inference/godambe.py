@@ -24,7 +24,7 @@ from jaxtyping import Array, Float, Key
 
 from coulombfit.models import Likelihood, Model, Parameters, Standardisation
 
-__all__ = ["WORTH", "corrected", "scores"]
+__all__ = ["WORTH", "correct_draws", "scores"]
 
 SIMULATED = 4096
 """Pairs simulated at the estimate, which leave errors of one per cent in the spread."""
@@ -38,7 +38,7 @@ MANY = 200_000
 Matrix = Float[np.ndarray, "coordinate coordinate"]
 
 
-def corrected(
+def correct_draws(
     model: Model,
     likelihood: Likelihood,
     draws: Parameters,

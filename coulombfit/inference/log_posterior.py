@@ -1,4 +1,4 @@
-"""Posteriors as densities without bounds, of observations as they are or compressed.
+"""Log posteriors as functions of unbounded coordinates, of observations as they are or compressed.
 
 A compression is as fine as its error in ln L demands: differences of ln L between points that the posterior makes
 likely are compared with those of the next finer grid, or of the observations themselves where they are few.
@@ -18,7 +18,7 @@ from jaxtyping import Array, Float
 
 from coulombfit.models import Likelihood, Model, Standardisation
 from coulombfit.models.site_priors import coordinate_names, sites_at
-from coulombfit.numerics.compression import LEVELS, Weighted, plain
+from coulombfit.numerics.compression import LEVELS, Weighted, uncompressed
 from coulombfit.samplers.newton import LogDensity, Peak, peak_of
 
 __all__ = ["Represented", "log_likelihood", "log_posterior", "represent"]
@@ -29,6 +29,7 @@ FEW, CHEAP = 2_000, 24
 """Levels which are compared with their compression themselves, and how many a node: more would cost as much as
 sampling, and the next finer grid takes their place."""
 PROBES = 24
+"""Points, two standard deviations about the mode in random directions, at which representations are compared."""
 UNSEEN = 25.0
 """Probes this far below the mode in ln L do not count: in flat directions they lie where no draw ever comes."""
 MARGIN = 0.7
@@ -83,14 +84,14 @@ def represent(
         return peak_of(density, start, weighted, unit)
 
     def themselves() -> Represented:
-        whole = plain(terms)
+        whole = uncompressed(terms)
         return Represented(whole, climbed(whole), 0.0)
 
     coarse = compression.compress(terms) if compression is not None else None
     if compression is None or coarse is None:
         return themselves()
     few = observations.size <= max(FEW, CHEAP * coarse.size)
-    whole = plain(terms) if few else None
+    whole = uncompressed(terms) if few else None
     if whole is not None and whole.size <= coarse.size:
         return themselves()
     if compression.exact:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from coulombfit.data.files.opening import opened
+from coulombfit.data.files.opening import open_regular
 from coulombfit.runtime.atomic_files import write_netcdf
 from coulombfit.runtime.errors import ArgumentError, DataError
 
@@ -39,7 +39,7 @@ LABEL = "coulombfit_result"
 PAGES = (".html", ".htm")
 """Endings of reports."""
 HEAD = 4096
-"""Bytes of a page that have its label."""
+"""Bytes from the start of a page within which its label lies."""
 _IN_PAGE = re.compile(r'<meta name="coulombfit" content="([^"]*)">')
 
 
@@ -54,25 +54,25 @@ def fit_name(file: Path, model: str, likelihood: str | None, chosen: Iterable[st
 
 
 def fit_label(record: Mapping[str, Any]) -> str:
-    """Of the fit of a model to data, from what its record says of the two and of what was given."""
+    """Label of a fit, from its record: the model, what was stated of its parameters, the fingerprint of the data."""
     stated = {name: record[name] for name in ("priors", "fixed") if record.get(name)}
     given = f", given {hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()[:12]}" if stated else ""
     return f"a {record['model']} fit ({record['likelihood']}{given}) of data {record['data']['fingerprint'][:12]}"
 
 
 def label_of(question: Question, fingerprint: str) -> str:
-    """Of the fit that answers a question about data."""
+    """Label that the fit of these data by this model and likelihood will have."""
     asked = {"model": question.model.name, "likelihood": question.likelihood.name, "data": {"fingerprint": fingerprint}}
     return fit_label(asked | question.model.stated.to_json())
 
 
 def page_label(fingerprints: Iterable[str]) -> str:
-    """Of a report of fits of these data."""
+    """Label of a report of fits of these data."""
     return result_label("a report", fingerprints)
 
 
 def result_label(what: str, fingerprints: Iterable[str]) -> str:
-    """Of what was made of these data, in whatever order."""
+    """Label of a result, such as "comparison", that was made from data with these fingerprints, in whatever order."""
     each = sorted({fingerprint[:12] for fingerprint in fingerprints})
     if len(each) == 1:
         return f"{what} of data {each[0]}"
@@ -134,7 +134,7 @@ def _held_by(path: Path) -> str | None:
 
     try:
         if path.suffix.lower() in PAGES:
-            with opened(path) as page:
+            with open_regular(path) as page:
                 found = _IN_PAGE.search(page.read(HEAD).decode(errors="replace"))
             return found and found[1]
         with open_netcdf(path) as groups:

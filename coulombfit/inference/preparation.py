@@ -1,4 +1,4 @@
-"""What is asked of data, checked before anything is computed: the one way into a fit, alone or among many."""
+"""Questions and data, checked before anything is computed: the one way into a fit, alone or among many."""
 
 from __future__ import annotations
 

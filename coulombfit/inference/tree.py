@@ -1,4 +1,4 @@
-"""The groups of a fit's tree, as ArviZ has them, from points of the posterior without bounds."""
+"""The groups of a fit's tree, as ArviZ has them, from points of the posterior in unbounded coordinates."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from coulombfit.models.site_priors import sample_sites, sites_at
 from coulombfit.runtime.errors import ArgumentError
 from coulombfit.samplers.settings import Sampling
 
-__all__ = ["free", "known_numbers", "reported", "sites_of", "tree_of"]
+__all__ = ["drop_known", "find_known", "reported_parameters", "sites_of", "tree_of"]
 
 
 @lru_cache(maxsize=64)
@@ -30,7 +30,7 @@ def sites_of(model: Model, likelihood: Likelihood) -> Callable[..., Parameters]:
 _parameters = jax.jit(lambda model, sites, unit: model.parameters(sites, unit), static_argnums=0)
 
 
-def reported(model: Model, sites: Parameters, unit: Standardisation) -> Parameters:
+def reported_parameters(model: Model, sites: Parameters, unit: Standardisation) -> Parameters:
     """The reported parameters in units of the data.
 
     :param sites: shape (draw, …).
@@ -48,11 +48,13 @@ def reported(model: Model, sites: Parameters, unit: Standardisation) -> Paramete
 
 
 @partial(jax.jit, static_argnums=(0, 1, 4))
-def _from_priors(model: Model, likelihood: Likelihood, key: Array, unit: Standardisation, draws: int) -> Parameters:
+def _draw_from_priors(
+    model: Model, likelihood: Likelihood, key: Array, unit: Standardisation, draws: int
+) -> Parameters:
     return model.parameters(sample_sites(model.site_priors(likelihood), key, (1, draws), unit), unit)
 
 
-def known_numbers(model: Model, likelihood: Likelihood) -> dict[str, Any]:
+def find_known(model: Model, likelihood: Likelihood) -> dict[str, Any]:
     """What is known of the reported parameters because some are, in units of the data: those that no draw changes."""
     if not model.stated.fixed:
         return {}
@@ -61,7 +63,7 @@ def known_numbers(model: Model, likelihood: Likelihood) -> dict[str, Any]:
     return {name: values[0].tolist() for name, values in found.items() if (values[0] == values[1]).all()}
 
 
-def free(parameters: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+def drop_known(parameters: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters that are not known."""
     return {name: values for name, values in parameters.items() if name not in known}
 
@@ -84,19 +86,19 @@ def tree_of(
     key_prior, key_predictive = jax.random.split(key)
     runs, draws = len(observations), np.asarray(next(iter(posterior.values()))).shape[1]
     rows = _thin(runs, sampling.per_run_runs)
-    site, known = likelihood.observed, known_numbers(model, likelihood)
+    site, known = likelihood.observed, find_known(model, likelihood)
     kept, predicted = _thin(draws, sampling.per_run_draws), _thin(draws, sampling.predictive_draws)
     log_likelihood = _log_likelihood(model, likelihood, _take(posterior, kept), jnp.asarray(observations[rows]))
     predictive = _predict(model, likelihood, _take(posterior, predicted), key_predictive, len(rows))
     every = np.arange(draws)
-    prior = model.in_order(_from_priors(model, likelihood, key_prior, unit, draws))
+    prior = model.in_order(_draw_from_priors(model, likelihood, key_prior, unit, draws))
     dims = ("run", "level")[: observations.ndim]
     # the runs that are kept, where they are not all
     which = {} if len(rows) == runs else {"run": rows}
     return xr.DataTree.from_dict(
         {
-            "posterior": _dataset(free(posterior, known), every),
-            "prior": _dataset(free(prior, known), every),
+            "posterior": _dataset(drop_known(posterior, known), every),
+            "prior": _dataset(drop_known(prior, known), every),
             "log_likelihood": _dataset({site: log_likelihood}, kept, ("run",)).assign_coords(which),
             "posterior_predictive": _dataset({site: predictive}, predicted, dims).assign_coords(which),
             "sample_stats": _dataset(stats, every),

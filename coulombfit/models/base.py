@@ -72,9 +72,9 @@ class Model(ABC):
     costly: ClassVar[bool] = False
     """Whether its law takes many times longer than others to evaluate."""
     colour: ClassVar[str | None] = None
-    """Of its curves in figures; that of text by default."""
+    """Colour of its curves in figures; None: the colour of text."""
     line: ClassVar[str] = "-"
-    """Their line style: "-", "-.", "--" or ":"."""
+    """Line style of its curves in figures: "-", "-.", "--" or ":"."""
     stated: Stated = Stated()
     """Priors and values that the user has given, see :meth:`informed`."""
 

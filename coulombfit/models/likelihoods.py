@@ -92,11 +92,11 @@ class Likelihood(ABC):
         return unit.apply(observations)
 
     def term_law(self, model: Laws, sites: Parameters, unit: Standardisation) -> dist.Distribution:
-        """The law of one such term."""
+        """The law of one of the :meth:`terms`."""
         return model.law(self, model.parameters(sites, Standardisation()))
 
     def log_frame(self, observations: Float[np.ndarray, "run ..."], unit: Standardisation) -> float:
-        """What ln p of all observations is less in units of the data than in that frame."""
+        """Log Jacobian of the frame: ln p of all observations in it, minus ln p in units of the data."""
         return float(observations.size * np.log(unit.scale))
 
 

@@ -138,7 +138,7 @@ class TwoWidthModel(PairModel):
         return super().sites(likelihood) | {"q": dist.Uniform(-1.0, 1.0)}
 
     def to_coordinate(self, name: str, prior: dist.Distribution, site: Array) -> Array:
-        """Of q, ln σ₁/σ₂ = artanh r."""
+        """The coordinate of a site; of q = ±r it is artanh r = ln σ₁/σ₂."""
         return jnp.arctanh(jnp.abs(site)) if name == "q" else super().to_coordinate(name, prior, site)
 
     def from_coordinate(self, name: str, prior: dist.Distribution, coordinate: Array) -> Array:

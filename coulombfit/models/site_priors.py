@@ -30,7 +30,7 @@ class SitePrior:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the site: () of one number, (cluster,) of one a cluster."""
+        """Shape of the site: () for one number, (cluster,) for one number per cluster."""
         return self.prior.event_shape
 
     @property
@@ -83,7 +83,7 @@ class StatedPrior(SitePrior):
 
     def _to_value(self, unit: Standardisation) -> transforms.Transform:
         """From coordinates to the units of the data, near which the data lie at small coordinates."""
-        support, frame = _of_one(self.prior.support), self._frame(unit)
+        support, frame = _support_of_one(self.prior.support), self._frame(unit)
         if support == constraints.real:
             return frame
         if support == constraints.positive:
@@ -172,11 +172,11 @@ class Even(dist.Distribution):
 def _frame(prior: dist.Distribution, unit: Standardisation, *, unitless: bool) -> transforms.AffineTransform:
     if unitless:
         return transforms.AffineTransform(0.0, 1.0)
-    location = unit.location if _of_one(prior.support) == constraints.real else 0.0
+    location = unit.location if _support_of_one(prior.support) == constraints.real else 0.0
     return transforms.AffineTransform(jnp.asarray(location), jnp.asarray(unit.scale))
 
 
-def _of_one(support: constraints.Constraint) -> constraints.Constraint:
+def _support_of_one(support: constraints.Constraint) -> constraints.Constraint:
     """The support of one number of a site."""
     return getattr(support, "base_constraint", support)
 

@@ -53,7 +53,7 @@ class Stated:
                 )
         all_priors, all_fixed = dict(self.priors) | dict(priors), dict(self.fixed)
         for name, value in fixed.items():
-            all_fixed[name] = _numbers(name, value)
+            all_fixed[name] = _as_finite(name, value)
         if both := all_priors.keys() & all_fixed.keys():
             raise ArgumentError(f"fixed: expected parameters without a prior, got {', '.join(sorted(both))} in both")
         return Stated(tuple(sorted(all_priors.items())), tuple(sorted(all_fixed.items())))
@@ -97,7 +97,7 @@ class Stated:
             default = sites[site]
             unitless = find_parameter(name, reports).unit == "1"
             if isinstance(value, dist.Distribution):
-                law = _even(name, value) if site == even_in else _shaped(name, value, default)
+                law = _even(name, value) if site == even_in else _shape_prior(name, value, default)
                 found[site] = StatedPrior(law, default, unitless)
             else:
                 _require_allowed(name, value, default, even=site == even_in)
@@ -145,7 +145,7 @@ def _arguments(prior: dist.Distribution) -> dict[str, Any] | None:
     return {name: np.asarray(value).tolist() for name, value in values.items()} if numeric else None
 
 
-def _numbers(name: str, value: Any) -> float | tuple[float, ...]:
+def _as_finite(name: str, value: Any) -> float | tuple[float, ...]:
     array = np.asarray(value)
     if array.dtype.kind not in "iuf" or array.ndim > 1 or not array.size or not np.isfinite(array).all():
         raise ArgumentError(f"fixed: expected a finite number for {name}, got {value!r}")
@@ -159,7 +159,7 @@ def _even(name: str, prior: dist.Distribution) -> dist.Distribution:
     return Even(prior)
 
 
-def _shaped(name: str, prior: dist.Distribution, default: dist.Distribution) -> dist.Distribution:
+def _shape_prior(name: str, prior: dist.Distribution, default: dist.Distribution) -> dist.Distribution:
     """The law as one event of the shape of the site."""
     shape = default.event_shape
     if prior.event_shape != () or prior.batch_shape not in ((), shape):

@@ -19,7 +19,7 @@ def prior_in_words(
 ) -> str:
     """A prior in units of the data where those of the parameter are known, else standardised; given ones as given."""
     if isinstance(prior, KnownSite):
-        return f"known, {_shown(prior.value, 6)}"
+        return f"known, {_format_values(prior.value, 6)}"
     if isinstance(prior, StatedPrior):
         return f"{_in_words(prior.prior, Standardisation(), even=False, of='')}, given"
     known = parameter.name in {one.name for one in reports}
@@ -37,21 +37,21 @@ def _in_words(prior: dist.Distribution, unit: Standardisation, *, even: bool, of
         case Even():
             return _in_words(prior.base, unit, even=False, of=of)
         case dist.LogNormal():
-            median = _shown(unit.scale * np.exp(prior.loc))
-            return f"LogNormal(median {median}, sd of its logarithm {_shown(prior.scale)})"
+            median = _format_values(unit.scale * np.exp(prior.loc))
+            return f"LogNormal(median {median}, sd of its logarithm {_format_values(prior.scale)})"
         case dist.Normal():
             mean, sd = unit.location + unit.scale * prior.loc, unit.scale * prior.scale
-            return f"Normal(mean {_shown(mean, 6)}, sd {_shown(sd)})"
+            return f"Normal(mean {_format_values(mean, 6)}, sd {_format_values(sd)})"
         case dist.Uniform() if even:
-            return f"Uniform(0, {_shown(prior.high)})"
+            return f"Uniform(0, {_format_values(prior.high)})"
         case dist.Uniform():
             low, high = (unit.location + unit.scale * end for end in (prior.low, prior.high))
-            return f"Uniform({_shown(low, 6)}, {_shown(high, 6)})"
-    stated = ", ".join(f"{name} {_shown(getattr(prior, name, None))}" for name in prior.arg_constraints)
+            return f"Uniform({_format_values(low, 6)}, {_format_values(high, 6)})"
+    stated = ", ".join(f"{name} {_format_values(getattr(prior, name, None))}" for name in prior.arg_constraints)
     return f"{type(prior).__name__}({stated}){of}"
 
 
-def _shown(values: object, digits: int = 3) -> str:
+def _format_values(values: object, digits: int = 3) -> str:
     array = np.asarray(values)
     if not np.issubdtype(array.dtype, np.number):
         return str(values)

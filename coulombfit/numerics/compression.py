@@ -33,10 +33,12 @@ __all__ = [
     "Moments",
     "SumAndSpacing",
     "Weighted",
-    "plain",
+    "uncompressed",
 ]
 
 ORDER = 8
+"""Nodes in each direction about a cell: its observations act on a polynomial of degree 7. More converge faster, and
+have larger weights of alternating sign."""
 CHUNK = 2**18
 """Observations at a time, to bound the memory."""
 SIZES = (2, 8, 32, 48, 80, 144, 256, 640, 768, 1024, 1792)
@@ -48,7 +50,10 @@ GRIDS: dict[int, tuple[tuple[float, float], ...]] = {
     1: tuple((0.2 * 0.5**k, 0.2 * 0.67**k) for k in range(LEVELS)),
     2: ((0.7, 0.22), (0.45, 0.19), *((0.21 * 0.3**k, 0.165 * 0.75**k) for k in range(LEVELS - 2))),
 }
-"""By the dimension: w, in units of the data's spread, and h."""
+"""Grids from coarse to fine, by their dimension: (w, h) as above, w in units of the data's standard deviation. A
+smaller w has nodes denser about the centre, where narrow features of a law lie; a smaller h denser everywhere.
+These numbers decide how many nodes it takes, not how exact the result is:
+:func:`coulombfit.inference.log_posterior.represent` goes to the next grid until ln L is within its tolerance."""
 
 
 @jax.tree_util.register_dataclass
@@ -66,9 +71,9 @@ class Weighted:
         return len(self.weights)
 
 
-def plain(terms: Float[np.ndarray, "term ..."]) -> Weighted:
-    """Every observation for itself."""
-    return _filled_up(terms, np.ones(len(terms)), 0.0)
+def uncompressed(terms: Float[np.ndarray, "term ..."]) -> Weighted:
+    """All observations as nodes of weight one: nothing is compressed."""
+    return _fill_up(terms, np.ones(len(terms)), 0.0)
 
 
 class Compression(ABC):
@@ -95,7 +100,7 @@ class Compression(ABC):
             return None
         nodes, weights = found
         offset = _log_spacing(terms).sum() - weights @ _log_spacing(nodes) if self.repels else 0.0
-        return Weighted(nodes, weights, np.float64(offset)) if self.exact else _filled_up(nodes, weights, offset)
+        return Weighted(nodes, weights, np.float64(offset)) if self.exact else _fill_up(nodes, weights, offset)
 
 
 @dataclass(frozen=True)
@@ -262,8 +267,8 @@ def _stencil() -> tuple[Int[np.ndarray, " node"], Float[np.ndarray, "node power"
     return offsets, np.linalg.inv(np.vander(offsets.astype(float), increasing=True).T)
 
 
-def _filled_up(nodes: Float[np.ndarray, "node ..."], weights: Float[np.ndarray, " node"], offset: float) -> Weighted:
-    """The same with as many nodes of no weight as it takes to have one of few shapes."""
+def _fill_up(nodes: Float[np.ndarray, "node ..."], weights: Float[np.ndarray, " node"], offset: float) -> Weighted:
+    """Nodes and weights, filled up with nodes of weight zero to one of SIZES."""
     count = len(weights)
     size = next((size for size in SIZES if size >= count), 1 << (count - 1).bit_length())
     lacking = size - count

@@ -25,11 +25,11 @@ INTERVAL = 0.9
 """Probability content of every quoted interval: equal-tailed, and down to the edge where the data do not exclude it."""
 
 BINS, REACH = 512, 8.0
-"""Of the histogram behind a density at the edge, and how far it goes in sd."""
+"""Bins of the histogram from which the density at the edge is read, and its length in posterior sd from the edge."""
 
 
 Ends = tuple[Float[np.ndarray, "*set"], Float[np.ndarray, "*set"]]
-"""Lower and upper."""
+"""Lower and upper ends of intervals."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +71,12 @@ def intervals_of(
     reaches = _reaches(draws[edge.parameter] - edge.at, float(np.exp(-0.5 * norm.ppf(1.0 - tail) ** 2)))
     ends = dict(found)
     lower, upper = found[edge.parameter]
-    ends[edge.parameter] = (_between(lower, edge.at, reaches), upper)
+    ends[edge.parameter] = (_interpolate(lower, edge.at, reaches), upper)
     for name, other in edge.meeting.items():
         lower, upper = found[name]
         ends[name] = (
-            np.asarray(np.minimum(lower, _between(lower, found[other][0], reaches))),
-            np.asarray(np.maximum(upper, _between(upper, found[other][1], reaches))),
+            np.asarray(np.minimum(lower, _interpolate(lower, found[other][0], reaches))),
+            np.asarray(np.maximum(upper, _interpolate(upper, found[other][1], reaches))),
         )
     return ends
 
@@ -86,7 +86,7 @@ def _equal_tailed(draws: Float[np.ndarray, "*set draw"], tail: float) -> Ends:
     return np.asarray(lower), np.asarray(upper)
 
 
-def _between(one: np.ndarray, other: np.ndarray | float, share: np.ndarray) -> np.ndarray:
+def _interpolate(one: np.ndarray, other: np.ndarray | float, share: np.ndarray) -> np.ndarray:
     """From ``one`` at share 0 to exactly ``other`` at share 1."""
     return np.where(share < 1.0, one + share * (other - one), other)
 

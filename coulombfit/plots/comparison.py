@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from coulombfit.checks.fits.comparison import Comparison
 from coulombfit.checks.fits.evidence import Evidence
 from coulombfit.inference.fit_result import Fit
-from coulombfit.plots.kit.axes import drawn, one
+from coulombfit.plots.kit.axes import one_axes, own_lettering
 from coulombfit.plots.kit.names import legible
 from coulombfit.plots.kit.palette import grey, model_style, styles
 
@@ -24,7 +24,7 @@ DECISIVE = 3.0
 """Log Bayes factor of 20 to 1."""
 
 
-@drawn
+@own_lettering
 def comparison(result: Comparison, ax: Axes | None = None, *, fits: Mapping[str, Fit] | None = None) -> Axes:
     """Expected log density of new runs less that of the best model (bars), with one standard error of the difference.
 
@@ -34,7 +34,7 @@ def comparison(result: Comparison, ax: Axes | None = None, *, fits: Mapping[str,
     :raises ValueError: for fits of other names.
     """
     table = result.table
-    ax = _bars(one(ax), list(map(str, table.index)), table["elpd_diff"].to_numpy(), fits)
+    ax = _bars(one_axes(ax), list(map(str, table.index)), table["elpd_diff"].to_numpy(), fits)
     errors = table["diff_se"].to_numpy()
     ax.errorbar(table["elpd_diff"], np.arange(len(table)), xerr=errors, fmt="none", ecolor=grey(ax, 0.7), capsize=3)
     _numbers(ax, table["elpd_diff"].to_numpy(), errors, float((table["elpd_diff"] - errors).min()))
@@ -42,7 +42,7 @@ def comparison(result: Comparison, ax: Axes | None = None, *, fits: Mapping[str,
     return ax
 
 
-@drawn
+@own_lettering
 def evidence(result: Evidence, ax: Axes | None = None, *, fits: Mapping[str, Fit] | None = None) -> Axes:
     """Log Bayes factor of every model to the best (bars), and its range under other priors (lines with ends).
 
@@ -56,7 +56,7 @@ def evidence(result: Evidence, ax: Axes | None = None, *, fits: Mapping[str, Fit
     table = result.table
     names = list(map(str, table.index))
     factors = table["log_bayes_factor"].to_numpy()
-    ax = _bars(one(ax), names, factors, fits)
+    ax = _bars(one_axes(ax), names, factors, fits)
     least = float(factors.min())
     for k, name in enumerate(names[1:], start=1):
         others = result.factors(name, names[0])

@@ -16,23 +16,26 @@ from matplotlib.axes import Axes
 from coulombfit.inference.fit_result import Fit
 from coulombfit.models import Parameters
 from coulombfit.numerics.intervals import INTERVAL
-from coulombfit.plots.kit.axes import Panels, drawn, legend_on_top, new_figure, one, several
+from coulombfit.plots.kit.axes import Panels, given_axes, legend_on_top, new_figure, one_axes, own_lettering
 from coulombfit.plots.kit.names import legible
-from coulombfit.plots.kit.palette import above, grey, styles
+from coulombfit.plots.kit.palette import grey, styles, zorder_of
 from coulombfit.plots.kit.symbols import DENSITY, EIGENVALUE, SPACING
 from coulombfit.runtime.precision import double_precision
 
 __all__ = ["density", "laws", "levels", "residuals", "spacing"]
 
 BAND_DRAWS = 200
+"""Posterior draws that a band is made of."""
 GRID = 300
+"""Points of a curve."""
 BIN_OF_A_LEVEL = 0.35
+"""Width of a bin in units of a level's standard deviation, of histograms of many levels."""
 TAIL = (1 - INTERVAL) / 2
 QUANTILES = (TAIL, 0.5, 1 - TAIL)
 PANELS = ("density", "residuals", "spacing")
 
 
-@drawn
+@own_lettering
 def laws(fits: Mapping[str, Fit], axes: Iterable[Axes] | None = None) -> Panels:
     """Density with residuals, and spacing, of pair fits.
 
@@ -41,7 +44,7 @@ def laws(fits: Mapping[str, Fit], axes: Iterable[Axes] | None = None) -> Panels:
     :raises ValueError: for fits of different data or of spacings, or another number of axes.
     """
     _require(fits, pairs=True)
-    panels = several(axes, PANELS)
+    panels = given_axes(axes, PANELS)
     if panels is None:
         figure = new_figure(1, 2, 0.75, tall=1.1)
         made = figure.subplot_mosaic([["density", "spacing"], ["residuals", "spacing"]], height_ratios=(2.2, 1))
@@ -60,7 +63,7 @@ def laws(fits: Mapping[str, Fit], axes: Iterable[Axes] | None = None) -> Panels:
     return panels
 
 
-@drawn
+@own_lettering
 def density(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
     """Histogram of all levels with each model's one-level density: posterior median and 90 % band (Eqs. 11, 32).
 
@@ -69,7 +72,7 @@ def density(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
     :raises ValueError: for fits of different data or of spacings.
     """
     _require(fits, pairs=True)
-    ax = one(ax)
+    ax = one_axes(ax)
     found = next(iter(fits.values())).observations.ravel()
     _histogram(ax, found, "levels")
     margin = 0.1 * np.ptp(found)
@@ -79,7 +82,7 @@ def density(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
     return ax
 
 
-@drawn
+@own_lettering
 def residuals(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
     """Levels in the bins of their histogram less what each model expects there, in units of the error of the bin.
 
@@ -92,7 +95,7 @@ def residuals(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
     :raises ValueError: for fits of different data or of spacings.
     """
     _require(fits, pairs=True)
-    ax = one(ax)
+    ax = one_axes(ax)
     found = next(iter(fits.values())).observations.ravel()
     edges = _edges(found)
     counts, _ = np.histogram(found, edges)
@@ -109,14 +112,14 @@ def residuals(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
         bands = [np.append(each, each[-1]) for each in (low, high)]
         ax.fill_between(edges, bands[0], bands[1], step="post", color=colour, alpha=0.25, linewidth=0)
         left = (counts - found.size * middle) / error
-        ax.stairs(left, edges, baseline=None, label=legible(name), **style, zorder=above(style))
+        ax.stairs(left, edges, baseline=None, label=legible(name), **style, zorder=zorder_of(style))
     ax.set(xlabel=EIGENVALUE, ylabel="residual / error")
     reach = max(3.0, float(np.abs(ax.get_ylim()).max()))
     ax.set_ylim(-reach, reach)
     return ax
 
 
-@drawn
+@own_lettering
 def spacing(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
     """Histogram of the spacings S with each model's law: posterior median and 90 % band (Eq. 31).
 
@@ -125,7 +128,7 @@ def spacing(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
     :raises ValueError: for fits of different data.
     """
     _require(fits, pairs=False)
-    ax = one(ax)
+    ax = one_axes(ax)
     fit = next(iter(fits.values()))
     spacings = fit.observations if fit.observations.ndim == 1 else fit.observations[:, 0] - fit.observations[:, 1]
     _histogram(ax, spacings, "spacings")
@@ -136,7 +139,7 @@ def spacing(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
     return ax
 
 
-@drawn
+@own_lettering
 def levels(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
     """Histogram of all levels of a gas, new levels under each model (lines), and the bare centres (ticks on top).
 
@@ -147,12 +150,14 @@ def levels(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
     _require(fits)
     if any(fit.observed_by.of_pairs for fit in fits.values()):
         raise ValueError("fits: expected fits of all levels of a gas")
-    ax = one(ax)
+    ax = one_axes(ax)
     observed = next(iter(fits.values())).observations
     edges = edges_of_levels(observed)
     ax.hist(observed.ravel(), edges, density=True, label="levels", color=grey(ax, 0.2), histtype="stepfilled")
     for name, style in styles(fits).items():
-        ax.hist(_predicted(fits[name]).ravel(), edges, density=True, label=legible(name), histtype="step", **style)
+        ax.hist(
+            _predicted_levels(fits[name]).ravel(), edges, density=True, label=legible(name), histtype="step", **style
+        )
         for centre in fits[name].parameters.get("centre", np.zeros((1, 1, 0))).mean(axis=(0, 1)):
             ax.plot([centre, centre], [0.95, 1.0], transform=ax.get_xaxis_transform(), color=style["color"])
     ax.set(xlabel=EIGENVALUE, ylabel=DENSITY)
@@ -194,14 +199,14 @@ def _bands(ax: Axes, fits: Mapping[str, Fit], across: np.ndarray, law: str) -> N
     for name, style in styles(fits).items():
         fit = fits[name]
         if not fit.model.offers(law):
-            predicted = _predicted(fit)
+            predicted = _predicted_levels(fit)
             values = predicted.ravel() if law == "density" else predicted[..., 0] - predicted[..., 1]
             ax.hist(values.ravel(), list(across), density=True, label=legible(name), histtype="step", **style)
             continue
         found = _values(fit, getattr(fit.model, law), across, _density_at)
         lower, middle, upper = np.quantile(found, QUANTILES, axis=0)
         ax.fill_between(across, lower, upper, color=style["color"], alpha=0.25, linewidth=0)
-        ax.plot(across, middle, label=legible(name), **style, zorder=above(style))
+        ax.plot(across, middle, label=legible(name), **style, zorder=zorder_of(style))
     ax.set_ylim(0, None)
     legend_on_top(ax)
 
@@ -210,11 +215,11 @@ def _shares(fit: Fit, edges: np.ndarray) -> Float[np.ndarray, "draw bin"]:
     """Shares of the levels that lie in each bin; of a model without a density, those of predicted pairs."""
     if fit.model.offers("density"):
         return np.diff(_values(fit, fit.model.density, edges, _share_below), axis=1)
-    predicted = _predicted(fit)
+    predicted = _predicted_levels(fit)
     return np.histogram(predicted, edges)[0][None] / predicted.size
 
 
-def _predicted(fit: Fit) -> Float[np.ndarray, "chain draw run ..."]:
+def _predicted_levels(fit: Fit) -> Float[np.ndarray, "chain draw run ..."]:
     return fit.tree["posterior_predictive"][fit.observed_by.observed].to_numpy()
 
 
@@ -234,11 +239,11 @@ def _values(
     posterior = {name: values.reshape(-1, *values.shape[2:]) for name, values in fit.parameters.items()}
     step = max(1, len(next(iter(posterior.values()))) // BAND_DRAWS)
     draws = {name: jnp.asarray(values[::step]) for name, values in posterior.items()}
-    return np.asarray(_at_draws(law, of, draws, jnp.asarray(across)))
+    return np.asarray(_evaluate_at_draws(law, of, draws, jnp.asarray(across)))
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _at_draws(
+def _evaluate_at_draws(
     law: Callable[..., dist.Distribution], of: Callable[..., Array], draws: Parameters, points: Array
 ) -> Array:
     return jax.vmap(lambda drawn: of(law(drawn), points))(draws)

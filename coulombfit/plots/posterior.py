@@ -14,9 +14,9 @@ from scipy import stats
 
 from coulombfit.inference.fit_result import Fit
 from coulombfit.models.parameters import Parameter, find_parameter
-from coulombfit.plots.kit.axes import Panels, drawn, new_figure, several
+from coulombfit.plots.kit.axes import Panels, given_axes, new_figure, own_lettering
 from coulombfit.plots.kit.names import legible, with_every_name
-from coulombfit.plots.kit.palette import Style, ink, styles
+from coulombfit.plots.kit.palette import Style, styles, text_colour
 from coulombfit.plots.kit.symbols import symbol
 
 __all__ = ["corner"]
@@ -31,7 +31,7 @@ TICKS = 2
 """Intervals between ticks, at most: panels are small."""
 
 
-@drawn
+@own_lettering
 def corner(
     fits: Mapping[str, Fit] | Fit,
     axes: Iterable[Axes] | None = None,
@@ -60,7 +60,7 @@ def corner(
     if not 1 <= len(names) <= MOST:
         raise ValueError(f"parameters: expected 1 to {MOST} of them, got {len(names)}; choose with parameters=")
     places = [(i, j) for i in range(len(names)) for j in range(i + 1)]
-    panels = several(axes, [f"{names[i]} and {names[j]}" if i > j else names[i] for i, j in places])
+    panels = given_axes(axes, [f"{names[i]} and {names[j]}" if i > j else names[i] for i, j in places])
     if panels is None:
         panels = _triangle(len(names), places)
     looks, known = styles(several_fits), truths or {}
@@ -124,7 +124,7 @@ def _contours(ax: Axes, x: Float[np.ndarray, " draw"], y: Float[np.ndarray, " dr
 
 
 def _mark(ax: Axes, x: float | None, y: float | None) -> None:
-    looks: Style = {"color": ink(), "linewidth": mpl.rcParams["axes.linewidth"], "linestyle": "--"}
+    looks: Style = {"color": text_colour(), "linewidth": mpl.rcParams["axes.linewidth"], "linestyle": "--"}
     if x is not None:
         ax.axvline(x, **looks)
     if y is not None:
@@ -148,7 +148,7 @@ def _triangle(count: int, places: Sequence[tuple[int, int]]) -> Panels:
 
 
 def _outer_labels(panels: Panels, places: Sequence[tuple[int, int]], count: int) -> None:
-    """Of a triangle made here only the left and the bottom are labelled."""
+    """Label only the left column and the bottom row of a triangle of panels that was made here."""
     for ax, (i, j) in zip(panels, places, strict=True):
         if i < count - 1:
             ax.set_xlabel("")

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 
 from coulombfit.answers.numbers import probability
 from coulombfit.checks.fits.predictive import PredictiveCheck
-from coulombfit.plots.kit.axes import Panels, drawn, new_figure, several
-from coulombfit.plots.kit.palette import grey, ink
+from coulombfit.plots.kit.axes import Panels, given_axes, new_figure, own_lettering
+from coulombfit.plots.kit.palette import grey, text_colour
 from coulombfit.plots.ranks import pit
 
 __all__ = ["predictive"]
@@ -24,7 +24,7 @@ LABELS = {
 }
 
 
-@drawn
+@own_lettering
 def predictive(check: PredictiveCheck, axes: Iterable[Axes] | None = None) -> Panels:
     """Each quantity of the data (line) among those of replicated data (grey), and the transforms of the data.
 
@@ -37,7 +37,7 @@ def predictive(check: PredictiveCheck, axes: Iterable[Axes] | None = None) -> Pa
     """
     done = [name for name in LABELS if np.isfinite(check.table.loc[name, "p_value"])]
     transforms = [str(name) for name in check.tree["pit"].to_dataset()]
-    panels = several(axes, [*done, *(f"transforms of {name}" for name in transforms)])
+    panels = given_axes(axes, [*done, *(f"transforms of {name}" for name in transforms)])
     if panels is None:
         figure = new_figure(2, max(len(done), 2), 0.5, tall=1.2)
         above, below = figure.subfigures(2, 1)
@@ -47,7 +47,7 @@ def predictive(check: PredictiveCheck, axes: Iterable[Axes] | None = None) -> Pa
     for ax, name in zip(panels, done, strict=False):
         replicated = check.tree["replicates"][name.replace(" ", "_")].to_numpy()
         ax.hist(replicated, BINS, color=grey(ax, 0.25), label="replicated")
-        ax.axvline(check.table.loc[name, "observed"], color=ink(), label="data")
+        ax.axvline(check.table.loc[name, "observed"], color=text_colour(), label="data")
         p = probability(check.table.loc[name, "p_value"])
         ax.set(xlabel=LABELS[name], ylabel="replicates", yticks=[], title=f"p {p}")
     panels[0].legend(framealpha=0.8, edgecolor="none", fontsize="x-small", handlelength=1.0)

@@ -22,9 +22,9 @@ from coulombfit.checks.fits.calibration import Calibration
 from coulombfit.checks.fits.predictive import PredictiveCheck
 from coulombfit.inference.fit_result import Fit
 from coulombfit.models.parameters import find_parameter
-from coulombfit.plots.kit.axes import Panels, drawn, grid, left_labels
+from coulombfit.plots.kit.axes import Panels, grid, left_labels, own_lettering
 from coulombfit.plots.kit.names import legible
-from coulombfit.plots.kit.palette import LINES, grey, ink, model_style
+from coulombfit.plots.kit.palette import LINES, grey, model_style, text_colour
 from coulombfit.plots.kit.symbols import symbol
 
 __all__ = ["calibration", "pit", "ranks"]
@@ -38,7 +38,7 @@ COLUMNS = 3
 DIFFERENCE = "ECDF − uniform"
 
 
-@drawn
+@own_lettering
 def ranks(fit: Fit, axes: Iterable[Axes] | None = None) -> Panels:
     """How the draws of each chain rank among all draws, a panel a parameter: chains that agree wander about zero.
 
@@ -65,7 +65,7 @@ def ranks(fit: Fit, axes: Iterable[Axes] | None = None) -> Panels:
     return panels if axes is not None else left_labels(panels)
 
 
-@drawn
+@own_lettering
 def calibration(result: Calibration, axes: Iterable[Axes] | None = None) -> Panels:
     """Ranks of the truth among posterior draws, a panel a parameter.
 
@@ -86,7 +86,7 @@ def calibration(result: Calibration, axes: Iterable[Axes] | None = None) -> Pane
     return panels if axes is not None else left_labels(panels)
 
 
-@drawn
+@own_lettering
 def pit(check: PredictiveCheck, axes: Iterable[Axes] | None = None) -> Panels:
     """Probability integral transforms of the data of every run under the fitted law, for spacings and for levels.
 
@@ -101,7 +101,7 @@ def pit(check: PredictiveCheck, axes: Iterable[Axes] | None = None) -> Panels:
     panels = grid(axes, list(transforms), COLUMNS, sharey=True)
     for ax, (name, values) in zip(panels, transforms.items(), strict=True):
         _band(ax, values.size)
-        _curve(ax, values, color=ink(), label="data")
+        _curve(ax, values, color=text_colour(), label="data")
         ax.set(xlabel=f"transform $F$ of {name}", ylabel=DIFFERENCE)
     return panels if axes is not None else left_labels(panels)
 

@@ -13,7 +13,7 @@ from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator
 from coulombfit.checks.settings.displacement import Displacement
 from coulombfit.checks.settings.scaling_result import Scaling
 from coulombfit.numerics.intervals import INTERVAL
-from coulombfit.plots.kit.axes import Panels, drawn, grid, legend_on_top, one
+from coulombfit.plots.kit.axes import Panels, grid, legend_on_top, one_axes, own_lettering
 from coulombfit.plots.kit.names import legible
 from coulombfit.plots.kit.palette import LINES, grey, level_style
 from coulombfit.plots.kit.symbols import ALPHA_OVER_B
@@ -28,7 +28,7 @@ WIDTH = r"width $\sigma/f$, units of $x$"
 """f is the known factor, 1 where there is none."""
 
 
-@drawn
+@own_lettering
 def scaling(result: Scaling, axes: Iterable[Axes] | None = None) -> Panels:
     """Widths of every setting and level: against √(α/\\|B\\|), on logarithmic axes, and over the rule.
 
@@ -96,7 +96,7 @@ def _exponents(result: Scaling) -> str:
     )
 
 
-@drawn
+@own_lettering
 def displacement(result: Displacement, ax: Axes | None = None) -> Axes:
     """Centres of every level less their limit, against α/\\|B\\|, with each prediction as a line.
 
@@ -105,7 +105,7 @@ def displacement(result: Displacement, ax: Axes | None = None) -> Axes:
     :param result: what :func:`coulombfit.displacement` has found.
     :param ax: what to draw on; the axes of a new figure where None.
     """
-    ax = one(ax)
+    ax = one_axes(ax)
     g, count = result.settings.strength, len(result.table)
     across = np.linspace(0.0, 1.05 * g.max(), GRID)
     posterior, thin = result.tree["posterior"], mpl.rcParams["axes.linewidth"]

@@ -12,8 +12,8 @@ from coulombfit.data.dimensions import SNAPSHOTS
 from coulombfit.data.spectra import Spectra, real_array
 from coulombfit.numerics.intervals import INTERVAL
 from coulombfit.plots.fits import edges_of_levels
-from coulombfit.plots.kit.axes import drawn, one
-from coulombfit.plots.kit.palette import Style, grey, ink, level_style
+from coulombfit.plots.kit.axes import one_axes, own_lettering
+from coulombfit.plots.kit.palette import Style, grey, level_style, text_colour
 from coulombfit.plots.kit.symbols import DENSITY, EIGENVALUE
 
 __all__ = ["learning_curve", "level_diagram"]
@@ -22,7 +22,7 @@ GRID = 300
 TAIL = (1 - INTERVAL) / 2
 
 
-@drawn
+@own_lettering
 def level_diagram(spectra: Spectra, ax: Axes | None = None, *, mu2: float | None = None) -> Axes:
     """Histogram of all levels of all runs, and the targets as dashed lines, degenerate ones with their number (Fig. 2).
 
@@ -33,7 +33,7 @@ def level_diagram(spectra: Spectra, ax: Axes | None = None, *, mu2: float | None
     """
     if mu2 is not None and not np.isfinite(mu2):
         raise ValueError(f"mu2: expected a finite number, got {mu2!r}")
-    ax = one(ax)
+    ax = one_axes(ax)
 
     def shown(x: np.ndarray) -> np.ndarray:
         return x if mu2 is None else mu2 - x
@@ -45,7 +45,7 @@ def level_diagram(spectra: Spectra, ax: Axes | None = None, *, mu2: float | None
         targets, times = np.unique(shown(spectra.targets).round(9), return_counts=True)
         thin = mpl.rcParams["axes.linewidth"]
         for k, (target, degenerate) in enumerate(zip(targets, times, strict=True)):
-            ax.axvline(target, color=ink(), linestyle="--", linewidth=thin, label="targets" if k == 0 else None)
+            ax.axvline(target, color=text_colour(), linestyle="--", linewidth=thin, label="targets" if k == 0 else None)
             if degenerate > 1:
                 place = ax.get_xaxis_transform()
                 ax.annotate(
@@ -60,7 +60,7 @@ def level_diagram(spectra: Spectra, ax: Axes | None = None, *, mu2: float | None
     return ax
 
 
-@drawn
+@own_lettering
 def learning_curve(
     result: LearningCurve,
     ax: Axes | None = None,
@@ -82,7 +82,7 @@ def learning_curve(
     x = None if eigenvalues is None else real_array(eigenvalues, "eigenvalues", SNAPSHOTS)
     if x is not None and (x.ndim != 3 or x.shape[1:] != (at.size, count) or len(x) < 2):
         raise ValueError(f"eigenvalues: expected shape (run, {at.size}, {count}), got {x.shape}")
-    ax = one(ax)
+    ax = one_axes(ax)
     first, last = float(at.min()) + 1.0, float(at.max()) + 1.0
     across = np.geomspace(first, last, GRID) - 1.0
     lower, middle, upper = result.curves(across).quantile([TAIL, 0.5, 1 - TAIL], ("chain", "draw")).to_numpy()

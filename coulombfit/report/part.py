@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from coulombfit.answers.answer import Answer
-from coulombfit.answers.numbers import probability, rounder
+from coulombfit.answers.numbers import make_rounder, probability
 from coulombfit.checks.fits.comparison import Comparison
 from coulombfit.checks.fits.predictive import PredictiveCheck
 from coulombfit.checks.settings.scaling_result import Scaling
@@ -53,7 +53,7 @@ def environment() -> Environment:
     made = Environment(
         loader=PackageLoader("coulombfit", "report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    made.globals |= {"symbol": symbol, "interval": f"{INTERVAL:.0%}", "rounded": _rounded}
+    made.globals |= {"symbol": symbol, "interval": f"{INTERVAL:.0%}", "rounded": _round}
     made.filters |= {"slug": _slug, "probability": lambda value: probability(value).removeprefix("= ")}
     return made
 
@@ -82,9 +82,9 @@ def part_of_data(
         "comparison": comparison,
         "consistency": consistency,
         "moments": moments,
-        "laws": [(group, pictures.of_laws(group)) for group in groups.values()],
-        "predictions": {name: (check, pictures.of_predictions(name, check)) for name, check in checks.items()},
-        "chains": {name: pictures.of_chains(name, fit) for name, fit in fits.items()},
+        "laws": [(group, pictures.draw_laws(group)) for group in groups.values()],
+        "predictions": {name: (check, pictures.draw_predictions(name, check)) for name, check in checks.items()},
+        "chains": {name: pictures.draw_chains(name, fit) for name, fit in fits.items()},
         "given": describe_given(next(iter(fits.values())).record.data),
         "not_run": [name for name, one in given.items() if not one],
     }
@@ -96,14 +96,14 @@ def part_of_data(
 
 def part_of_scaling(scaling: Scaling) -> Part:
     """The linear scaling rule over several settings."""
-    body = environment().get_template("scaling.html").render(scaling=scaling, picture=pictures.of_scaling(scaling))
+    body = environment().get_template("scaling.html").render(scaling=scaling, picture=pictures.draw_scaling(scaling))
     text = f"Do widths follow √(α/|B|)? {scaling.verdict}"
     return Part("Linear scaling rule", (Verdict(text, scaling.answer),), body)
 
 
-def _rounded(value: float, sd: float) -> str:
+def _round(value: float, sd: float) -> str:
     """A number to two significant figures of its error, with a true minus."""
-    return rounder(sd)(value).replace("-", "−")
+    return make_rounder(sd)(value).replace("-", "−")
 
 
 def _slug(title: str) -> str:

@@ -17,10 +17,10 @@ from coulombfit.checks.fits.predictive import PredictiveCheck
 from coulombfit.checks.settings.scaling_result import Scaling
 from coulombfit.inference.fit_result import Fit
 from coulombfit.numerics.intervals import INTERVAL
-from coulombfit.plots.kit.axes import LETTERING, drawn
+from coulombfit.plots.kit.axes import LETTERING, own_lettering
 from coulombfit.plots.kit.saving import figure_of
 
-__all__ = ["Picture", "of_chains", "of_laws", "of_predictions", "of_scaling"]
+__all__ = ["Picture", "draw_chains", "draw_laws", "draw_predictions", "draw_scaling"]
 
 PATH = re.compile(r' d="[^"]*"')
 DIGITS = re.compile(r"(\.\d\d)\d+")
@@ -35,8 +35,8 @@ class Picture:
     caption: str
 
 
-@drawn
-def of_laws(fits: Mapping[str, Fit]) -> list[Picture]:
+@own_lettering
+def draw_laws(fits: Mapping[str, Fit]) -> list[Picture]:
     """The data with every law that was fitted to them."""
     first = next(iter(fits.values()))
     if not first.observed_by.of_pairs:
@@ -66,7 +66,7 @@ def of_laws(fits: Mapping[str, Fit]) -> list[Picture]:
     return pictures
 
 
-def of_predictions(name: str, check: PredictiveCheck) -> Picture:
+def draw_predictions(name: str, check: PredictiveCheck) -> Picture:
     """The data among replicated data."""
     return _picture(
         plots.predictive(check),
@@ -77,7 +77,7 @@ def of_predictions(name: str, check: PredictiveCheck) -> Picture:
     )
 
 
-def of_chains(name: str, fit: Fit) -> Picture | None:
+def draw_chains(name: str, fit: Fit) -> Picture | None:
     """Ranks of the draws of each chain; None of a fit without chains to compare."""
     if fit.record.sampler != "nuts" or fit.tree["posterior"].sizes["chain"] < 2:
         return None
@@ -89,7 +89,7 @@ def of_chains(name: str, fit: Fit) -> Picture | None:
     )
 
 
-def of_scaling(scaling: Scaling) -> Picture:
+def draw_scaling(scaling: Scaling) -> Picture:
     """Widths against √(α/|B|)."""
     return _picture(
         plots.scaling(scaling),

@@ -20,7 +20,7 @@ from coulombfit.numerics.intervals import INTERVAL
 
 __all__ = ["Verdict", "symbol", "verdicts"]
 
-OF_SCALING = {
+SCALING_NUMBERS = {
     "b_learning_rate": "exponent of the learning rate <i>b<sub>α</sub></i>",
     "b_batch_size": "exponent of the batch size <i>b</i><sub>|<i>B</i>|</sub>",
     "scatter": "scatter between settings <i>τ</i>",
@@ -45,7 +45,7 @@ def symbol(parameter: str, reports: Iterable[Parameter] = ()) -> Markup:
     name, _, index = parameter.partition("[")
     of = " of level " if name == "amplitude" else " of cluster "
     # html of a table is written by whoever writes the model
-    written = OF_SCALING.get(name) or find_parameter(name, reports).html
+    written = SCALING_NUMBERS.get(name) or find_parameter(name, reports).html
     return (Markup(written) if written else escape(name)) + (f"{of}{index.removesuffix(']')}" if index else "")
 
 

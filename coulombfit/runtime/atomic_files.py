@@ -6,7 +6,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from coulombfit.runtime.seals import sealed
+from coulombfit.runtime.seals import seal
 from simulators.engine.atomic_files import replacing, require_writable
 
 __all__ = ["is_part_of", "replacing", "require_writable", "write_netcdf", "write_text"]
@@ -30,7 +30,7 @@ def write_netcdf(tree: xr.Dataset | xr.DataTree, path: str | Path) -> None:
 
     :raises OSError: where ``path`` cannot be written; whatever was there is left as it was.
     """
-    content = sealed(tree.to_netcdf(engine="h5netcdf"))
+    content = seal(tree.to_netcdf(engine="h5netcdf"))
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 

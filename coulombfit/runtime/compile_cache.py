@@ -33,7 +33,7 @@ PATIENCE = 2.0
 TROUBLE = re.compile(r"Error (reading|writing) persistent compilation cache entry for '(.*?)': (.*)", re.DOTALL)
 """What JAX says, once a program and run for as long as it lasts."""
 
-OF_THE_SYSTEM = ("OSError", "PermissionError", "Timeout")
+SYSTEM_ERRORS = ("OSError", "PermissionError", "Timeout")
 """How JAX's reason begins where a program could not be read for another reason than damage."""
 
 _told: set[str] = set()
@@ -60,10 +60,10 @@ def use_cache() -> None:
     folder = cache_folder()
     try:
         _require_safe(folder)
-        with _locked(folder):
+        with _hold_lock(folder):
             _remove_halves(folder)
     except OSError as error:
-        warnings.warn(_not_kept(error), RuntimeWarning, stacklevel=2)
+        warnings.warn(_report_not_kept(error), RuntimeWarning, stacklevel=2)
         return
     os.environ |= {
         "JAX_COMPILATION_CACHE_DIR": str(folder),
@@ -80,8 +80,8 @@ def cache_trouble(message: str) -> str | None:
     if found is None or os.environ.get("JAX_COMPILATION_CACHE_DIR") != str(folder):
         return None
     kind, program, reason = found.groups()
-    damaged = kind == "reading" and not reason.startswith(OF_THE_SYSTEM)
-    with suppress(OSError), _locked(folder):
+    damaged = kind == "reading" and not reason.startswith(SYSTEM_ERRORS)
+    with suppress(OSError), _hold_lock(folder):
         if damaged:
             # JAX would keep the damaged one; all of that name go, as only their names are known
             for path in folder.iterdir():
@@ -92,11 +92,11 @@ def cache_trouble(message: str) -> str | None:
         return ""
     _told.add(kind)
     if not damaged:
-        return _not_kept(reason)
+        return _report_not_kept(reason)
     return f"a compiled program in {folder} was damaged; it is compiled anew, and the damaged one removed"
 
 
-def _not_kept(reason: object) -> str:
+def _report_not_kept(reason: object) -> str:
     return f"compiled programs are not kept, which makes starts slow: {reason}; set {FOLDER} to a folder of yours"
 
 
@@ -127,7 +127,7 @@ def _require_safe(folder: Path) -> None:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _hold_lock(folder: Path) -> Iterator[None]:
     """JAX's lock of the folder, held.
 
     :raises OSError: where the file system has no locks, or a process does not let go.

@@ -1,4 +1,4 @@
-"""The two exceptions that users meet: of what they say, and of what their data are."""
+"""The two exceptions that users meet: for wrong arguments, and for data that cannot be analysed."""
 
 __all__ = ["ArgumentError", "DataError"]
 

@@ -24,7 +24,7 @@ def take_lock(path: Path, busy: Exception) -> FileLock | None:
     :raises OSError: where the folder cannot be written to.
     :warns UserWarning: where there are no locks.
     """
-    # not of the thread that opens it: the end of the process may come in another
+    # the lock must not belong to the thread that opens the file: the process may end in another thread
     lock = FileLock(path, timeout=0, thread_local=False)
     try:
         lock.acquire()

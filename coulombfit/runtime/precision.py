@@ -1,4 +1,4 @@
-"""Double precision, whatever the caller has set in JAX: the one door from here to what the simulators do about JAX."""
+"""Double precision, whatever the caller has set in JAX; JAX's switches are set by ``simulators.engine.isolation``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Saying what is going on while a person waits; silent where nobody watches."""
+"""Spinners and progress bars on stderr; silent where stderr is no terminal."""
 
 from __future__ import annotations
 

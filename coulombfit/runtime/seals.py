@@ -9,14 +9,14 @@ import hashlib
 import os
 from typing import BinaryIO
 
-__all__ = ["is_whole", "sealed"]
+__all__ = ["is_whole", "seal"]
 
 MARK = b"\ncoulombfit SHA-256 "
 LENGTH = len(MARK) + 64
 CHUNK = 2**20
 
 
-def sealed(content: bytes | memoryview) -> bytes:
+def seal(content: bytes | memoryview) -> bytes:
     """``content`` and its seal."""
     return bytes(content) + MARK + hashlib.sha256(content).hexdigest().encode()
 

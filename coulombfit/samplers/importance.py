@@ -28,18 +28,20 @@ from scipy import special
 from coulombfit.runtime.parallel import Call, side_by_side
 from coulombfit.runtime.seeds import fingerprint_of, generator_for
 from coulombfit.samplers.newton import LogDensity, Peak, peak_of
-from coulombfit.samplers.student_points import SCRAMBLES, log_student, sphere, turn
+from coulombfit.samplers.student_points import SCRAMBLES, log_student, random_rotation, student_points
 
 __all__ = ["POINTS", "RELIABLE", "Integral", "integrate", "weigh", "weigh_function", "weigh_many"]
 
 POINTS = 4096
+"""Points of an integral; its standard error falls as their number grows, its time grows in proportion."""
 GOOD = 0.4
-"""Pareto k̂ up to which a proposal is kept as it is."""
+"""Largest Pareto k̂ with which a proposal is kept. Smaller: more proposals are refitted, which takes time."""
 EFFICIENT = 0.3
-"""Share of effective points from which it is."""
+"""Least share of effective points, 1/Σw² over their number, with which a proposal is kept; a Gaussian has 0.92."""
 RELIABLE = 0.7
-"""Pareto k̂ above which an integral is not to be trusted."""
+"""Pareto k̂ above which an integral is not to be trusted (Vehtari et al., arXiv:1507.02646)."""
 ROUNDS = 4
+"""Most proposals that are tried, the first included; what the last one leaves is reported as it is."""
 PORTIONS = 4
 """Compiled calls that the points of an integral are spread over."""
 BLOCK = 2**14
@@ -88,12 +90,12 @@ class Integral:
 
     @property
     def efficiency(self) -> float:
-        """The same as a share of all points; about 0.92 of a Gaussian."""
+        """:attr:`effective` as a share of all points; about 0.92 for a Gaussian."""
         return self.effective / len(self.points)
 
     @property
     def good(self) -> bool:
-        """Whether another proposal would not be worth its time."""
+        """Whether the proposal is kept: k̂ at most GOOD, and efficiency at least EFFICIENT."""
         return self.k_hat <= GOOD and self.efficiency >= EFFICIENT
 
     def covering(self, mirrored: int | None = None) -> Peak:
@@ -154,18 +156,18 @@ def weigh_many(
     seed: int = 0,
 ) -> list[Integral]:
     """:func:`weigh` for many sets of data, on all cores."""
-    program = _weighted(density, mirrored)
+    program = _weigher(density, mirrored)
 
     def evaluate(proposals: dict[int, _Proposal]) -> list[tuple[np.ndarray, np.ndarray]]:
         found = side_by_side(
             Call(program, (one, portion, *data[k]))
             for k, one in proposals.items()
-            for portion in np.split(sphere(len(one.centre), points), PORTIONS)
+            for portion in np.split(student_points(len(one.centre), points), PORTIONS)
         )
-        return [_together(found[i : i + PORTIONS]) for i in range(0, len(found), PORTIONS)]
+        return [_join_portions(found[i : i + PORTIONS]) for i in range(0, len(found), PORTIONS)]
 
     labels = [fingerprint_of(*jax.tree.leaves(some)) for some in data]
-    return _rounds(evaluate, peaks, labels, mirrored, seed)
+    return _improve_proposals(evaluate, peaks, labels, mirrored, seed)
 
 
 def weigh_function(
@@ -176,8 +178,8 @@ def weigh_function(
     points: int = POINTS,
     seed: int = 0,
 ) -> Integral:
-    """The same of a function of many points, of no matter what make; ``label`` tells its data from others."""
-    directions = sphere(len(peak.centre), points)[:, :-1]
+    """:func:`weigh` for a function of many points at once, in JAX or NumPy; ``label`` tells its data from others."""
+    directions = student_points(len(peak.centre), points)[:, :-1]
 
     def evaluate(proposals: dict[int, _Proposal]) -> list[tuple[np.ndarray, np.ndarray]]:
         (proposal,) = proposals.values()
@@ -185,10 +187,10 @@ def weigh_function(
         ratio = log_density(z) - (np.asarray(log_student(directions)) - proposal.log_volume)
         return [(z, np.where(np.isfinite(ratio), ratio, -np.inf))]
 
-    return _rounds(evaluate, [peak], [label], None, seed)[0]
+    return _improve_proposals(evaluate, [peak], [label], None, seed)[0]
 
 
-def _rounds(
+def _improve_proposals(
     evaluate: Callable[[dict[int, _Proposal]], list[tuple[np.ndarray, np.ndarray]]],
     peaks: Sequence[Peak],
     labels: Sequence[str],
@@ -200,7 +202,7 @@ def _rounds(
     found: dict[int, Integral] = {}
     for attempt in range(ROUNDS):
         proposals = {
-            k: _Proposal.about(peak, turn(len(peak.centre), generator_for(seed, "turn", attempt, labels[k])))
+            k: _Proposal.about(peak, random_rotation(len(peak.centre), generator_for(seed, "turn", attempt, labels[k])))
             for k, peak in left.items()
         }
         for (k, peak), (z, log_ratio) in zip(left.items(), evaluate(proposals), strict=True):
@@ -225,18 +227,18 @@ def _integral(
     return Integral(float(total - log(len(z))), se, float(k_hat), z, np.asarray(smoothed), peak, label)
 
 
-def _together(portions: Sequence[tuple[Array, Array]]) -> tuple[np.ndarray, np.ndarray]:
+def _join_portions(portions: Sequence[tuple[Array, Array]]) -> tuple[np.ndarray, np.ndarray]:
     z, log_ratio = zip(*portions, strict=True)
     return np.concatenate(z), np.concatenate(log_ratio)
 
 
 @lru_cache(maxsize=64)
-def _weighted(density: LogDensity, mirrored: int | None) -> Callable[..., tuple[Array, Array]]:
+def _weigher(density: LogDensity, mirrored: int | None) -> Callable[..., tuple[Array, Array]]:
     """Compiled ``f(proposal, directions, *data)``: its points, and ln of the density over the proposal's."""
-    return jax.jit(partial(_evaluated, density, mirrored))
+    return jax.jit(partial(_weigh_points, density, mirrored))
 
 
-def _evaluated(
+def _weigh_points(
     density: LogDensity, mirrored: int | None, proposal: _Proposal, directions: Array, *data: Any
 ) -> tuple[Array, Array]:
     direct = directions[:, :-1]

@@ -24,15 +24,19 @@ LogDensity = Callable[..., Array]
 """``f(point, *data)`` of one point, shape (coordinate,); pure, and the same object for the same density."""
 
 STEPS = 100
+"""Most steps of a search, which then ends where it is; a search that converges takes far fewer."""
 LONGEST, FIRST = 4.0, 1.0
-"""Radii of the trust region, in coordinates of order one."""
+"""Radii of the trust region: the largest and the first, in coordinates of order one."""
 CLOSE = 1e-9
-"""What the next step would add to ln f, at which the search ends."""
+"""The search ends where the next step promises to add less than this to ln f."""
 LEAST_PIVOT = 1e-3
-"""Of the largest curvature; below, a direction counts as this flat, and the trust region bounds the step."""
+"""Least pivot, as a share of the largest curvature: a flatter direction is treated as if it were curved this much, and
+the trust region bounds the step. Larger: shorter steps along flat directions; smaller: only the trust region bounds."""
 TINY = 1e-300
+"""Added to the least pivot, which would be 0 where the curvature is 0."""
 LEAST_CURVATURE = 0.1
-"""Flatter directions, as near σ₁ = σ₂, count as this flat: a proposal is no wider."""
+"""Least curvature (eigenvalue of −∂² ln f) with which a proposal is built: where the density is flatter, as near
+σ₁ = σ₂, the proposal is no wider than 1/√0.1 = 3.2 coordinate units."""
 
 
 class Peak(NamedTuple):
@@ -70,7 +74,7 @@ def find_maximum(
     """Climb from ``start``: the maximum, and minus the second derivatives there. A pure function of arrays."""
     derivatives = jax.value_and_grad(density)
 
-    def look(point: Array) -> tuple[Array, Array, Array]:
+    def evaluate(point: Array) -> tuple[Array, Array, Array]:
         # gradients once a direction, in one pass with the value
         (value, gradient), push = jax.linearize(lambda z: derivatives(z, *data), point)
         curvature = -jax.vmap(push)(jnp.eye(point.size, dtype=point.dtype))[1]
@@ -87,9 +91,12 @@ def find_maximum(
 
     def climb(search: _Search) -> _Search:
         move, promised = step(search)
-        value, gradient, curvature = look(search.point + move)
+        value, gradient, curvature = evaluate(search.point + move)
         gain = value - search.value
-        kept = promised * 0.25 < gain  # false for a value that is not a number
+        # usual factors of a trust region (Nocedal and Wright, algorithm 4.1): a step that gains less than a quarter of
+        # what the quadratic model promised shrinks the radius to a quarter of its length, another doubles it;
+        # the comparison is false for a value that is not a number
+        kept = promised * 0.25 < gain
         length = jnp.sqrt(move @ move)
         radius = jnp.where(kept, jnp.clip(2.0 * length, search.radius, LONGEST), 0.25 * length)
         better = gain > 0
@@ -102,7 +109,7 @@ def find_maximum(
         left = jnp.where(search.steps == 0, jnp.inf, jnp.abs(promised))
         return _Search._make((*chosen, radius, left, search.steps + 1))
 
-    # the first step is of no length, and looks at the start: compiled once that way
+    # the first pass of the loop takes a step of length zero, which evaluates f at the start: f is then compiled once
     start = jnp.asarray(start)
     nothing, flat = jnp.zeros_like(start), jnp.eye(start.size, dtype=start.dtype)
     least, radius = jnp.asarray(-jnp.inf, start.dtype), jnp.asarray(FIRST, start.dtype)

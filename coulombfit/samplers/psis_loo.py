@@ -15,13 +15,15 @@ from coulombfit.runtime.parallel import Call, side_by_side
 __all__ = ["leave_one_out"]
 
 PRIOR_SCALE, PRIOR_SHAPE, PRIOR_DRAWS = 3.0, 0.5, 10.0
-"""Of the generalised Pareto fit: the scale of its grid, and the shape to which it is drawn as by so many draws."""
+"""Generalised Pareto fit: scale of the grid of Zhang and Stephens (2009); prior shape ½, with the weight of 10 draws
+(Vehtari et al., arXiv:1507.02646, appendix)."""
 FEWEST, MANY = 5, 225
-"""Draws in the tail, at least; effective draws above which the tail grows with their root and not with them."""
+"""Least number of draws in the tail; effective draws above which the tail has 3√S of S draws instead of S/5, which are
+equal at S = 225 (arXiv:1507.02646)."""
 SMALLEST = -700.0
-"""Of the logarithm of a weight, below which it is none."""
+"""Log weights below this count as zero: exp(−700) = 1e-304 is near the least positive double."""
 TOGETHER = 2**19
-"""Numbers worked on at a time."""
+"""Numbers (runs times draws) worked on at a time, to bound the memory."""
 
 
 def leave_one_out(
@@ -37,12 +39,12 @@ def leave_one_out(
     if tail < FEWEST:
         raise ValueError(f"log_likelihood: expected at least {5 * FEWEST} draws, got {draws}")
     step = max(1, TOGETHER // draws)
-    parts = side_by_side(Call(_of_some, (log_likelihood[k : k + step], tail)) for k in range(0, runs, step))
+    parts = side_by_side(Call(_leave_out, (log_likelihood[k : k + step], tail)) for k in range(0, runs, step))
     elpd, k_hat = (np.concatenate(each) for each in zip(*parts, strict=True))
     return elpd, k_hat, logsumexp(log_likelihood, axis=1) - np.log(draws)
 
 
-def _of_some(log_likelihood: Float[np.ndarray, "run draw"], tail: int) -> tuple[np.ndarray, np.ndarray]:
+def _leave_out(log_likelihood: Float[np.ndarray, "run draw"], tail: int) -> tuple[np.ndarray, np.ndarray]:
     least = log_likelihood.min(axis=1, keepdims=True)
     log_weights = least - log_likelihood
     log_weights.partition(-tail - 1, axis=1)

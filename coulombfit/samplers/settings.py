@@ -11,8 +11,8 @@ __all__ = ["DEFAULT", "SAMPLERS", "Sampling", "check_sampler"]
 
 SAMPLERS = ("laplace", "nuts")
 DEFAULT: Literal["laplace"] = "laplace"
-"""Of every function and command: importance sampling about the mode gives the posterior of Markov chains in
-milliseconds, and where its Pareto k̂ says that it does not, chains take its place."""
+"""Default sampler of every function and command: importance sampling about the mode gives the posterior in
+milliseconds, and where its Pareto k̂ says that it does not, Markov chains take its place."""
 
 
 @dataclass(frozen=True)

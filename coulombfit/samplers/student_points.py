@@ -15,10 +15,13 @@ from jaxtyping import Array, Float
 from scipy import special, stats
 from scipy.stats import qmc
 
-__all__ = ["SCRAMBLES", "log_student", "sphere", "turn"]
+__all__ = ["SCRAMBLES", "log_student", "random_rotation", "student_points"]
 
 NU = 5.0
+"""Degrees of freedom of the Student t. Fewer: heavier tails, with safer and less even weights. More: nearer to a
+Gaussian, whose weights have no bound where the posterior has heavier tails."""
 SCRAMBLES = 16
+"""Independent scrambles of the sequence, from whose scatter the standard error of an integral comes."""
 
 
 def log_student(u: Float[Array | np.ndarray, "point coordinate"]) -> Float[Array, " point"]:
@@ -28,7 +31,7 @@ def log_student(u: Float[Array | np.ndarray, "point coordinate"]) -> Float[Array
     return constant - 0.5 * (NU + size) * jnp.log1p((u**2).sum(axis=1) / NU)
 
 
-def turn(size: int, rng: np.random.Generator) -> Float[np.ndarray, "coordinate coordinate"]:
+def random_rotation(size: int, rng: np.random.Generator) -> Float[np.ndarray, "coordinate coordinate"]:
     """A random orthogonal matrix."""
     if size == 1:
         return rng.choice([-1.0, 1.0], size=(1, 1))
@@ -36,7 +39,7 @@ def turn(size: int, rng: np.random.Generator) -> Float[np.ndarray, "coordinate c
 
 
 @lru_cache(maxsize=16)
-def sphere(size: int, points: int) -> Float[np.ndarray, "point coordinate_and_side"]:
+def student_points(size: int, points: int) -> Float[np.ndarray, "point coordinate_and_side"]:
     """Points in ``size`` dimensions, scramble after scramble; last, a sign.
 
     :param points: rounded down to SCRAMBLES powers of two.

@@ -9,38 +9,46 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ["check_seed", "nested", "not_negative", "numbers", "one_of", "positive", "whole"]
+__all__ = [
+    "as_numbers",
+    "as_tuples",
+    "check_seed",
+    "require_not_negative",
+    "require_one_of",
+    "require_positive",
+    "require_whole",
+]
 
 
-def whole(**arguments: int) -> None:
+def require_whole(**arguments: int) -> None:
     """Refuse anything but whole numbers above zero, naming the argument."""
     for name, value in arguments.items():
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
             raise ValueError(f"{name}: expected a whole number above 0, got {value!r}")
 
 
-def positive(**arguments: float) -> None:
+def require_positive(**arguments: float) -> None:
     """Refuse anything but finite numbers above zero, naming the argument."""
     for name, value in arguments.items():
         if not isinstance(value, Real) or not np.isfinite(value) or value <= 0:
             raise ValueError(f"{name}: expected a finite number above 0, got {value!r}")
 
 
-def not_negative(**arguments: float) -> None:
+def require_not_negative(**arguments: float) -> None:
     """Refuse anything but finite numbers from zero up, naming the argument."""
     for name, value in arguments.items():
         if not isinstance(value, Real) or not np.isfinite(value) or value < 0:
             raise ValueError(f"{name}: expected a finite number, 0 or above, got {value!r}")
 
 
-def one_of(options: tuple[Any, ...], **arguments: Any) -> None:
+def require_one_of(options: tuple[Any, ...], **arguments: Any) -> None:
     """Refuse anything but the options, naming the argument."""
     for name, value in arguments.items():
         if not isinstance(value, Hashable) or value not in options:
             raise ValueError(f"{name}: expected one of {', '.join(map(str, options))}, got {value!r}")
 
 
-def numbers(name: str, value: ArrayLike, expected: str, dimensions: tuple[int, ...]) -> np.ndarray:
+def as_numbers(name: str, value: ArrayLike, expected: str, dimensions: tuple[int, ...]) -> np.ndarray:
     """An array of finite numbers, not empty, of one of those dimensions; otherwise refuse, naming the argument.
 
     :param expected: what the message says was expected.
@@ -56,7 +64,7 @@ def numbers(name: str, value: ArrayLike, expected: str, dimensions: tuple[int, .
     return array
 
 
-def nested(value: ArrayLike | None) -> Any:
+def as_tuples(value: ArrayLike | None) -> Any:
     """An array of numbers as tuples of floats, one number as a float, None as None: nobody can change them."""
 
     def frozen(part: Any) -> Any:

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from simulators.engine.atomic_files import replacing
 from simulators.engine.callers import warn
 
-__all__ = ["Checkpoint", "opened"]
+__all__ = ["Checkpoint", "open_checkpoint"]
 
 SECONDS = 10.0
 """Least time between two files of one group."""
@@ -29,7 +29,7 @@ NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSY
 
 
 @contextmanager
-def opened(folder: str | Path | None, setting: Mapping[str, Any]) -> Iterator[Checkpoint | None]:
+def open_checkpoint(folder: str | Path | None, setting: Mapping[str, Any]) -> Iterator[Checkpoint | None]:
     """The checkpoint of a folder, made where it does not exist, for this process alone; None where none is asked for.
 
     :param setting: what the work is done with.
@@ -65,7 +65,7 @@ def opened(folder: str | Path | None, setting: Mapping[str, Any]) -> Iterator[Ch
 class Checkpoint:
     """A folder with one file a group of chunks, and the setting they belong to.
 
-    :param folder: where; locked by :func:`opened`.
+    :param folder: where; locked by :func:`open_checkpoint`.
     :param setting: what the work was done with; versions and platform are added, because bits depend on them.
     :raises ValueError: where the folder holds work of another setting.
     """

@@ -26,7 +26,7 @@ from jaxtyping import Array, Int, Key
 from rich.console import Console
 from rich.progress import Progress
 
-from simulators.engine.checkpoint import Checkpoint, opened
+from simulators.engine.checkpoint import Checkpoint, open_checkpoint
 from simulators.engine.isolation import isolated
 from simulators.engine.schedule import Schedule
 from simulators.engine.streams import key_for
@@ -102,7 +102,7 @@ def ensemble(
     whole = {**setting, **schedule.record(), "chunk": lanes * width, "streams": STREAMS}
     watched = Console(stderr=True).is_terminal if schedule.progress is None else schedule.progress
     with (
-        opened(schedule.checkpoint, whole) as store,
+        open_checkpoint(schedule.checkpoint, whole) as store,
         Progress(console=Console(stderr=True), disable=not watched) as bar,
         ThreadPoolExecutor(min(workers, len(groups))) as pool,
     ):

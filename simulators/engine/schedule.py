@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import ArrayLike
 
-from simulators.engine.arguments import check_seed, one_of, whole
+from simulators.engine.arguments import check_seed, require_one_of, require_whole
 from simulators.engine.callers import warn
 
 __all__ = ["RELAXATIONS", "Options", "Schedule", "relaxation_time"]
@@ -53,11 +53,11 @@ class Schedule:
     checkpoint: str | Path | None = None
 
     def __post_init__(self) -> None:
-        whole(runs=self.runs, steps=self.steps)
+        require_whole(runs=self.runs, steps=self.steps)
         check_seed(self.seed)
-        one_of(("float32", "float64"), dtype=self.dtype)
+        require_one_of(("float32", "float64"), dtype=self.dtype)
         if self.save_every is not None:
-            whole(save_every=self.save_every)
+            require_whole(save_every=self.save_every)
             if self.steps % self.save_every:
                 # snapshots would not end with the last step
                 raise ValueError(f"save_every: expected a divisor of steps = {self.steps}, got {self.save_every}")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, TypeVar
 
-__all__ = ["split", "with_arguments"]
+__all__ = ["split_arguments", "with_arguments"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -46,7 +46,7 @@ def with_arguments(arguments: Any, *declared: Callable[..., Any]) -> Callable[[F
     return decorate
 
 
-def split(arguments: Mapping[str, Any], setting: type) -> tuple[dict[str, Any], dict[str, Any]]:
+def split_arguments(arguments: Mapping[str, Any], setting: type) -> tuple[dict[str, Any], dict[str, Any]]:
     """Arguments that are fields of a dataclass, and the others."""
     names = {field.name for field in dataclasses.fields(setting)}
     own = {name: value for name, value in arguments.items() if name in names}

@@ -19,7 +19,7 @@ __all__ = [
 
 
 class KernelArguments(TypedDict, total=False):
-    """What all functions take."""
+    """Arguments of all functions: the target kernel and its scales."""
 
     kernel: ArrayLike | None
     mu2: float
@@ -27,38 +27,38 @@ class KernelArguments(TypedDict, total=False):
 
 
 class TargetArguments(KernelArguments, total=False):
-    """Which levels are learnt."""
+    """Arguments that decide which levels are learnt."""
 
     hidden: int | None
 
 
 class RelaxationArguments(TargetArguments):
-    """And how fast."""
+    """Arguments that decide which levels are learnt, and how fast."""
 
     learning_rate: float
 
 
 class StationarityArguments(RelaxationArguments, total=False):
-    """And from where."""
+    """Arguments that decide which levels are learnt, how fast, and from which start."""
 
     start: float | None
 
 
 class SampledArguments(KernelArguments):
-    """How strong the noise is."""
+    """Arguments that decide how strong the noise is."""
 
     learning_rate: float
     batch_size: int
 
 
 class DisplacementArguments(SampledArguments, total=False):
-    """And what is sampled."""
+    """Arguments that decide how strong the noise is, and which moments are sampled."""
 
     noise: str
 
 
 class WidthArguments(DisplacementArguments, total=False):
-    """And what else widths depend on."""
+    """Arguments that widths depend on."""
 
     hidden: int | None
     gibbs_steps: int
@@ -66,7 +66,7 @@ class WidthArguments(DisplacementArguments, total=False):
 
 
 class TrainingArguments(TargetArguments, Options, total=False):
-    """All, and the schedule; here every one has a default."""
+    """Arguments of training, all of them, and of the schedule; here every one has a default."""
 
     learning_rate: float
     batch_size: int

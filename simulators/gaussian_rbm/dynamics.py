@@ -28,7 +28,7 @@ class Machine(NamedTuple):
 
 
 class Numbers(NamedTuple):
-    """Of a setting: ``modes`` and ``covariance`` 1/κ of the target, the weights ``aim`` that have learnt it, μ², σ_h²,
+    """Numbers of a setting: ``modes`` and ``covariance`` 1/κ of the target, the learnt weights ``aim``, μ², σ_h²,
     α, and the standard deviation of weights at the ``start``, 0 for one at the target."""
 
     modes: Float[Array, "visible visible"]

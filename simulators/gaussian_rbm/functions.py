@@ -7,7 +7,7 @@ from typing import Unpack
 import numpy as np
 from jaxtyping import Float
 
-from simulators.engine.signatures import split, with_arguments
+from simulators.engine.signatures import split_arguments, with_arguments
 from simulators.gaussian_rbm.arguments import (
     DisplacementArguments,
     RelaxationArguments,
@@ -38,7 +38,7 @@ def widths(**setting: Unpack[WidthArguments]) -> Float[np.ndarray, " level"]:
     :raises ValueError: for an argument outside its range, a kernel that cannot be learnt, or a learning rate at which
         training diverges.
     """
-    physics, more = split(setting, GaussianRBM)
+    physics, more = split_arguments(setting, GaussianRBM)
     return GaussianRBM(**physics).widths(**more)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from simulators.engine.arguments import nested
+from simulators.engine.arguments import as_tuples
 from simulators.engine.schedule import Options, Schedule, relaxation_time
 from simulators.engine.signatures import with_arguments
 from simulators.engine.trajectory import Trajectory, evolve
@@ -67,7 +67,7 @@ class GaussianRBM:
         refuse_unstable(aim.rates(self.learning_rate), self.learning_rate)
         check_start(aim, self.start, self._columns)
         # nobody can change it, and equal ones are equal
-        object.__setattr__(self, "kernel", nested(self.kernel))
+        object.__setattr__(self, "kernel", as_tuples(self.kernel))
 
     @cached_property
     def _target(self) -> Target:

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from simulators.engine.arguments import numbers, one_of, positive, whole
+from simulators.engine.arguments import as_numbers, require_one_of, require_positive, require_whole
 from simulators.engine.schedule import RELAXATIONS, relaxation_time
 
 __all__ = [
@@ -51,7 +51,7 @@ class Target(NamedTuple):
 
     def rates(self, learning_rate: float) -> Float[np.ndarray, " level"]:
         """αΩ_i, by which a small deviation of x_i decays in a step."""
-        positive(learning_rate=learning_rate)
+        require_positive(learning_rate=learning_rate)
         return learning_rate * self.sigma_h2 * 2.0 * self.x / self.kappa[: self.learnt] ** 2
 
     def turning_rates(self, learning_rate: float) -> Float[np.ndarray, " pair"]:
@@ -72,8 +72,8 @@ def lattice_kernel(visible: int = 10, mass2: float = 4.0) -> Float[np.ndarray, "
     :param mass2: m².
     :raises ValueError: for an argument outside its range.
     """
-    whole(visible=visible)
-    positive(mass2=mass2)
+    require_whole(visible=visible)
+    require_positive(mass2=mass2)
     shift = np.roll(np.eye(visible), 1, axis=0)
     return (mass2 + 2.0) * np.eye(visible) - shift - shift.T
 
@@ -87,12 +87,12 @@ def target(
     :param hidden: N_h; by default N_v.
     :raises ValueError: where an argument is outside its range, or a kernel cannot be learnt: eigenvalues above μ².
     """
-    positive(mu2=mu2, sigma_h=sigma_h)
-    k = lattice_kernel() if kernel is None else numbers("kernel", kernel, "a finite symmetric matrix", (2,))
+    require_positive(mu2=mu2, sigma_h=sigma_h)
+    k = lattice_kernel() if kernel is None else as_numbers("kernel", kernel, "a finite symmetric matrix", (2,))
     if k.shape != k.T.shape or not np.allclose(k, k.T):
         raise ValueError(f"kernel: expected a finite symmetric matrix, got shape {k.shape}, not symmetric")
     hidden = k.shape[0] if hidden is None else hidden
-    whole(hidden=hidden)
+    require_whole(hidden=hidden)
     kappa, modes = np.linalg.eigh(k)
     learnt = min(hidden, kappa.size)
     if kappa[0] <= 0 or kappa[learnt - 1] >= mu2:
@@ -145,13 +145,13 @@ def steps_needed(aim: Target, learning_rate: float, start: float | None, hidden:
 
 def check_noise(noise: str, batch_size: int, gibbs_steps: int) -> None:
     """Refuse what is no noise."""
-    one_of(NOISES, noise=noise)
-    whole(batch_size=batch_size, gibbs_steps=gibbs_steps)
+    require_one_of(NOISES, noise=noise)
+    require_whole(batch_size=batch_size, gibbs_steps=gibbs_steps)
 
 
 def refuse_unstable(rates: np.ndarray, learning_rate: float) -> None:
     """Refuse learning rates at which training diverges even without noise."""
-    positive(learning_rate=learning_rate)
+    require_positive(learning_rate=learning_rate)
     if rates.max() >= 2:
         raise ValueError(
             f"learning_rate: training diverges; expected below 2/max Ω = {2 * learning_rate / rates.max():.4g}, "
@@ -163,7 +163,7 @@ def check_start(aim: Target, start: float | None, hidden: int) -> None:
     """Refuse first weights with which no model exists."""
     if start is None:
         return
-    positive(start=start)
+    require_positive(start=start)
     # the greatest eigenvalue of σ_h²WWᵀ where both sides are large
     greatest = aim.sigma_h2 * start**2 * (np.sqrt(aim.kappa.size) + np.sqrt(hidden)) ** 2
     if greatest >= aim.mu2:

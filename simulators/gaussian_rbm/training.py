@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from simulators.engine.signatures import split, with_arguments
+from simulators.engine.signatures import split_arguments, with_arguments
 from simulators.engine.trajectory import Trajectory
 from simulators.gaussian_rbm.arguments import TrainingArguments
 from simulators.gaussian_rbm.setting import GaussianRBM
@@ -22,5 +22,5 @@ def simulate(**setting: Unpack[TrainingArguments]) -> Trajectory:
     :warns UserWarning: where runs left it, which are left out; where the run is shorter than
         :func:`steps_to_stationarity`.
     """
-    physics, schedule = split(setting, GaussianRBM)
+    physics, schedule = split_arguments(setting, GaussianRBM)
     return GaussianRBM(**physics).simulate(**schedule)

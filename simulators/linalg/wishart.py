@@ -39,7 +39,7 @@ def draw(key: Key[Array, ""], size: int, batch_size: int, lanes: int) -> Bartlet
 def triangle(numbers: Bartlett, size: int) -> Float[Array, "size column run"]:
     """A."""
     columns, lanes = numbers.squares.shape
-    place = np.zeros((size, columns), dtype=int)  # of nothing
+    place = np.zeros((size, columns), dtype=int)  # index 0: the row of zeros
     rows, across = np.tril_indices(size, -1, columns)
     place[rows, across] = 1 + np.arange(rows.size)
     place[np.arange(columns), np.arange(columns)] = 1 + rows.size + np.arange(columns)

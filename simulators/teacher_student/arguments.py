@@ -12,7 +12,7 @@ __all__ = ["LinearArguments", "RelaxationArguments", "StationarityArguments", "T
 
 
 class LayerArguments(TypedDict, total=False):
-    """What all functions take."""
+    """Arguments of all functions."""
 
     Z: ArrayLike | None
     kappa: ArrayLike
@@ -24,23 +24,23 @@ class LayerArguments(TypedDict, total=False):
 
 
 class LinearArguments(LayerArguments, total=False):
-    """With gradient noise, of a linear student."""
+    """Arguments of a linear student, with gradient noise."""
 
     noise: float
 
 
 class RelaxationArguments(LayerArguments, total=False):
-    """Without gradient noise, which changes no relaxation time."""
+    """Arguments of relaxation times, which gradient noise does not change."""
 
     activation: str
 
 
 class StationarityArguments(LinearArguments, RelaxationArguments, total=False):
-    """With both."""
+    """Arguments of a student with any activation, with gradient noise."""
 
 
 class TrainingArguments(StationarityArguments, Options, total=False):
-    """All, and the schedule."""
+    """Arguments of training, all of them, and of the schedule."""
 
     symmetric_noise: bool
     keep_weights: bool

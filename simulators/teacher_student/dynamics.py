@@ -28,7 +28,7 @@ class Student(NamedTuple):
 
 
 class Numbers(NamedTuple):
-    """Of a setting: ``teacher``; ``curvature`` ZᵀZ; α, γ and the standard deviation of a step's gradient ``noise``."""
+    """Numbers of a setting: ``teacher``; ``curvature`` ZᵀZ; α, γ; sd of the gradient ``noise`` of one step."""
 
     teacher: Float[Array, "hidden input 1"]
     curvature: Float[Array, "hidden hidden"]

@@ -18,7 +18,13 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from simulators.engine.arguments import not_negative, numbers, one_of, positive, whole
+from simulators.engine.arguments import (
+    as_numbers,
+    require_not_negative,
+    require_one_of,
+    require_positive,
+    require_whole,
+)
 from simulators.engine.schedule import relaxation_time
 from simulators.teacher_student.activations import ACTIVATIONS, response
 
@@ -47,14 +53,14 @@ def setup(Z: ArrayLike | None, kappa: ArrayLike, inputs: int | None) -> Setup:
 
     :raises ValueError: for a layer or teacher that is not finite, or sizes that do not match.
     """
-    levels = numbers("kappa", kappa, "one positive number, or shape (min(M, N),)", (0, 1)).reshape(-1)
+    levels = as_numbers("kappa", kappa, "one positive number, or shape (min(M, N),)", (0, 1)).reshape(-1)
     if (levels <= 0).any():
         raise ValueError(f"kappa: expected positive numbers, got {kappa!r}")
-    z = np.eye(max(levels.size, 2)) if Z is None else numbers("Z", Z, "a finite matrix, shape (K, M)", (2,))
+    z = np.eye(max(levels.size, 2)) if Z is None else as_numbers("Z", Z, "a finite matrix, shape (K, M)", (2,))
     if not z.any():
         raise ValueError("Z: expected a layer that is not zero, through which nothing would be learnt")
     if inputs is not None:
-        whole(inputs=inputs)
+        require_whole(inputs=inputs)
     hidden, across = z.shape[1], z.shape[1] if inputs is None else int(inputs)
     count = min(hidden, across)
     if levels.size == 1:
@@ -118,11 +124,11 @@ def check_training(
     activation: str, batches: str, learning_rate: float, momentum: float, noise: float, batch_size: int
 ) -> None:
     """Refuse arguments outside their range."""
-    one_of(tuple(ACTIVATIONS), activation=activation)
-    one_of(BATCHES, batches=batches)
-    positive(learning_rate=learning_rate)
-    not_negative(momentum=momentum, noise=noise)
-    whole(batch_size=batch_size)
+    require_one_of(tuple(ACTIVATIONS), activation=activation)
+    require_one_of(BATCHES, batches=batches)
+    require_positive(learning_rate=learning_rate)
+    require_not_negative(momentum=momentum, noise=noise)
+    require_whole(batch_size=batch_size)
     if momentum >= 1.0:
         raise ValueError(f"momentum: expected a number from 0 to below 1, got {momentum!r}")
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from simulators.engine.arguments import nested
+from simulators.engine.arguments import as_tuples
 from simulators.engine.callers import warn
 from simulators.engine.schedule import Options, Schedule
 from simulators.engine.signatures import with_arguments
@@ -64,8 +64,8 @@ class TeacherStudent:
         if self.activation == "identity":
             _ = self._response  # refuses what diverges; of activated networks it takes long, and is left for later
         # nobody can change them, and equal ones are equal
-        object.__setattr__(self, "Z", nested(self.Z))
-        object.__setattr__(self, "kappa", nested(self.kappa))
+        object.__setattr__(self, "Z", as_tuples(self.Z))
+        object.__setattr__(self, "kappa", as_tuples(self.kappa))
 
     @cached_property
     def _setup(self) -> Setup:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from simulators.engine.arguments import not_negative, positive
+from simulators.engine.arguments import require_not_negative, require_positive
 from simulators.engine.schedule import RELAXATIONS
 from simulators.teacher_student.response import Response, Setup
 
@@ -67,7 +67,7 @@ def learning_curve(t: ArrayLike, *, kappa: float, start: float, rate: float) -> 
     :param rate: a, per step; for a level that lies in one mode of ZᵀZ, 1/:func:`relaxation_times`.
     :raises ValueError: for an argument outside its range.
     """
-    positive(kappa=kappa)
-    not_negative(start=start, rate=rate)
+    require_positive(kappa=kappa)
+    require_not_negative(start=start, rate=rate)
     root = np.sqrt(kappa)
     return np.asarray((root + (np.sqrt(start) - root) * np.exp(-rate * np.asarray(t, dtype=float))) ** 2)

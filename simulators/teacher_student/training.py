@@ -6,7 +6,7 @@ from typing import Unpack
 
 import numpy as np
 
-from simulators.engine.signatures import split, with_arguments
+from simulators.engine.signatures import split_arguments, with_arguments
 from simulators.engine.trajectory import Trajectory
 from simulators.teacher_student.arguments import TrainingArguments
 from simulators.teacher_student.setting import TeacherStudent
@@ -31,5 +31,5 @@ def simulate(**setting: Unpack[TrainingArguments]) -> Trajectory:
     :warns UserWarning: where α is too large for batches as small; where runs diverged, which are left out; where the
         run is shorter than :func:`steps_to_stationarity`, or that is not known.
     """
-    physics, schedule = split(setting, TeacherStudent)
+    physics, schedule = split_arguments(setting, TeacherStudent)
     return TeacherStudent(**physics).simulate(**schedule)

@@ -13,8 +13,8 @@ from typer.testing import CliRunner, Result
 
 import coulombfit as cf
 from coulombfit.analysis import load, run
-from coulombfit.analysis.folder import claimed, own
-from coulombfit.analysis.store import digest, recall, stem
+from coulombfit.analysis.folder import claim_folder, mark_owner
+from coulombfit.analysis.store import digest, file_stem, recall
 from coulombfit.cli.app import app
 from coulombfit.cli.exit import Exit
 from simulators import ensembles
@@ -188,10 +188,10 @@ def test_the_template_is_a_plan(tmp_path: Path) -> None:
 
 
 def test_names_of_files_are_safe_and_different() -> None:
-    assert stem("lr0.1-bs16") == "lr0.1-bs16"
+    assert file_stem("lr0.1-bs16") == "lr0.1-bs16"
     names = ["a/b", "a b", "..", "/", "ä"]
-    assert len({stem(name) for name in names}) == len(names)
-    assert all("/" not in stem(name) and not stem(name).startswith(".") for name in names)
+    assert len({file_stem(name) for name in names}) == len(names)
+    assert all("/" not in file_stem(name) and not file_stem(name).startswith(".") for name in names)
 
 
 def test_a_folder_is_told_by_what_is_in_it(tmp_path: Path) -> None:
@@ -327,14 +327,14 @@ def test_a16_plans_of_one_name_do_not_share_a_folder(tmp_path: Path) -> None:
         plan.write_text("")
     out = tmp_path / "out"
     out.mkdir()
-    own(out, "analysis", plans[0])
-    with claimed(out, "analysis", overwrite=False, plan=plans[0]):
+    mark_owner(out, "analysis", plans[0])
+    with claim_folder(out, "analysis", overwrite=False, plan=plans[0]):
         pass
     others = pytest.raises(cf.ArgumentError, match=r"results of another analysis, .*one.analysis\.toml")
-    with others, claimed(out, "analysis", overwrite=False, plan=plans[1]):
+    with others, claim_folder(out, "analysis", overwrite=False, plan=plans[1]):
         pass
     plans[0].unlink()  # moved
-    with claimed(out, "analysis", overwrite=False, plan=plans[1]):
+    with claim_folder(out, "analysis", overwrite=False, plan=plans[1]):
         pass
 
 

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from coulombfit.answers.answer import Answer, about_a_value, all_of
-from coulombfit.answers.numbers import between, plus_minus, probability
+from coulombfit.answers.answer import Answer, all_of, judge_interval
+from coulombfit.answers.numbers import format_interval, plus_minus, probability
 
 YES, NO, CANNOT_TELL, NOT_RUN = Answer
 
@@ -24,7 +24,7 @@ YES, NO, CANNOT_TELL, NOT_RUN = Answer
     ],
 )
 def test_an_interval_that_holds_one_and_much_else_cannot_tell(lower: float, upper: float, answer: Answer) -> None:
-    assert about_a_value(lower, upper, 1.0, margin=0.25) is answer
+    assert judge_interval(lower, upper, 1.0, margin=0.25) is answer
 
 
 def test_one_answer_for_many() -> None:
@@ -56,5 +56,5 @@ def test_two_digits_of_the_error() -> None:
     assert plus_minus(0.3979, 0.4603) == "0.40 ± 0.46"
     assert plus_minus(-0.02345, 0.0031) == "−0.0234 ± 0.0031"
     assert plus_minus(-3.27394e-10, 2.5e-12) == "−3.274e-10 ± 2.5e-12"
-    assert between(-0.11768, -0.14012, -0.09112, 0.9) == "−0.118 (90% interval −0.140 to −0.091)"
-    assert between(1.2345, 1.1, math.inf, 0.9) == "1.234 (90% interval 1.100 to ∞)"
+    assert format_interval(-0.11768, -0.14012, -0.09112, 0.9) == "−0.118 (90% interval −0.140 to −0.091)"
+    assert format_interval(1.2345, 1.1, math.inf, 0.9) == "1.234 (90% interval 1.100 to ∞)"

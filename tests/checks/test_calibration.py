@@ -11,7 +11,7 @@ from scipy import stats
 import coulombfit as cf
 from coulombfit import laws, plots
 from coulombfit.answers.answer import Answer
-from coulombfit.checks.fits.calibration import KEPT, _from_prior, _judged
+from coulombfit.checks.fits.calibration import KEPT, _draw_from_prior, _judge_ranks
 from coulombfit.models import Gas
 from coulombfit.models.pairs import OneSpecies
 
@@ -80,7 +80,7 @@ def ranked(datasets: int, bias: float = 0.0, seed: int = 0) -> cf.Calibration:
     z = np.random.default_rng(seed).standard_normal(datasets)
     ranks = np.floor((KEPT + 1) * stats.norm.cdf(z + bias)).astype(int)
     hits = np.stack([np.abs(z + bias) < stats.norm.ppf(0.5 + 0.5 * content) for content in (0.5, 0.9)], axis=1)
-    return _judged("made up", ({"sigma": ranks}, {"sigma": hits}, np.zeros(datasets)), (), seed)
+    return _judge_ranks("made up", ({"sigma": ranks}, {"sigma": hits}, np.zeros(datasets)), (), seed)
 
 
 def test_a6_few_data_sets_cannot_tell_whether_they_are_calibrated() -> None:
@@ -128,7 +128,7 @@ def test_the_gas_of_several_clusters_is_calibrated() -> None:
 def test_truths_are_drawn_where_the_law_exists() -> None:
 
     model = Gas((1, 2, 2))
-    sites = jax.vmap(lambda key: _from_prior(model, model.likelihood("levels"), key))(
+    sites = jax.vmap(lambda key: _draw_from_prior(model, model.likelihood("levels"), key))(
         jax.random.split(jax.random.key(0), 500)
     )
     parameters = model.parameters(sites, model.reference)

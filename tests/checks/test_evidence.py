@@ -13,7 +13,7 @@ from coulombfit.answers.answer import Answer
 from coulombfit.checks.fits.evidence import marginal_likelihood
 from coulombfit.inference.log_posterior import log_posterior
 from coulombfit.models import MODELS
-from coulombfit.numerics.compression import plain
+from coulombfit.numerics.compression import uncompressed
 from coulombfit.samplers.importance import integrate
 from simulators import ensembles
 
@@ -63,7 +63,7 @@ def by_quadrature(model, data: np.ndarray) -> float:
         axes = [np.linspace(mean - 9 * sd, mean + 9 * sd, 41), np.linspace(-9 * sd - 0.8, 9 * sd + 0.4, 61)]
         if "q" in names:
             axes.append(0.025 * (np.arange(200) + 0.5))  # and its mirror image
-        itself = plain(np.asarray(pair.terms(seen, unit)))
+        itself = uncompressed(np.asarray(pair.terms(seen, unit)))
         points = np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=1)
         one = jax.jit(lambda z: jax.lax.map(lambda p: density(p, itself, unit), z, batch_size=64))
         values = np.asarray(one(jnp.asarray(points)))

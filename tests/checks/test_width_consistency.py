@@ -11,7 +11,7 @@ from scipy import stats
 import coulombfit as cf
 from coulombfit import laws
 from coulombfit.answers.answer import Answer
-from coulombfit.checks.spectra.width_consistency import Consistency, _from_density, _from_pair
+from coulombfit.checks.spectra.width_consistency import Consistency, _ratio_from_density, _ratio_from_pair
 from coulombfit.models import MODELS
 from coulombfit.runtime.errors import ArgumentError
 from simulators import ensembles
@@ -69,7 +69,7 @@ def test_false_alarms_come_at_their_rate(name) -> None:
     alarms = np.zeros((datasets, 2))
     for k, x in enumerate(data):
         unit = model.unit(x, "pair")
-        for column, infer in enumerate((_from_pair, _from_density)):
+        for column, infer in enumerate((_ratio_from_pair, _ratio_from_density)):
             below = (infer(model, x, unit, 1024, k)[0] < 0).mean()
             alarms[k, column] = 2 * min(below, 1 - below) < 0.05
     assert (alarms.sum(axis=0) <= most).all(), alarms.mean(axis=0)

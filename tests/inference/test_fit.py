@@ -8,7 +8,7 @@ import xarray as xr
 from scipy import stats
 
 import coulombfit as cf
-from coulombfit.answers.numbers import rounder
+from coulombfit.answers.numbers import make_rounder
 from simulators import ensembles, teacher_student
 from tests.compilations import compilations
 
@@ -238,11 +238,11 @@ def test_sampling_settings_are_checked(setting, message) -> None:
 
 
 def test_numbers_are_rounded_to_their_error() -> None:
-    assert rounder(0.00025)(0.0327394) == "0.03274"
-    assert rounder(12.0)(34567.8) == "34568"
-    assert rounder(1200.0)(34567.8) == "3.46e+04"
-    assert rounder(2.5e-12)(3.27394e-10) == "3.274e-10"
-    assert rounder(float("nan"))(1.5) == "1.5"
+    assert make_rounder(0.00025)(0.0327394) == "0.03274"
+    assert make_rounder(12.0)(34567.8) == "34568"
+    assert make_rounder(1200.0)(34567.8) == "3.46e+04"
+    assert make_rounder(2.5e-12)(3.27394e-10) == "3.274e-10"
+    assert make_rounder(float("nan"))(1.5) == "1.5"
 
 
 def test_two_runs_are_enough_to_fit() -> None:

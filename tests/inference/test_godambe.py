@@ -7,7 +7,7 @@ import pytest
 
 import coulombfit as cf
 from benchmarks.coverage import TRUTHS, covered, fits
-from coulombfit.inference.godambe import _information, _stretch, corrected
+from coulombfit.inference.godambe import _information, _stretch, correct_draws
 from coulombfit.models import MODELS, Standardisation
 from simulators import ensembles
 
@@ -104,8 +104,8 @@ def test_a12_few_runs_do_not_say_how_levels_depend_on_each_other() -> None:
         # every run is centred: none of them says that sums of levels vary
         levels = np.array([[1.0, -1.0], [1.4, -1.4], [0.5, -0.5]])
         of = (model, model.likelihood("density"), sites, levels, Standardisation())
-        found = corrected(*of, jax.random.key(0), pooled=False)
-        alone = corrected(*of, jax.random.key(0), pooled=True)
+        found = correct_draws(*of, jax.random.key(0), pooled=False)
+        alone = correct_draws(*of, jax.random.key(0), pooled=True)
         before, narrower, expected = (float(each["centre"].std()) for each in (sites, found, alone))
     assert narrower / before == pytest.approx(1 / 1.1325, rel=0.05)
     assert narrower == pytest.approx(expected, rel=0.03)

@@ -10,7 +10,7 @@ import pytest
 
 import coulombfit as cf
 from coulombfit import laws, plots
-from coulombfit.inference.tree import reported
+from coulombfit.inference.tree import reported_parameters
 from coulombfit.models import MODELS, Gas, Model, Pair, Standardisation
 from coulombfit.models.pairs import Anisotropic, Gaussian, OneSpecies, TwoSpecies
 from coulombfit.report.verdicts import symbol
@@ -85,11 +85,11 @@ def test_a14_several_numbers_of_one_name_stand_along_the_last_axis() -> None:
         name, axis = "first", 0
 
     sites = {name: jnp.ones(5) for name in Stiff().sites(Pair())}
-    assert reported(Stacked(), sites, Standardisation(0.0, 1.0))["both"].shape == (5, 2)
+    assert reported_parameters(Stacked(), sites, Standardisation(0.0, 1.0))["both"].shape == (5, 2)
     with pytest.raises(
         cf.ArgumentError, match=r"model: first reports both of shape \(2, 5\) for 5 draws; expected \(5,\)"
     ):
-        reported(First(), sites, Standardisation(0.0, 1.0))
+        reported_parameters(First(), sites, Standardisation(0.0, 1.0))
 
 
 def test_a14_calibration_ranks_every_parameter() -> None:

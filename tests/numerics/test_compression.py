@@ -7,7 +7,7 @@ import pytest
 import coulombfit as cf
 from coulombfit.inference.log_posterior import TOLERANCE, UNSEEN, Represented, log_likelihood, represent
 from coulombfit.models import MODELS, Model
-from coulombfit.numerics.compression import plain
+from coulombfit.numerics.compression import uncompressed
 from simulators import ensembles
 
 SLOW = {*(("anisotropic", likelihood) for likelihood in ("density", "density-raw", "pair")), ("gas", "levels")}
@@ -39,7 +39,7 @@ def both(model: Model, likelihood: str, spectra: cf.Spectra) -> tuple[Represente
         away = np.random.default_rng(7).standard_normal((40, len(peak.centre)))
         points = np.concatenate([peak.centre[None], peak.centre + 1.5 * away @ np.asarray(peak.root).T])
         several = log_likelihood(model, model.likelihood(likelihood))
-        itself = plain(np.asarray(model.likelihood(likelihood).terms(seen, unit)))
+        itself = uncompressed(np.asarray(model.likelihood(likelihood).terms(seen, unit)))
         return found, np.asarray(several(points, found.weighted, unit)), np.asarray(several(points, itself, unit))
 
 

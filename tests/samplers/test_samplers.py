@@ -12,7 +12,7 @@ from scipy import stats
 import coulombfit as cf
 from coulombfit.inference.log_posterior import log_posterior
 from coulombfit.models import MODELS
-from coulombfit.numerics.compression import plain
+from coulombfit.numerics.compression import uncompressed
 from coulombfit.samplers.importance import Integral, weigh_many
 from coulombfit.samplers.newton import Peak, peak_of
 from simulators import ensembles
@@ -49,7 +49,7 @@ def test_the_numpyro_program_has_the_density_that_is_sampled(name: str, likeliho
         def from_program(unconstrained):
             return -potential_energy(model.program(likelihood), (jnp.asarray(seen), unit), {}, unconstrained)
 
-        itself = plain(np.asarray(likelihood.terms(seen, unit)))
+        itself = uncompressed(np.asarray(likelihood.terms(seen, unit)))
         value, gradient = jax.value_and_grad(density)(point, itself, unit)
         expected, slopes = jax.value_and_grad(from_program)(unconstrained)
         assert float(value) == pytest.approx(float(expected), rel=1e-12)

@@ -286,7 +286,7 @@ with opened({str(tmp_path / "work")!r}, {{}}):
         with pytest.raises(ValueError, match=r"checkpoint: .*work is in use by another process"):
             eigenvalues(runs=2, checkpoint=tmp_path / "work")
         other.kill()
-    with checkpoint.opened(tmp_path / "work", {}) as store:
+    with checkpoint.open_checkpoint(tmp_path / "work", {}) as store:
         store.remove()
     assert not (tmp_path / "work").exists(), "what a killed process has locked is free"
 

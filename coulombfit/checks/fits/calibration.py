@@ -28,7 +28,7 @@ from coulombfit.answers.tables import as_text
 from coulombfit.inference.draw import draw
 from coulombfit.inference.fit import posterior_of
 from coulombfit.inference.preparation import Prepared, Question
-from coulombfit.inference.tree import known_numbers
+from coulombfit.inference.tree import find_known
 from coulombfit.models import Likelihood, Model, Parameters, find_model
 from coulombfit.models.parameters import Parameter, find_parameter
 from coulombfit.models.site_priors import sample_sites
@@ -45,9 +45,13 @@ KEPT = 100
 """Posterior draws of a data set among which the truth is ranked, thinned so that they are nearly independent."""
 
 BATCH = 64
+"""Data sets that are drawn and fitted in one go, which bounds memory; progress is shown after each."""
 CANDIDATES = 64
+"""Draws from the prior of which the first at which the law exists is the truth; most priors need one."""
 FALSE_ALARM = 1e-3
+"""p-value below which ranks are not uniform, divided by the number of parameters (Bonferroni)."""
 POWER = 0.8
+"""Probability of finding a bias for which ``seen`` states its size."""
 WORTH_SEEING = 0.5
 """Bias, in posterior standard deviations, that calls for more data sets where it would not be seen."""
 SETTINGS = Sampling(chains=1)
@@ -174,32 +178,34 @@ def calibrate(
     unit = chosen.reference
     with double_precision():
         keys = jax.random.split(key_for(seed, "simulated", chosen.name, seen_by.name), datasets)
-        known = known_numbers(chosen, seen_by)
-        truth, observations = jax.tree.map(np.asarray, _simulated(chosen, seen_by, runs, keys))
+        known = find_known(chosen, seen_by)
+        truth, observations = jax.tree.map(np.asarray, _simulate_data(chosen, seen_by, runs, keys))
         ranked = [name for name in truth if name not in known and not find_parameter(name, chosen.reports).redundant]
         parts = []
         for some in tracked(np.array_split(np.arange(datasets), -(-datasets // BATCH)), what, show=progress):
             data = [Prepared(chosen, observations[k], unit) for k in some]
             for k, each, one in zip(some, data, draw(question, data, compress=compress), strict=True):
                 posterior = posterior_of(question, each, one)
-                parts.append(_placed(ranked, posterior, {name: values[k] for name, values in truth.items()}, one.stats))
+                parts.append(
+                    _rank_of_truth(ranked, posterior, {name: values[k] for name, values in truth.items()}, one.stats)
+                )
     results = jax.tree.map(lambda *values: np.stack(values), *parts)
-    return _judged(f"{chosen.name} ({seen_by.name})", results, chosen.reports, seed)
+    return _judge_ranks(f"{chosen.name} ({seen_by.name})", results, chosen.reports, seed)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
-def _simulated(model: Model, likelihood: Likelihood, runs: int, keys: Array) -> tuple[Parameters, Array]:
+def _simulate_data(model: Model, likelihood: Likelihood, runs: int, keys: Array) -> tuple[Parameters, Array]:
     """Truths from the prior, and observations at each."""
 
     def one(key: Array) -> tuple[Parameters, Array]:
         key_prior, key_data = jax.random.split(key)
-        truth = model.parameters(_from_prior(model, likelihood, key_prior), model.reference)
+        truth = model.parameters(_draw_from_prior(model, likelihood, key_prior), model.reference)
         return truth, model.simulate(likelihood, truth).sample(key_data, (runs,))
 
     return jax.lax.map(one, keys)
 
 
-def _placed(
+def _rank_of_truth(
     ranked: Sequence[str], posterior: dict[str, np.ndarray], truth: dict[str, Any], stats_of_sampler: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any], Any]:
     """Ranks and interval hits of one data set, of the parameters ``ranked``, and the share of divergent draws."""
@@ -213,14 +219,14 @@ def _placed(
     return ranks, hits, np.mean(stats_of_sampler.get("diverging", 0.0))
 
 
-def _from_prior(model: Model, likelihood: Likelihood, key: Array) -> Parameters:
+def _draw_from_prior(model: Model, likelihood: Likelihood, key: Array) -> Parameters:
     """Sites drawn from the prior where the law exists: the first of many candidates for which it does."""
     sites = sample_sites(model.site_priors(likelihood), key, (CANDIDATES,), model.reference)
     first = jnp.argmax(jax.vmap(lambda one: model.exists(model.parameters(one, model.reference)))(sites))
     return {name: values[first] for name, values in sites.items()}
 
 
-def _judged(name: str, results: tuple, reports: tuple[Parameter, ...], seed: int) -> Calibration:
+def _judge_ranks(name: str, results: tuple, reports: tuple[Parameter, ...], seed: int) -> Calibration:
     ranks, hits, divergent = results
     jitter = generator_for(seed, "jitter", name)
     whole, uniform, rows = {}, {}, {}

@@ -15,7 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from coulombfit.answers.answer import Answer
-from coulombfit.answers.numbers import plus_minus, probability, signed
+from coulombfit.answers.numbers import format_signed, plus_minus, probability
 from coulombfit.answers.result import Text
 from coulombfit.checks.fits.evidence import Evidence, check_fits
 from coulombfit.inference.convergence import MAX_PARETO_K
@@ -139,7 +139,7 @@ class Comparison:
         if best == winner:
             unsure = f"does not tell it from {close} by 20 to 1" if close else "depends on the priors"
             return f"the evidence is best for {best}, but {unsure} ({sure})"
-        factor = f"log Bayes factor over {winner} {signed(evidence.factors(best, winner)[0])}, {sure}"
+        factor = f"log Bayes factor over {winner} {format_signed(evidence.factors(best, winner)[0])}, {sure}"
         if not evidence.preferred(best, winner):
             return f"the evidence has another best, {best}, which it does not tell from {winner} by 20 to 1 ({factor})"
         if self.preferred(winner, best):
@@ -152,7 +152,7 @@ class Comparison:
         total, se = _sum_and_se(self.pointwise[winner] - self.pointwise[name])
         # models that differ by the same in every run have no error to count in
         alike = se <= 1e-6 * max(1.0, abs(total))
-        by = f"Δelpd {signed(total)}, the same in every run" if alike else f"Δelpd {plus_minus(total, se)}"
+        by = f"Δelpd {format_signed(total)}, the same in every run" if alike else f"Δelpd {plus_minus(total, se)}"
         if not self.preferred(winner, name):
             return f"the data cannot tell {winner} from {name} ({by})"
         errors = "" if alike else f" by {total / se:.1f} standard errors"

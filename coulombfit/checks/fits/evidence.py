@@ -21,7 +21,7 @@ from numpyro.distributions import constraints
 from scipy import special, stats
 
 from coulombfit.answers.answer import Answer
-from coulombfit.answers.numbers import probability, signed
+from coulombfit.answers.numbers import format_signed, probability
 from coulombfit.answers.result import Text
 from coulombfit.inference.fit_result import Fit
 from coulombfit.inference.log_posterior import log_posterior, represent
@@ -40,14 +40,14 @@ __all__ = ["Evidence", "evidence", "has_evidence", "savage_dickey"]
 DECISIVE = 3.0
 """Log Bayes factor from which a preference is stated, 20 to 1 (Kass and Raftery 1995: strong)."""
 ALWAYS = ("centre", "width")
-"""What is varied of every model, 0 where it has none; parameters of other kinds have columns of their own."""
+"""Columns that ``sensitivity`` has of every model, 0 where its prior is not varied; other parameters add columns."""
 FACTORS = {"sd × 1/2": 0.5, "sd × 2": 2.0}
-"""Of the scale of a Gaussian or log-normal prior."""
+"""Factors by which ``sensitivity`` multiplies the standard deviation of a Gaussian or log-normal prior."""
 ASYMMETRIES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "r towards 0": lambda r: 2.0 * (1.0 - r),
     "r towards 1": lambda r: 2.0 * r,
 }
-"""Density of r beside the uniform one."""
+"""Alternatives to the uniform prior density of r on [0, 1] that ``sensitivity`` tries."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,8 +121,10 @@ class Evidence:
             parts = [f"{leads} {best}, posterior probability {probability(self.table['probability'].iloc[0])}"]
         for name in others:
             factors = self.factors(best, name)
-            low, high = (signed(value) for value in (factors.min(), factors.max()))
-            parts.append(f"log Bayes factor over {name} {signed(factors[0])} ({low} to {high} under other priors)")
+            low, high = (format_signed(value) for value in (factors.min(), factors.max()))
+            parts.append(
+                f"log Bayes factor over {name} {format_signed(factors[0])} ({low} to {high} under other priors)"
+            )
         if not self.trustworthy:
             bad = ", ".join(map(str, self.table.index[~(self.table["pareto_k"] <= RELIABLE)]))
             parts.append(f"but Pareto k̂ of {bad} is above {RELIABLE}, and these numbers are unreliable")
@@ -132,7 +134,7 @@ class Evidence:
         """The table as text: the best is the reference, and no probability is 0 or 1."""
         text = self.table.map("{:.4g}".format)
         text["probability"] = [probability(value).removeprefix("= ") for value in self.table["probability"]]
-        text["log_bayes_factor"] = ["(reference)", *map(signed, self.table["log_bayes_factor"].iloc[1:])]
+        text["log_bayes_factor"] = ["(reference)", *map(format_signed, self.table["log_bayes_factor"].iloc[1:])]
         return text
 
     def summary(self) -> Text:
@@ -163,17 +165,17 @@ def evidence(fits: Mapping[str, Fit], *, seed: int = 0, progress: bool | None = 
             raise ArgumentError(f"fits: expected fits of the same observations, got different ones in {name!r}")
     rows, changes = {}, {}
     for name, fit in tracked(fits.items(), "integrating", show=progress):
-        found = _of_fit(fit, seed)
+        found = _integral_of_fit(fit, seed)
         rows[name] = {"log_evidence": found.log_value, "se": found.se, "pareto_k": found.k_hat}
         changes[name] = _sensitivity(fit.model, fit.observed_by, fit.unit, found)
     table = pd.DataFrame.from_dict(rows, orient="index").sort_values("log_evidence", ascending=False)
     table["log_bayes_factor"] = table["log_evidence"] - table["log_evidence"].iloc[0]
     table["probability"] = special.softmax(table["log_evidence"])
-    return Evidence(table, _together(changes).loc[table.index])
+    return Evidence(table, _merge_changes(changes).loc[table.index])
 
 
-def _together(changes: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
-    """A row a model; a prior that a model is without changes nothing."""
+def _merge_changes(changes: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
+    """Changes of the log evidence as a table, a row for each model; 0 where a model has no such prior."""
     columns = list(dict.fromkeys(label for one in changes.values() for label in one))
     return pd.DataFrame(
         [[one.get(label, 0.0) for label in columns] for one in changes.values()], list(changes), columns
@@ -211,7 +213,7 @@ def savage_dickey(fit: Fit) -> float:
     return float(np.log(stats.gaussian_kde(np.concatenate([r, -r]))(0.0)[0] / 0.5))
 
 
-def _of_fit(fit: Fit, seed: int) -> Integral:
+def _integral_of_fit(fit: Fit, seed: int) -> Integral:
     """What the fit has found itself, where it comes from this process and this seed."""
     if fit.integral is None or fit.record.seed != seed:
         return marginal_likelihood(fit.model, fit.observed_by, fit.observations, fit.unit, seed=seed)
@@ -251,8 +253,8 @@ def _sensitivity(model: Model, likelihood: Likelihood, unit: Standardisation, fo
         if name == model.even_in:
             continue
         for by, factor in FACTORS.items():
-            other = _scaled(way, factor)
-            label = f"{_varied(model, likelihood, name)} {by}"
+            other = _scale_prior(way, factor)
+            label = f"{_kind_varied(model, likelihood, name)} {by}"
             if other is None:
                 changes[label] = np.nan
             else:
@@ -261,7 +263,7 @@ def _sensitivity(model: Model, likelihood: Likelihood, unit: Standardisation, fo
     return changes
 
 
-def _varied(model: Model, likelihood: Likelihood, site: str) -> str:
+def _kind_varied(model: Model, likelihood: Likelihood, site: str) -> str:
     """What is varied with a site: the centre, the width, or a parameter of its own."""
     if find_parameter(site, model.reports).unit == "1":
         return site
@@ -269,7 +271,7 @@ def _varied(model: Model, likelihood: Likelihood, site: str) -> str:
     return "width" if getattr(support, "base_constraint", support) == constraints.positive else "centre"
 
 
-def _scaled(way: SitePrior, factor: float) -> SitePrior | None:
+def _scale_prior(way: SitePrior, factor: float) -> SitePrior | None:
     """The same with the scale of the law multiplied; None of a law that has no location and scale."""
     base, shape = way.prior, way.prior.event_shape
     while isinstance(base, dist.Independent | dist.ExpandedDistribution):

@@ -35,6 +35,7 @@ from coulombfit.runtime.seeds import check_seed, key_for
 __all__ = ["PredictiveCheck", "predictive"]
 
 REPLICATES = 400
+"""Replicated ensembles; more resolve smaller p-values and take longer in proportion."""
 SIMULATED = 200_000
 """Pairs that stand for a law which the model does not have: an error of a thousandth in its CDF."""
 ALARM = 0.05

@@ -187,7 +187,7 @@ def displacement(
 
 
 def _weights(settings: Settings, order: int) -> tuple[Float[np.ndarray, "order setting"], np.ndarray]:
-    """Of the coefficients, and of what is left when a curve is fitted, in the means of settings."""
+    """Weights of the settings' means in each coefficient of the fitted curve, and in its residuals."""
     g = settings.strength
     middle = np.exp(np.log(g).mean())
     powers = (g[:, None] / middle) ** np.arange(order)

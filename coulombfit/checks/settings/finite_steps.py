@@ -24,7 +24,7 @@ __all__ = ["MOST_LEVELS", "FiniteSteps", "infer_steps"]
 MOST_LEVELS = 6
 """Levels up to which curvatures are inferred: the integral has two coordinates more for each."""
 SMALL = 0.3
-"""Error of a log Bayes factor beside the 3 that decide."""
+"""Error of a log Bayes factor that is small beside the 3 that decide: with it, k̂ may be up to 1."""
 DRAWS = 4000
 
 

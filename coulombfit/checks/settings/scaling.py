@@ -97,11 +97,11 @@ def scaling(
     if omega is not None:
         data, typical = widths_of(rule, settings, omega)
     with working(f"inferring the scaling of {len(settings.names)} settings", show=progress), double_precision():
-        free = _integral(rule, data, seed)
+        free = _integrate(rule, data, seed)
         points, stats = _draws(rule, data, free, sampler, sampling, seed)
         posterior = {name: np.asarray(values) for name, values in parameters_of(rule)(points, data).items()}
-        fixed = {name: _integral(rule, data.with_exponent_1(k), seed) for k, name in enumerate(exponents)}
-        linear = _integral(rule, small, seed) if omega is not None and omega.any() else None
+        fixed = {name: _integrate(rule, data.with_exponent_1(k), seed) for k, name in enumerate(exponents)}
+        linear = _integrate(rule, small, seed) if omega is not None and omega.any() else None
         steps = None
         if omega is None and _above_one(posterior) and count <= MOST_LEVELS:
             steps = infer_steps(rule, data, float(settings.learning_rate.max()), free, fixed[EXPONENTS[0]], 0, seed)
@@ -148,7 +148,7 @@ def _draws(
     return jax.tree.map(lambda *each: np.stack(each), *chains)
 
 
-def _integral(rule: Rule, data: Widths, seed: int) -> Integral:
+def _integrate(rule: Rule, data: Widths, seed: int) -> Integral:
     return integrate(log_posterior(rule), start_of(rule), jax.tree.map(jnp.asarray, data), seed=seed)
 
 

@@ -43,9 +43,11 @@ EXPONENT_SD = 1.0
 SCATTER_SD = 0.3
 LOG_AMPLITUDE_SD = 2.0
 FIXED_SD = 1e-7
-"""Of an exponent that is 1: far below any error, and no case of its own for the compiler."""
+"""Prior sd of an exponent that is fixed at 1; tiny instead of 0, so that one compiled program serves free and fixed."""
 NODES = 24
+"""Nodes of the Gauss–Hermite rule over a setting's deviation ε; more are more exact and take longer in proportion."""
 NEWTON_STEPS = 40
+"""Newton steps to the maximum of the integrand over ε, about which the nodes are placed."""
 
 
 class Rule(NamedTuple):
@@ -59,7 +61,7 @@ class Rule(NamedTuple):
 
     @property
     def priors(self) -> dict[str, dist.Distribution]:
-        """Of τ, of αΩ/2 at the greatest α, and of exponents and ln amplitudes in units of their spread at given τ."""
+        """Priors of τ, αΩ/2 at the greatest α, and exponents and ln amplitudes in units of their spread at given τ."""
         size = len(self.exponents) + self.levels
         scatter = {"scatter": dist.HalfNormal(SCATTER_SD)} if self.scatter else {}
         curved = {"steps": dist.Uniform(0.0, 1.0).expand((self.levels,)).to_event(1)} if self.curved else {}
@@ -67,7 +69,7 @@ class Rule(NamedTuple):
 
     @property
     def site_priors(self) -> dict[str, SitePrior]:
-        """The same as samplers take them."""
+        """:meth:`priors` in the form that samplers take."""
         return {name: SitePrior(prior) for name, prior in self.priors.items()}
 
 
@@ -187,7 +189,7 @@ def log_scattered(
 
 @lru_cache(maxsize=32)
 def log_posterior(rule: Rule) -> LogDensity:
-    """The same as a density without bounds, for its integral."""
+    """The log posterior as a function of unbounded coordinates, to be integrated."""
 
     def density(point: Array, data: Widths) -> Array:
         sites, log_prior = sites_at(rule.site_priors, point, PURE_NUMBERS)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from coulombfit.answers.answer import Answer, about_a_value, all_of
+from coulombfit.answers.answer import Answer, all_of, judge_interval
 from coulombfit.answers.numbers import plus_minus, probability
 from coulombfit.answers.result import Text
 from coulombfit.answers.tables import as_text
@@ -22,7 +22,7 @@ DECISIVE = 3.0
 """Log Bayes factor from which a preference is stated, 20 to 1."""
 REJECTED = 0.01
 """Posterior probability of the rarer side of 1, both sides counted, below which an exponent is not 1."""
-OF = {"b_learning_rate": "learning rate", "b_batch_size": "batch size"}
+VARIED = {"b_learning_rate": "learning rate", "b_batch_size": "batch size"}
 RULE = "√(α/|B|)"
 LEARNT = 0.8
 """Error of an exponent, over that of its prior, above which the data have said nothing of it."""
@@ -67,7 +67,7 @@ class Scaling:
         found = {}
         for name in self.rule.index:
             row, below = self.table.loc[name], float((self.tree["posterior"][name] < 1.0).mean())
-            answer = about_a_value(row["lower"], row["upper"], 1.0, self.margin)
+            answer = judge_interval(row["lower"], row["upper"], 1.0, self.margin)
             if row["sd"] > LEARNT * EXPONENT_SD:
                 answer = Answer.CANNOT_TELL
             rejected = min(below, 1.0 - below) < REJECTED / 2
@@ -105,7 +105,7 @@ class Scaling:
         lead = f"{leads[self.answer]} ({reason})" if reason else leads[self.answer]
         parts = [f"{lead}: {', '.join(self._exponents())}, where the rule says 1"]
         parts += [
-            f"settings do not differ in {OF[name]}, whose exponent is not asked"
+            f"settings do not differ in {VARIED[name]}, whose exponent is not asked"
             for name in EXPONENTS
             if name not in self.rule.index
         ]
@@ -130,7 +130,7 @@ class Scaling:
             form = small if name == "b_learning_rate" else ""
             evidence = f"log Bayes factor of 1 {row['log_bayes_factor']:.1f}"
             found.append(
-                f"exponent of the {OF[str(name)]}{form} {plus_minus(b['mean'], b['sd'])} (P(|b − 1| < "
+                f"exponent of the {VARIED[str(name)]}{form} {plus_minus(b['mean'], b['sd'])} (P(|b − 1| < "
                 f"{self.tolerance:g}) {probability(row['within'])}, {evidence})"
             )
         return found

@@ -67,7 +67,7 @@ def settings_of(spectra: Sequence[Spectra], factors: ArrayLike | None = None) ->
     """
     _require_spectra(spectra)
     given = len(spectra)
-    spectra, kept, notes = _once(spectra)
+    spectra, kept, notes = _drop_repetitions(spectra)
     drifting = [one.name or str(k) for k, one in zip(kept, spectra, strict=True) if _drifts(one)]
     doubts = [f"runs of {', '.join(drifting)} still drift"] if drifting else []
     for note in (*notes, *doubts):
@@ -87,18 +87,18 @@ def settings_of(spectra: Sequence[Spectra], factors: ArrayLike | None = None) ->
             )
         if one.runs <= len(sizes) + 1:
             raise DataError(f"spectra: expected more runs than levels, got {one.runs} in {one.name!r}")
-    rows = [_of_setting(one.eigenvalues, found) for one, found in zip(spectra, clusters, strict=True)]
+    rows = [_level_statistics(one.eigenvalues, found) for one, found in zip(spectra, clusters, strict=True)]
     nu, q, centre, covariance = (np.stack(values) for values in zip(*rows, strict=True))
     if (q <= 0).any():
         raise DataError("spectra: expected levels that fluctuate over runs, got constant ones")
     if factors is None:
         factors = [float(one.provenance.get("factor") or 1.0) for one in spectra]
     else:
-        factors = _of_each(real_array(factors, "factors"), given, len(sizes))[kept]
-    factor = _of_each(real_array(factors, "factors"), len(spectra), len(sizes))
+        factors = _expand_factor(real_array(factors, "factors"), given, len(sizes))[kept]
+    factor = _expand_factor(real_array(factors, "factors"), len(spectra), len(sizes))
     return Settings(
         notes=tuple(notes),
-        doubt="; ".join(filter(None, [*doubts, _together(spectra, clusters)])),
+        doubt="; ".join(filter(None, [*doubts, _find_correlated(spectra, clusters)])),
         names=_names(spectra),
         learning_rate=np.array([one.learning_rate for one in spectra], dtype=float),
         batch_size=np.array([one.batch_size for one in spectra], dtype=float),
@@ -120,7 +120,9 @@ def _require_spectra(spectra: Sequence[Spectra]) -> None:
             raise ArgumentError(f"spectra[{k}]: expected coulombfit.Spectra, got {type(one).__name__}")
 
 
-def _of_each(factor: Float[np.ndarray, "*shape"], settings: int, levels: int) -> Float[np.ndarray, "setting level"]:
+def _expand_factor(
+    factor: Float[np.ndarray, "*shape"], settings: int, levels: int
+) -> Float[np.ndarray, "setting level"]:
     """Factors of every setting, and of every level or one for all."""
     found = factor[:, None] if factor.ndim == 1 else factor
     if found.ndim != 2 or len(found) != settings or found.shape[1] not in (1, levels) or (found <= 0).any():
@@ -130,7 +132,7 @@ def _of_each(factor: Float[np.ndarray, "*shape"], settings: int, levels: int) ->
     return found
 
 
-def _once(spectra: Sequence[Spectra]) -> tuple[list[Spectra], list[int], list[str]]:
+def _drop_repetitions(spectra: Sequence[Spectra]) -> tuple[list[Spectra], list[int], list[str]]:
     """Spectra without repetitions, their places, and what was left out.
 
     :raises DataError: where the same runs, in whatever order, are given under different settings, which cannot both be
@@ -173,7 +175,7 @@ def _drifts(spectra: Spectra) -> bool:
     return isinstance(found, Mapping) and found.get("answer") == Answer.NO
 
 
-def _together(spectra: Sequence[Spectra], clusters: Sequence[list[list[int]]]) -> str:
+def _find_correlated(spectra: Sequence[Spectra], clusters: Sequence[list[list[int]]]) -> str:
     """Which two settings fluctuate together most, run by run, where that is no chance; empty where none do.
 
     Runs of the same place that began from the same seed, or saw the same noise, are no independent observations. Means
@@ -202,7 +204,7 @@ def _together(spectra: Sequence[Spectra], clusters: Sequence[list[list[int]]]) -
     return f"runs of {names} fluctuate together, with a correlation of {r:.2f}: as of one seed, or of shared noise"
 
 
-def _of_setting(x: Float[np.ndarray, "run level"], clusters: list[list[int]]) -> tuple[np.ndarray, ...]:
+def _level_statistics(x: Float[np.ndarray, "run level"], clusters: list[list[int]]) -> tuple[np.ndarray, ...]:
     runs = len(x)
     parts = [x[:, cluster] for cluster in clusters]
     nu = np.array([runs * part.shape[1] * (part.shape[1] + 1) / 2 - 1 for part in parts])

@@ -21,7 +21,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from coulombfit.answers.answer import Answer
-from coulombfit.checks.inferred import DRAWS, FEWEST, Inferred, about, posterior
+from coulombfit.checks.inferred import DRAWS, FEWEST, Inferred, judge_draws, posterior
 from coulombfit.data.spectra import Spectra
 from coulombfit.inference.fit_result import Fit
 from coulombfit.runtime.errors import ArgumentError, DataError
@@ -30,12 +30,14 @@ from coulombfit.runtime.seeds import check_seed, generator_for
 __all__ = ["Moments", "moments", "pair_moments", "predicted_moments"]
 
 TINY, FARTHEST = 1e-6, 50.0
+"""Least standard error of a resample, and most standard errors that it may lie from the estimate: resamples of few runs
+may be all alike."""
 
 
 ONE_WIDTH = 0.375
 """Var x/⟨S²⟩ of one species and of an anisotropic pair."""
 MARGIN = 0.1
-"""Part of it within which another value would not matter."""
+"""Share of 3/8 within which the 90 % interval must end for a yes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +57,7 @@ class Moments(Inferred):
         No where the 99 % interval does not hold 3/8; yes where the 90 % interval does and ends within 10 % of it; else
         the data cannot tell. A labelled gas of two species is 10 % above 3/8 at r = 0.55.
         """
-        return about(self._ratio, ONE_WIDTH, MARGIN * ONE_WIDTH)
+        return judge_draws(self._ratio, ONE_WIDTH, MARGIN * ONE_WIDTH)
 
     @property
     def _ratio(self) -> Float[np.ndarray, " draw"]:
@@ -99,7 +101,7 @@ def moments(data: Spectra | ArrayLike, *, seed: int = 0) -> Moments:
     products = per_run[:, :, None] * per_run[:, None, :]
     values = np.concatenate([per_run, products.reshape(len(per_run), -1)], axis=1)
     found, error = _logarithms(values.mean(axis=0)[:, None])
-    resampled, errors = _logarithms(_resampled(values, generator_for(seed, "moments", spectra.fingerprint)).T)
+    resampled, errors = _logarithms(_resample_means(values, generator_for(seed, "moments", spectra.fingerprint)).T)
     # at a handful of runs some resamples have next to no error
     pivot = np.clip((resampled - found) / np.maximum(errors, TINY), -FARTHEST, FARTHEST)
     ratio, fourth = np.exp(found - error * pivot)
@@ -110,7 +112,7 @@ def pair_moments(pairs: Float[np.ndarray, "*replicate run 2"]) -> tuple[np.ndarr
     """Var x/⟨S²⟩ and U₄ of each replicate."""
     x = pairs - pairs.mean(axis=(-2, -1), keepdims=True)
     raw = [(x**k).mean(axis=(-2, -1)) for k in (1, 2, 3, 4)]
-    return _from_raw(np.stack(raw), np.asarray(((x[..., 0] - x[..., 1]) ** 2).mean(axis=-1)))
+    return _numbers_from_raw(np.stack(raw), np.asarray(((x[..., 0] - x[..., 1]) ** 2).mean(axis=-1)))
 
 
 def predicted_moments(fit: Fit) -> xr.Dataset:
@@ -130,7 +132,9 @@ def predicted_moments(fit: Fit) -> xr.Dataset:
     return xr.Dataset(draws, fit.tree["posterior"].coords)
 
 
-def _from_raw(raw: Float[np.ndarray, "4 *draw"], spacing: Float[np.ndarray, "*draw"]) -> tuple[np.ndarray, np.ndarray]:
+def _numbers_from_raw(
+    raw: Float[np.ndarray, "4 *draw"], spacing: Float[np.ndarray, "*draw"]
+) -> tuple[np.ndarray, np.ndarray]:
     """Both numbers from the raw moments of a level and ⟨S²⟩."""
     first, second, third, fourth = raw
     variance = second - first**2
@@ -147,7 +151,7 @@ def _logarithms(
     """
     raw = means[:5]
     first, second, third, _, spacing = raw
-    ratio, binder = _from_raw(raw[:4], spacing)
+    ratio, binder = _numbers_from_raw(raw[:4], spacing)
     variance = ratio * spacing
     central = 3.0 * variance**2 * (binder + 1.0)
     zero, one = np.zeros_like(first), np.ones_like(first)
@@ -161,7 +165,7 @@ def _logarithms(
     return np.log(np.stack([ratio, binder + 1.0])), np.sqrt(np.maximum(squared, 0.0))
 
 
-def _resampled(values: Float[np.ndarray, "run n"], rng: np.random.Generator) -> Float[np.ndarray, "draw n"]:
+def _resample_means(values: Float[np.ndarray, "run n"], rng: np.random.Generator) -> Float[np.ndarray, "draw n"]:
     """Means over runs drawn with replacement, one draw at a time, which needs no memory."""
     count = len(values)
     picked = (np.bincount(rng.integers(count, size=count), minlength=count) for _ in range(DRAWS))

@@ -28,7 +28,7 @@ import xarray as xr
 from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
-from coulombfit.answers.answer import Answer, about_a_value, all_of
+from coulombfit.answers.answer import Answer, all_of, judge_interval
 from coulombfit.answers.numbers import plus_minus, probability
 from coulombfit.answers.result import Text
 from coulombfit.answers.tables import as_text
@@ -56,7 +56,9 @@ CHECKED = tuple(name for name, model in MODELS.items() if model.surmise)
 LIKELIHOODS = ("pair", "density")
 PAIR, RAW = Pair(), OneLevel(correct=False)
 LOG_RATIO_SD = 1.0
+"""Prior sd of ln φ about 0: wide beside what the data of a pair leave."""
 ALARM = 0.05
+"""p-value below which ln φ = 0 is rejected."""
 DRAWS = 4000
 
 
@@ -101,7 +103,7 @@ class Consistency:
         if row["p_value"] < ALARM:
             return Answer.NO
         # the interval of 90 % may end before a value that 5 % do not reject
-        return about_a_value(min(row["lower"], 0.0), max(row["upper"], 0.0), 0.0, self.tolerance)
+        return judge_interval(min(row["lower"], 0.0), max(row["upper"], 0.0), 0.0, self.tolerance)
 
     @property
     def answer(self) -> Answer:
@@ -185,7 +187,7 @@ def width_consistency(
     for name, likelihood in tracked(cases, "comparing widths and spacings", show=progress):
         model = chosen[name]
         observations = model.observe(spectra, PAIR)
-        infer = _from_pair if likelihood == "pair" else _from_density
+        infer = _ratio_from_pair if likelihood == "pair" else _ratio_from_density
         log_ratio, k_hat = infer(model, observations, model.unit(observations, PAIR), points, seed)
         lower, upper = np.quantile(log_ratio, [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2])
         below = float((log_ratio < 0).mean())
@@ -204,11 +206,11 @@ def width_consistency(
 
 
 @double_precision()
-def _from_pair(
+def _ratio_from_pair(
     model: Model, observations: Float[np.ndarray, "run 2"], unit: Standardisation, points: int, seed: int
 ) -> tuple[Float[np.ndarray, " draw"], float]:
     """Draws of ln φ, and Pareto k̂."""
-    density, names = _expanded(model)
+    density, names = _posterior_with_ratio(model)
     weighted = represent(model, PAIR, observations, unit).weighted
     start, mirrored = model.start(PAIR)
     start = np.append(start, 0.0)  # of ln φ
@@ -217,7 +219,7 @@ def _from_pair(
 
 
 @double_precision()
-def _from_density(
+def _ratio_from_density(
     model: Model, observations: Float[np.ndarray, "run 2"], unit: Standardisation, points: int, seed: int
 ) -> tuple[Float[np.ndarray, " draw"], float]:
     """Draws of ln φ from the Gaussian law of the two estimates, and Pareto k̂ of the one from the density."""
@@ -242,7 +244,7 @@ def _from_density(
 
 
 @lru_cache(maxsize=8)
-def _expanded(model: Model) -> tuple[LogDensity, tuple[str, ...]]:
+def _posterior_with_ratio(model: Model) -> tuple[LogDensity, tuple[str, ...]]:
     """Posterior with φ free."""
     priors = model.site_priors(PAIR) | {"log_ratio": SitePrior(dist.Normal(0.0, LOG_RATIO_SD))}
 

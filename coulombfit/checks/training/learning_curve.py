@@ -43,13 +43,18 @@ from coulombfit.samplers.newton import Peak
 __all__ = ["LearningCurve", "curve", "learning_curve"]
 
 PARAMETERS = 3
+"""√κ, √x₀ and a."""
 FEWEST_SNAPSHOTS = 6
-"""Three parameters, and as many numbers to judge the fit by."""
+"""Least number of snapshots: three for the parameters, and as many to judge the fit by."""
 RUNS_PER_SNAPSHOT = 4
-"""A covariance of T snapshots from R runs widens intervals by √((R − p)/(R − T)): at R = 4T by 15 %."""
+"""Least number of runs per snapshot. A covariance of T snapshots from R runs widens intervals by √((R − p)/(R − T)): at
+R = 4T by 15 %."""
 MOST_SNAPSHOTS = 24
+"""Snapshots that are fitted at most; others are left out by :func:`_thin_snapshots`."""
 REACH = 10.0
+"""Upper end of the flat priors of √κ and √x₀, in units of the root of the greatest mean."""
 SEARCHES = 8
+"""Least-squares fits, from rates spread evenly over their logarithmic range: the best is taken."""
 DRAWS = 2000
 ALARM = 0.01
 UNRESOLVED = 10.0
@@ -175,7 +180,7 @@ def learning_curve(eigenvalues: ArrayLike, steps: ArrayLike, *, seed: int = 0) -
             f"eigenvalues: expected at least {FEWEST_SNAPSHOTS} snapshots, and {RUNS_PER_SNAPSHOT} runs for each of "
             f"them, {least} in all, got {len(t)} snapshots of {len(x)} runs"
         )
-    kept = _thinned(t, min(len(x) // RUNS_PER_SNAPSHOT, MOST_SNAPSHOTS))
+    kept = _thin_snapshots(t, min(len(x) // RUNS_PER_SNAPSHOT, MOST_SNAPSHOTS))
     x, t = x[:, kept], t[kept]
     draws, rows = zip(*(_level(x[:, :, k], t, k, seed) for k in range(x.shape[2])), strict=True)
     values = np.stack(draws, axis=1)
@@ -183,7 +188,7 @@ def learning_curve(eigenvalues: ArrayLike, steps: ArrayLike, *, seed: int = 0) -
     return LearningCurve(posterior(named), pd.DataFrame(rows).rename_axis("level"), t, len(x))
 
 
-def _thinned(t: Float[np.ndarray, " snapshot"], most: int) -> Int[np.ndarray, " kept"]:
+def _thin_snapshots(t: Float[np.ndarray, " snapshot"], most: int) -> Int[np.ndarray, " kept"]:
     """At most so many snapshots, the first and the last among them, by a rule that does not look at levels."""
     if len(t) <= most:
         return np.arange(len(t))

@@ -13,7 +13,7 @@ from scipy import stats
 
 from coulombfit.answers.answer import Answer
 from coulombfit.answers.numbers import probability
-from coulombfit.checks.inferred import FEWEST, Inferred, about, bootstrap, posterior
+from coulombfit.checks.inferred import FEWEST, Inferred, bootstrap, judge_draws, posterior
 from coulombfit.data.spectra import real_array
 from coulombfit.runtime.arguments import positive
 from coulombfit.runtime.errors import ArgumentError, DataError
@@ -42,7 +42,7 @@ class NoiseScaling(Inferred):
         """Whether noise scales as the central limit theorem says: no where variances follow no power of the batch size
         (p below 0.01) or 1 is outside the 99 % interval of b; yes where the 90 % interval holds 1 and ends within 0.25
         of it; else the data cannot tell."""
-        return Answer.NO if self.p < ALARM else about(self.tree["posterior"]["b"].to_numpy(), 1.0, MARGIN)
+        return Answer.NO if self.p < ALARM else judge_draws(self.tree["posterior"]["b"].to_numpy(), 1.0, MARGIN)
 
     @property
     def verdict(self) -> str:

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from coulombfit.answers.answer import Answer
-from coulombfit.checks.inferred import FEWEST, Inferred, about, bootstrap, posterior
+from coulombfit.checks.inferred import FEWEST, Inferred, bootstrap, judge_draws, posterior
 from coulombfit.data.dimensions import SNAPSHOTS
 from coulombfit.data.spectra import real_array
 from coulombfit.inference.fit_result import Fit
@@ -40,7 +40,7 @@ __all__ = ["WidthPrediction", "WidthRatio", "predict_width"]
 FEWEST_STEPS = 50
 """Steps of all runs below which intervals of a variance are too narrow."""
 MARGIN = np.log(1.25)
-"""Of ln of the ratio of widths, beyond which an interval says little."""
+"""Distance of ln(predicted/inferred width) from 0 within which its 90 % interval must end for a yes."""
 SURE = 0.99
 """Probability of a stationary state from which its width is predicted."""
 
@@ -119,7 +119,7 @@ class WidthRatio(Inferred):
         """Whether Eq. 9 predicts the width: no where 1 is outside the 99 % interval; yes where the 90 % interval holds
         it and ends within a factor of 1.25 of it; else the data cannot tell."""
         ratio = self.tree["posterior"]["ratio"].to_numpy()
-        return about(np.log(np.maximum(ratio, np.finfo(float).tiny)), 0.0, MARGIN)
+        return judge_draws(np.log(np.maximum(ratio, np.finfo(float).tiny)), 0.0, MARGIN)
 
     @property
     def verdict(self) -> str:

@@ -1,1 +1,1 @@
-"""Files of every kind behind one guarded door, as arrays with names."""
+"""Reading files of every kind, safely, as arrays with names."""

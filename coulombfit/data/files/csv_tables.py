@@ -21,13 +21,14 @@ import numpy as np
 from jaxtyping import Float
 
 from coulombfit.data.dimensions import FEWEST_COUNTED, refuse_labels, refuse_numbering
-from coulombfit.data.files.opening import opened, refusing_damage, require_within
+from coulombfit.data.files.opening import open_regular, refusing_damage, require_within
 from coulombfit.runtime.errors import DataError
 
 __all__ = ["read_csv"]
 
 FEWER = 6
-"""Digits by which a first row of numbers is too short for a run: one in a million is by chance, in double precision."""
+"""First rows whose longest number has this many digits less than that of any other row are column numbers: in
+double precision this happens to a run once in a million times."""
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -38,7 +39,7 @@ def read_csv(path: Path, limit: int) -> Float[np.ndarray, "run level"]:
     :raises FileNotFoundError: where there is no such file.
     :raises DataError: for anything that is no table of numbers, with the line.
     """
-    with opened(path) as file, refusing_damage(path):
+    with open_regular(path) as file, refusing_damage(path):
         size = file.seek(0, 2)
         require_within((size,), 1, limit, f"path: {path}")
         file.seek(0)
@@ -178,7 +179,7 @@ def _may_be_halves(table: Float[np.ndarray, "run level"]) -> bool:
 
 
 def _digits(cells: list[str]) -> int:
-    """Of the longest number of a row, without its exponent."""
+    """Digits of the longest number of a row, its exponent not counted."""
     return max(sum(map(str.isdigit, re.split("[eE]", cell)[0])) for cell in cells)
 
 

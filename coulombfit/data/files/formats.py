@@ -17,7 +17,7 @@ from coulombfit.data.dimensions import means
 from coulombfit.data.files.csv_tables import read_csv
 from coulombfit.data.files.netcdf import Group, open_netcdf
 from coulombfit.data.files.numpy_files import open_npy, open_npz
-from coulombfit.data.files.opening import LIMIT, exists, opened, refusing_damage, require_within
+from coulombfit.data.files.opening import LIMIT, exists, open_regular, refusing_damage, require_within
 from coulombfit.runtime.errors import DataError
 
 __all__ = ["ONLY_ARRAY", "Contents", "contents_of"]
@@ -130,7 +130,7 @@ def _read_safetensors(path: Path, limit: int) -> Iterator[Contents]:
     import ml_dtypes  # noqa: F401  tells NumPy of bfloat16 and float8
     from safetensors import safe_open
 
-    with opened(path) as file, refusing_damage(path):
+    with open_regular(path) as file, refusing_damage(path):
         size = file.seek(0, 2)
         file.seek(0)
         header = int.from_bytes(file.read(8), "little")

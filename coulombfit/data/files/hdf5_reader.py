@@ -20,12 +20,14 @@ from typing import Any, BinaryIO
 import h5py
 import numpy as np
 
-__all__ = ["listing", "load"]
+__all__ = ["list_groups", "load"]
 
 MOST_OBJECTS = 10_000
+"""Groups and variables that a file may have, and below how many groups deep: files that go round in circles, or were
+made to keep a reader busy, have more."""
 DEEPEST = 8
 NOT_A_VARIABLE = b"This is a netCDF dimension but not a netCDF variable"
-OF_NETCDF = {
+NETCDF_ATTRIBUTES = {
     "DIMENSION_LIST",
     "REFERENCE_LIST",
     "CLASS",
@@ -34,14 +36,14 @@ OF_NETCDF = {
     "_Netcdf4Coordinates",
     "_NCProperties",
 }
-OF_NETCDF |= {"_nc3_strict"}
+NETCDF_ATTRIBUTES |= {"_nc3_strict"}
 MOST_ATTRIBUTES = 1000
 LONGEST_ATTRIBUTE = 2**24
 MEMORY = 2 * 2**30
 """Bytes for the interpreter and HDF5 itself."""
 
 
-def listing(file: h5py.File, *, deep: bool = True) -> dict[str, Any]:
+def list_groups(file: h5py.File, *, deep: bool = True) -> dict[str, Any]:
     """Every group by its path: its attributes and its variables, each with dims, shape, itemsize, attributes.
 
     :param deep: groups within groups, too.
@@ -134,18 +136,18 @@ def _attributes(of: h5py.Group | h5py.Dataset) -> dict[str, Any]:
         raise ValueError(f"more than {MOST_ATTRIBUTES} attributes")
     found = {}
     for name in names:
-        if name in OF_NETCDF:
+        if name in NETCDF_ATTRIBUTES:
             continue
         kind = of.attrs.get_id(name)
         if kind.shape is not None and int(np.prod(kind.shape, dtype=float)) * kind.dtype.itemsize > LONGEST_ATTRIBUTE:
             raise ValueError(f"its attribute {name!r} is larger than {LONGEST_ATTRIBUTE} bytes")
-        plain = _plain(of.attrs[name])
+        plain = _json_value(of.attrs[name])
         if plain is not None:
             found[name] = plain
     return found
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     if isinstance(value, str):
@@ -153,7 +155,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         array = np.asarray(value)
         if array.dtype.kind in "SO":
-            words = [_plain(each) for each in array.ravel().tolist()]
+            words = [_json_value(each) for each in array.ravel().tolist()]
             if not all(isinstance(each, str) for each in words):
                 return None
             return words[0] if len(words) == 1 else words
@@ -163,7 +165,7 @@ def _plain(value: Any) -> Any:
 
 
 def _answer(file: h5py.File, name: str, out: BinaryIO) -> None:
-    _allow(MEMORY + 3 * int(file[name].nbytes))
+    _limit_memory(MEMORY + 3 * int(file[name].nbytes))
     array = load(file, name)
     if array.dtype.kind == "O":
         head: dict[str, Any] = {"text": array.tolist()}
@@ -175,7 +177,7 @@ def _answer(file: h5py.File, name: str, out: BinaryIO) -> None:
     out.flush()
 
 
-def _allow(memory: int) -> None:
+def _limit_memory(memory: int) -> None:
     """Set how much memory this process may take: sizes are known beforehand, and damage may ask for any."""
     if sys.platform != "win32":
         import resource
@@ -188,9 +190,9 @@ def main(path: str, deep: bool) -> None:
     """Answer until the input ends."""
     out = sys.stdout.buffer
     try:
-        _allow(MEMORY)
+        _limit_memory(MEMORY)
         with h5py.File(path, "r") as file:
-            out.write(json.dumps({"listing": listing(file, deep=deep)}).encode() + b"\n")
+            out.write(json.dumps({"listing": list_groups(file, deep=deep)}).encode() + b"\n")
             out.flush()
             for line in sys.stdin:
                 _answer(file, json.loads(line), out)

@@ -21,7 +21,7 @@ import numpy as np
 import xarray as xr
 
 from coulombfit.data.files import hdf5_reader
-from coulombfit.data.files.opening import LIMIT, opened, refusing_damage, require_within
+from coulombfit.data.files.opening import LIMIT, open_regular, refusing_damage, require_within
 from coulombfit.runtime.errors import DataError
 from coulombfit.runtime.seals import is_whole
 
@@ -29,8 +29,9 @@ __all__ = ["Group", "abandon", "open_netcdf", "read_tree"]
 
 SECONDS = 30.0
 SPEED = 1e7
-"""Bytes per second that are waited for."""
+"""Bytes per second that a child process is expected to read at least: its time limit is SECONDS plus size/SPEED."""
 LONGEST_LINE = 2**28
+"""Bytes of the listing, one line of JSON, that are read at most."""
 
 _children: set[subprocess.Popen[bytes]] = set()
 """Processes that read for this one."""
@@ -68,7 +69,7 @@ class Group:
             # by other names, as a matrix may have one dimension twice
             dims = [f"dim {place}" for place in range(values.ndim)]
             variable = xr.Variable(dims, values, self._variables[name]["attributes"])
-            return _decoded(xr.Dataset({"x": variable}))["x"].to_numpy()
+            return _decode(xr.Dataset({"x": variable}))["x"].to_numpy()
 
 
 @contextmanager
@@ -78,12 +79,12 @@ def open_netcdf(path: Path, limit: int = LIMIT, *, deep: bool = False) -> Iterat
     :raises FileNotFoundError: where there is no such file.
     :raises DataError: where it cannot be read, is damaged, or leads to other files.
     """
-    with opened(path) as file:
+    with open_regular(path) as file:
         whole = is_whole(file)
         if whole is False:
             raise DataError(f"path: cannot read {path}: it is damaged, and no longer what was written")
-        with _here(file, path, deep) if whole else _apart(path, deep) as (found, fetch):
-            yield {place: Group(each, _within(place, fetch), limit, path) for place, each in found.items()}
+        with _read_here(file, path, deep) if whole else _read_in_child(path, deep) as (found, fetch):
+            yield {place: Group(each, _fetch_within(place, fetch), limit, path) for place, each in found.items()}
 
 
 def read_tree(path: Path, limit: int = LIMIT) -> xr.DataTree:
@@ -99,16 +100,16 @@ def read_tree(path: Path, limit: int = LIMIT) -> xr.DataTree:
         for place, group in groups.items():
             variables = {name: group.raw(name) for name in group.shapes}
             with refusing_damage(path):
-                datasets[place] = _decoded(xr.Dataset(variables, attrs=group.attributes))
+                datasets[place] = _decode(xr.Dataset(variables, attrs=group.attributes))
     with refusing_damage(path):
         return xr.DataTree.from_dict(datasets)
 
 
-def _within(place: str, fetch: Callable[[str], np.ndarray]) -> Callable[[str], np.ndarray]:
+def _fetch_within(place: str, fetch: Callable[[str], np.ndarray]) -> Callable[[str], np.ndarray]:
     return lambda name: fetch(f"{place.rstrip('/')}/{name}")
 
 
-def _decoded(dataset: xr.Dataset) -> xr.Dataset:
+def _decode(dataset: xr.Dataset) -> xr.Dataset:
     return xr.decode_cf(dataset, decode_times=False)
 
 
@@ -116,18 +117,18 @@ Answers = tuple[dict[str, Any], Callable[[str], np.ndarray]]
 
 
 @contextmanager
-def _here(file: BinaryIO, path: Path, deep: bool) -> Iterator[Answers]:
+def _read_here(file: BinaryIO, path: Path, deep: bool) -> Iterator[Answers]:
     import h5py
 
     with refusing_damage(path):
         inside = h5py.File(file, "r")
-        found = hdf5_reader.listing(inside, deep=deep)
+        found = hdf5_reader.list_groups(inside, deep=deep)
     with inside:
         yield found, lambda name: hdf5_reader.load(inside, name)
 
 
 @contextmanager
-def _apart(path: Path, deep: bool) -> Iterator[Answers]:
+def _read_in_child(path: Path, deep: bool) -> Iterator[Answers]:
     """What a child process answers."""
     if not sys.executable:
         raise DataError(
@@ -176,7 +177,7 @@ def _line(child: subprocess.Popen[bytes], seconds: float) -> dict[str, Any]:
     with _deadline(child, seconds):
         line = child.stdout.readline(LONGEST_LINE)
     if not line.endswith(b"\n"):
-        raise ValueError(f"HDF5 came to no end, or ended its process ({_ending(child)})")
+        raise ValueError(f"HDF5 came to no end, or ended its process ({_end_child(child)})")
     answer = json.loads(line)
     if "error" in answer:
         raise ValueError(answer["error"])
@@ -194,7 +195,7 @@ def _array(child: subprocess.Popen[bytes], size: int) -> np.ndarray:
         # no array of the size that a file claims is made before the child has made one
         got = child.stdout.readinto(array.reshape(-1).view(np.uint8)) if array.size else 0  # type: ignore[attr-defined]
     if got != array.nbytes:
-        raise ValueError(f"expected {array.nbytes} bytes of an array, got {got} ({_ending(child)})")
+        raise ValueError(f"expected {array.nbytes} bytes of an array, got {got} ({_end_child(child)})")
     return array
 
 
@@ -208,6 +209,6 @@ def _deadline(child: subprocess.Popen[bytes], seconds: float) -> Iterator[None]:
         timer.cancel()
 
 
-def _ending(child: subprocess.Popen[bytes]) -> str:
+def _end_child(child: subprocess.Popen[bytes]) -> str:
     child.kill()
     return f"return code {child.wait()}"

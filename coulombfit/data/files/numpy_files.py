@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from coulombfit.data.files.opening import opened, refusing_damage, require_within
+from coulombfit.data.files.opening import open_regular, refusing_damage, require_within
 from coulombfit.runtime.errors import DataError
 
 __all__ = ["open_npy", "open_npz"]
@@ -37,7 +37,7 @@ def open_npy(path: Path, limit: int) -> Iterator[tuple[tuple[int, ...], Callable
     :raises FileNotFoundError: where there is no such file.
     :raises DataError: where it is no such file, or what it claims exceeds its size or the limit.
     """
-    with opened(path) as file:
+    with open_regular(path) as file:
         with refusing_damage(path):
             if file.read(len(NPZ)) == NPZ:
                 raise ValueError("it is an archive of arrays, as an .npz file is")
@@ -62,7 +62,7 @@ def open_npz(path: Path, limit: int) -> Iterator[Arrays]:
     :raises DataError: where it is no such file; of an array, when it is loaded, where it is damaged, or what it claims
         exceeds its size or the limit.
     """
-    with opened(path) as file:
+    with open_regular(path) as file:
         with refusing_damage(path):
             if file.read(len(NPY)) == NPY:
                 raise ValueError("it holds a single array, as an .npy file does")

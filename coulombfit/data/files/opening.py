@@ -1,4 +1,4 @@
-"""The one door through which files are opened to be read.
+"""Opening files to be read: every reader goes through :func:`open_regular`.
 
 Only regular files pass: a pipe or a device could be read for ever. Their size, and what their headers promise, is held
 against a limit before any memory is taken. Whatever else is wrong with a file becomes one DataError that names it.
@@ -18,7 +18,7 @@ import numpy as np
 
 from coulombfit.runtime.errors import ArgumentError, DataError
 
-__all__ = ["LIMIT", "check_limit", "exists", "opened", "refusing_damage", "require_within"]
+__all__ = ["LIMIT", "check_limit", "exists", "open_regular", "refusing_damage", "require_within"]
 
 LIMIT = 4 * 2**30
 """Bytes that one array, or one file of text, may take in memory, unless a reader is told otherwise: 4 GiB."""
@@ -55,7 +55,7 @@ def exists(path: Path) -> bool:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
+def open_regular(path: Path) -> Iterator[BinaryIO]:
     """A regular file, open for reading.
 
     :raises FileNotFoundError: where there is none.
@@ -70,7 +70,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
     except (OSError, ValueError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"path: cannot read {path}: {_said(error)}") from None
+        raise DataError(f"path: cannot read {path}: {_error_text(error)}") from None
     with os.fdopen(handle, "rb") as file:
         _require_regular(path, os.fstat(file.fileno()))
         yield file
@@ -87,7 +87,7 @@ def refusing_damage(path: Path) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, DataError) and str(path) in str(error):
             raise
-        raise DataError(f"path: cannot read {path}: {_said(error)}") from None
+        raise DataError(f"path: cannot read {path}: {_error_text(error)}") from None
 
 
 def require_within(shape: Sequence[int], itemsize: int, limit: int, what: str) -> int:
@@ -113,7 +113,7 @@ def _require_regular(path: Path, status: os.stat_result) -> None:
         raise DataError(f"path: expected a regular file, {path} is {kind}")
 
 
-def _said(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     """What an error says, in one line; its name where it says nothing."""
     text = " ".join(str(error).split())
     return f"{text[:300]}…" if len(text) > 300 else text or type(error).__name__

@@ -17,9 +17,10 @@ from coulombfit.data.recording.store import HEADER
 from coulombfit.data.tensors import levels_of
 from coulombfit.runtime.errors import DataError
 
-__all__ = ["is_recording", "joined", "numbers_of", "require_some"]
+__all__ = ["is_recording", "join_runs", "numbers_of", "require_some"]
 
 MOST_NAMES = 20
+"""File names that the provenance lists; of more, it has the first, the last and a digest of all."""
 
 
 def is_recording(path: Path) -> bool:
@@ -43,7 +44,7 @@ def numbers_of(given: Mapping[str, Any], path: Path) -> dict[str, Any]:
     return dict(given)
 
 
-def joined(paths: Sequence[Path], wanted: Wanted, given: Mapping[str, Any]) -> Part:
+def join_runs(paths: Sequence[Path], wanted: Wanted, given: Mapping[str, Any]) -> Part:
     """Runs of several files of one setting, as levels: weights of all of them may not fit into memory."""
     require_some(paths)
     resolved = [path.resolve() for path in paths]
@@ -81,10 +82,10 @@ def joined(paths: Sequence[Path], wanted: Wanted, given: Mapping[str, Any]) -> P
     of_one = ("file", "recording", "stationarity")
     kept = {key: value for key, value in first.described["provenance"].items() if key not in of_one}
     described = first.described | {"provenance": {**kept, **provenance}, "name": folder.name}
-    return Part(np.concatenate(levels), False, described, _all_others(others))
+    return Part(np.concatenate(levels), False, described, _join_others(others))
 
 
-def _all_others(others: Sequence[Others | None]) -> Others | None:
+def _join_others(others: Sequence[Others | None]) -> Others | None:
     """Other snapshots of all runs, where every file has them at the same steps."""
     there = [each for each in others if each is not None]
     if len(there) < len(others) or any((each.step, each.steps) != (there[0].step, there[0].steps) for each in there):

@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike
 from coulombfit.data.arrays import positive, whole_number
 from coulombfit.data.drift import judge_drift
 from coulombfit.data.files.opening import LIMIT, check_limit, exists
-from coulombfit.data.reading.joining import is_recording, joined, numbers_of, require_some
-from coulombfit.data.reading.recordings import one_snapshot, settle, trajectory_of
+from coulombfit.data.reading.joining import is_recording, join_runs, numbers_of, require_some
+from coulombfit.data.reading.recordings import merge_settings, one_snapshot, trajectory_of
 from coulombfit.data.reading.select import Others, Wanted, layers_in, runs_in
-from coulombfit.data.recording.store import Header, listed, matching
+from coulombfit.data.recording.store import Header, list_names, match_names
 from coulombfit.data.spectra import Spectra
 from coulombfit.runtime.errors import ArgumentError, DataError
 
@@ -93,31 +93,31 @@ def read(
         if (known := positive(setting.pop("factor"), "factor")) is not None:
             setting["provenance"] = {"factor": known}
         if (spectra := trajectory_of(paths[0], wanted.layer, snapshot, burn_in, setting, limit)) is not None:
-            return _with(spectra, runs=spectra.runs)
+            return _add_provenance(spectra, runs=spectra.runs)
         found = one_snapshot(paths[0], wanted.layer, snapshot, limit)
-        found = found._replace(described=settle(found.described, setting))
+        found = found._replace(described=merge_settings(found.described, setting))
     else:
-        found = runs_in(paths[0], wanted, given) if alone else joined(paths, wanted, given)
+        found = runs_in(paths[0], wanted, given) if alone else join_runs(paths, wanted, given)
     described = found.described
     described["name"] = name or described.get("name") or paths[0].stem
     described |= {each: positive(described.get(each), each) for each in ("learning_rate", "batch_size")}
     if (proportional := positive(described.pop("factor", None), "factor")) is not None:
         described["provenance"]["factor"] = proportional
     spectra = Spectra.from_weights(found.values, **described) if found.matrices else Spectra(found.values, **described)
-    return _judged(_with(spectra, runs=spectra.runs), found.others)
+    return _judge_stationarity(_add_provenance(spectra, runs=spectra.runs), found.others)
 
 
-def _with(spectra: Spectra, **provenance: Any) -> Spectra:
+def _add_provenance(spectra: Spectra, **provenance: Any) -> Spectra:
     return replace(spectra, provenance={**spectra.provenance, **provenance})
 
 
-def _judged(spectra: Spectra, others: Others | None) -> Spectra:
+def _judge_stationarity(spectra: Spectra, others: Others | None) -> Spectra:
     """Spectra that say whether their ensemble was stationary, where that can be seen."""
     if others is None or others.levels.shape != (spectra.runs, len(others.steps), spectra.levels):
         return spectra
     told = f"{spectra.name}: "
     record = judge_drift(spectra.eigenvalues, others.levels, others.step, others.steps, others.copies, told)
-    return _with(spectra, stationarity=record)
+    return _add_provenance(spectra, stationarity=record)
 
 
 def read_layers(
@@ -159,13 +159,13 @@ def read_layers(
     layers = _layers(paths[0], pattern, extra, limit)
     for other in paths[1:]:
         if (theirs := _layers(other, pattern, extra, limit)) != layers:
-            apart = listed(sorted(set(layers) ^ set(theirs)))
+            apart = list_names(sorted(set(layers) ^ set(theirs)))
             raise DataError(f"path: expected the same layers, {paths[0]} and {other} differ in {apart}")
     if not layers:
         what = "weights (M, N)" if not alone else "weights (run, M, N); of files of one run each, give several"
         raise DataError(f"pattern: expected {pattern!r} to match {what} in {paths[0].name}, got none")
     if unknown := set(targets or {}) - set(layers):
-        raise ArgumentError(f"targets: expected layers among {listed(layers)}, got {listed(unknown)}")
+        raise ArgumentError(f"targets: expected layers among {list_names(layers)}, got {list_names(unknown)}")
     setting: dict[str, Any] = {"learning_rate": learning_rate, "batch_size": batch_size, "factor": factor}
     found = {}
     for layer in layers:
@@ -188,5 +188,5 @@ def _paths(path: str | Path | Iterable[str | Path]) -> tuple[list[Path], bool]:
 
 def _layers(path: Path, pattern: str, extra: tuple[str, ...], limit: int) -> list[str]:
     if is_recording(path):
-        return sorted(matching(pattern, Header.read(path).layers))
+        return sorted(match_names(pattern, Header.read(path).layers))
     return layers_in(path, pattern, extra, limit)

@@ -15,7 +15,7 @@ from coulombfit.data.recording.store import recording
 from coulombfit.data.spectra import Spectra
 from coulombfit.runtime.errors import DataError
 
-__all__ = ["one_snapshot", "settle", "trajectory_of"]
+__all__ = ["merge_settings", "one_snapshot", "trajectory_of"]
 
 
 def trajectory_of(
@@ -40,10 +40,10 @@ def trajectory_of(
     steps = data["step"].to_numpy()
     _require_even(steps, path)
     used = {"burn_in": burn_in or 0, "first_step": int(steps[0]), "last_step": int(steps[-1])}
-    described = _described(data, path, used)
+    described = _describe(data, path, used)
     if "run" in data.dims:
         x = np.moveaxis(x, 1, 0)
-    return Spectra.from_trajectory(x, steps, **settle(described, given))
+    return Spectra.from_trajectory(x, steps, **merge_settings(described, given))
 
 
 def one_snapshot(path: Path, layer: str | None, snapshot: int | None, limit: int = LIMIT) -> Part:
@@ -57,7 +57,7 @@ def one_snapshot(path: Path, layer: str | None, snapshot: int | None, limit: int
     x = chosen["eigenvalues"].to_numpy()
     _require_finite(x, chosen, path)
     steps = [float(step) for step in data["step"].to_numpy()]
-    described = _described(chosen, path, {"snapshot": index, "step": int(steps[index])})
+    described = _describe(chosen, path, {"snapshot": index, "step": int(steps[index])})
     places = compared_with(index, count, steps)
     others = None
     if count > 1:
@@ -69,7 +69,7 @@ def one_snapshot(path: Path, layer: str | None, snapshot: int | None, limit: int
     return Part(x.reshape(-1, x.shape[-1]), False, described, others)
 
 
-def _described(data: xr.Dataset, path: Path, provenance: dict[str, Any]) -> dict[str, Any]:
+def _describe(data: xr.Dataset, path: Path, provenance: dict[str, Any]) -> dict[str, Any]:
     known: dict[str, Any] = {
         name: value for name in ("learning_rate", "batch_size") if np.isfinite(value := float(data[name][-1]))
     }
@@ -81,7 +81,7 @@ def _described(data: xr.Dataset, path: Path, provenance: dict[str, Any]) -> dict
     }
 
 
-def settle(described: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+def merge_settings(described: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """What was recorded, and before it what is given."""
     settled = described | {name: value for name, value in given.items() if value is not None}
     settled["provenance"] = {**described["provenance"], **given.get("provenance", {})}

@@ -13,7 +13,7 @@ from coulombfit.data.dimensions import axes_of, means
 from coulombfit.data.drift import compared_with
 from coulombfit.data.files.formats import ONLY_ARRAY, Contents, contents_of
 from coulombfit.data.files.opening import LIMIT
-from coulombfit.data.recording.store import listed, matching
+from coulombfit.data.recording.store import list_names, match_names
 from coulombfit.data.tensors import levels_of
 from coulombfit.runtime.errors import DataError
 
@@ -43,7 +43,7 @@ class Wanted(NamedTuple):
 
     @property
     def layer(self) -> str | None:
-        """Of a recording."""
+        """The layer that is wanted of a recording."""
         return self.weights if isinstance(self.weights, str) else self.eigenvalues
 
 
@@ -70,7 +70,7 @@ class Part(NamedTuple):
 def layers_in(path: Path, pattern: str, extra: tuple[str, ...], limit: int) -> list[str]:
     """Names that match of the arrays of matrices with as many axes in front, sorted."""
     with contents_of(path, limit) as contents:
-        names = matching(pattern, contents.shapes)
+        names = match_names(pattern, contents.shapes)
         return sorted(name for name in names if _may_be(contents, name, (*extra, "M", "N")))
 
 
@@ -92,7 +92,7 @@ def runs_in(path: Path, wanted: Wanted, given: Mapping[str, Any], *, alone: bool
         described = dict(given)
         for name, value in given.items():
             if isinstance(value, str):
-                described[name] = _named(contents, value, name, path)
+                described[name] = _load_named(contents, value, name, path)
         described |= {name: contents.settings.get(name) for name in DESCRIBED if described[name] is None}
         described["name"] = contents.settings.get("name")
     if path.suffix == ".npy" and values.ndim == 3 and not wanted.weights and wanted.snapshot is None:
@@ -105,7 +105,7 @@ def runs_in(path: Path, wanted: Wanted, given: Mapping[str, Any], *, alone: bool
             f"weights: {array!r} in {path.name} has shape {values.shape}, a convolution? Say which matrix is meant and "
             "save that, such as kernel.reshape(kernel.shape[0], -1) of PyTorch"
         )
-    values, named = _by_name(values, contents.dims.get(array, ()), wanted)
+    values, named = _order_axes(values, contents.dims.get(array, ()), wanted)
     series = _series(values, named, wanted, path, alone=alone)
     known = {**contents.settings.get("provenance", {}), "file": path.name, "array": array}
     if series is None:
@@ -119,16 +119,16 @@ def runs_in(path: Path, wanted: Wanted, given: Mapping[str, Any], *, alone: bool
         runs, others = series[:, index], _others(series, index, steps, wanted)
         known |= {"snapshot": index} | ({} if steps is None else {"step": steps[index]})
     for name in ("learning_rate", "batch_size"):
-        described[name] = _at(described[name], index, count)
+        described[name] = _value_at(described[name], index, count)
     described["provenance"] = known
     return Part(runs, bool(wanted.weights), described, others)
 
 
-def _named(contents: Contents, name: str, argument: str, path: Path) -> Any:
+def _load_named(contents: Contents, name: str, argument: str, path: Path) -> Any:
     if name not in contents.shapes and name in contents.scalars:
         return contents.scalars[name]
     if name not in contents.shapes:
-        raise DataError(f"{argument}: no array named {name!r} in {path.name}, which has {listed(contents.shapes)}")
+        raise DataError(f"{argument}: no array named {name!r} in {path.name}, which has {list_names(contents.shapes)}")
     return contents.load(name)
 
 
@@ -139,27 +139,27 @@ def _choose(contents: Contents, wanted: Wanted, path: Path) -> str:
         return ONLY_ARRAY
     if wanted.weights is True:
         if len(shapes) != 1:
-            raise DataError(f"weights: {path.name} has arrays {listed(shapes)}; say which, got True")
+            raise DataError(f"weights: {path.name} has arrays {list_names(shapes)}; say which, got True")
         return next(iter(shapes))
     name = wanted.layer or DEFAULT_NAME
-    matches = matching(name, shapes)
+    matches = match_names(name, shapes)
     if name in shapes:
         return name
     if not matches:
-        raise DataError(f"{wanted.argument}: no array named {name!r} in {path.name}, which has {listed(shapes)}")
+        raise DataError(f"{wanted.argument}: no array named {name!r} in {path.name}, which has {list_names(shapes)}")
     dims = 1 + len(wanted.axes)
     most = 3 if path.suffix.lower() == ".safetensors" else dims + 1
     fitting = [match for match in matches if dims - 1 <= len(shapes[match]) <= most]
     if len(fitting) == 1:
         return fitting[0]
-    seen = listed(f"{match} {shapes[match]}" for match in fitting or matches)
+    seen = list_names(f"{match} {shapes[match]}" for match in fitting or matches)
     what = "array of such a shape" if not fitting else "array"
     raise DataError(
         f"{wanted.argument}: expected {name!r} to match one {what} in {path.name}, got {len(fitting)}: {seen}"
     )
 
 
-def _by_name(values: np.ndarray, dims: tuple[str, ...], wanted: Wanted) -> tuple[np.ndarray, tuple[str, ...] | None]:
+def _order_axes(values: np.ndarray, dims: tuple[str, ...], wanted: Wanted) -> tuple[np.ndarray, tuple[str, ...] | None]:
     """An array whose axes are in order by their names, and which they are; None where names say nothing."""
     front = [(), ("snapshot",) if means(dims, "snapshot") else ("run",), ("run", "snapshot")]
     extra = values.ndim - len(wanted.axes)
@@ -230,7 +230,7 @@ def _others(series: np.ndarray, index: int, steps: list[float] | None, wanted: W
     return Others(levels, at[index], [at[place] for place in places], copies)
 
 
-def _at(value: Any, index: int | None, count: int) -> Any:
+def _value_at(value: Any, index: int | None, count: int) -> Any:
     """A setting at one of ``count`` snapshots, of one that changes; None where it was not known then."""
     if index is None or np.shape(value) != (count,):
         return value

@@ -22,11 +22,11 @@ from numpy.typing import ArrayLike
 
 from coulombfit.data.arrays import real_array
 from coulombfit.data.files.netcdf import open_netcdf
-from coulombfit.data.files.opening import LIMIT, check_limit, exists, opened, refusing_damage, require_within
+from coulombfit.data.files.opening import LIMIT, check_limit, exists, open_regular, refusing_damage, require_within
 from coulombfit.runtime.atomic_files import write_text
 from coulombfit.runtime.errors import ArgumentError, DataError
 
-__all__ = ["HEADER", "Header", "listed", "matching", "recording", "segments", "targets_by_layer"]
+__all__ = ["HEADER", "Header", "list_names", "match_names", "recording", "segments", "targets_by_layer"]
 
 HEADER = "recording.json"
 FORMAT = "coulombfit recording"
@@ -59,7 +59,7 @@ class Header:
         :raises DataError: where there is none, or of another version.
         """
         try:
-            with opened(folder / HEADER) as file, refusing_damage(folder / HEADER):
+            with open_regular(folder / HEADER) as file, refusing_damage(folder / HEADER):
                 content = file.read(LONGEST_HEADER + 1)
                 if len(content) > LONGEST_HEADER:
                     raise ValueError(f"it has more than {LONGEST_HEADER} bytes")
@@ -78,21 +78,21 @@ class Header:
 
         :raises DataError: where there is none, or several.
         """
-        found = list(self.layers) if pattern is None else matching(pattern, self.layers)
+        found = list(self.layers) if pattern is None else match_names(pattern, self.layers)
         if len(found) == 1:
             return found[0]
         wanted = "say which layer" if pattern is None else f"expected {pattern!r} to name one layer, got {len(found)}"
-        raise DataError(f"{argument}: {wanted}; the recording has {listed(self.layers)}")
+        raise DataError(f"{argument}: {wanted}; the recording has {list_names(self.layers)}")
 
 
-def matching(pattern: str, names: Iterable[str]) -> list[str]:
+def match_names(pattern: str, names: Iterable[str]) -> list[str]:
     """Names that a pattern such as ``"layers.*.weight"`` matches; a name itself matches only itself."""
     names = list(names)
     return [pattern] if pattern in names else [name for name in names if fnmatchcase(name, pattern)]
 
 
-def listed(names: Iterable[str], most: int = 20) -> str:
-    """Names for an error, no more than anyone would read."""
+def list_names(names: Iterable[str], most: int = 20) -> str:
+    """Names in an error message: the first ``most`` of them, and how many more there are."""
     names = list(names)
     rest = f" and {len(names) - most} more" if len(names) > most else ""
     return (", ".join(names[:most]) or "none") + rest

@@ -20,7 +20,7 @@ from coulombfit.laws.gas.normaliser import (
     LARGEST_WITH_PAIRS,
     SEPARATION,
     SEPARATION_DISPLACED,
-    displaced,
+    displace_centres,
     far_apart,
     log_normaliser,
     separated_parameters,
@@ -227,8 +227,8 @@ def _by_rejection(
     between = of_level[:, None] < of_level
     tangent = centres
     for _ in range(4):
-        tangent = displaced(tangent, centres, widths, sizes)
-    middle = displaced(tangent, centres, widths, sizes)
+        tangent = displace_centres(tangent, centres, widths, sizes)
+    middle = displace_centres(tangent, centres, widths, sizes)
     points = tangent[..., of_level]
     gap = points[..., :, None] - points[..., None, :]
 

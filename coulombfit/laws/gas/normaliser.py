@@ -35,14 +35,16 @@ __all__ = [
     "LARGEST_WITH_PAIRS",
     "SEPARATION",
     "SEPARATION_DISPLACED",
-    "displaced",
+    "displace_centres",
     "far_apart",
     "log_normaliser",
     "separated_parameters",
 ]
 
+# Least distance of the centres of neighbouring clusters in units of √(σ² + σ'²), their widths: below, levels of two
+# clusters may pass each other, which the exact integral leaves out.
 SEPARATION = 6.0
-# What must be left of it when the clusters have pushed each other about; in a regular spectrum it grows.
+# The same for centres displaced by repulsion (see displaced), which may have moved clusters closer together.
 SEPARATION_DISPLACED = 5.5
 # The wedge product of 16 levels sums about a million terms; each further pair multiplies them by five.
 LARGEST_WITH_PAIRS = 16
@@ -57,11 +59,11 @@ def far_apart(
     """Whether neighbouring clusters are separated; then all are, as √(a² + b²) + √(b² + c²) ≥ √(a² + c²)."""
     reach = jnp.hypot(widths[..., :-1], widths[..., 1:])
     bare = centres[..., :-1] - centres[..., 1:] >= SEPARATION * reach
-    moved = displaced(centres, centres, widths, sizes)
+    moved = displace_centres(centres, centres, widths, sizes)
     return bare & (moved[..., :-1] - moved[..., 1:] >= SEPARATION_DISPLACED * reach)
 
 
-def displaced(at: Array, centres: Array, widths: Array, sizes: tuple[int, ...]) -> Array:
+def displace_centres(at: Array, centres: Array, widths: Array, sizes: tuple[int, ...]) -> Array:
     """Centres c + σ² Σ_j 1/(e_i − e_j) under the repulsion of the other clusters at e = ``at``."""
     gap = at[..., :, None] - at[..., None, :]
     apart = gap != 0
@@ -72,7 +74,7 @@ def displaced(at: Array, centres: Array, widths: Array, sizes: tuple[int, ...]) 
 def separated_parameters(
     sizes: tuple[int, ...], centres: Array, widths: Array
 ) -> tuple[Bool[Array, "*batch"], Array, Array]:
-    """Whether the clusters are, and the parameters, with others in place of those that would only give NaN."""
+    """Whether all clusters are separated, and the parameters, with harmless ones in place of those that are not."""
     separated = far_apart(sizes, centres, widths).all(axis=-1)
     far = -100.0 * jnp.arange(len(sizes), dtype=centres.dtype)
     held = separated[..., None]
@@ -83,13 +85,13 @@ def separated_parameters(
 def log_normaliser(sizes: tuple[int, ...], centres: Array, widths: Array, beta: Array) -> Float[Array, "*batch"]:
     """Logarithm of the integral over x1 > … > xN; infinite where the clusters are not separated."""
     if len(sizes) == 1:
-        return _of_one(sizes[0], widths[..., 0], beta)
+        return _one_cluster(sizes[0], widths[..., 0], beta)
     separated, centres, widths = separated_parameters(sizes, centres, widths)
-    function = jnp.vectorize(partial(_of_clusters, sizes), signature="(k),(k)->()")
+    function = jnp.vectorize(partial(_many_clusters, sizes), signature="(k),(k)->()")
     return jnp.where(separated, function(centres, widths), jnp.inf)
 
 
-def _of_one(levels: int, width: Float[Array, "*batch"], beta: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
+def _one_cluster(levels: int, width: Float[Array, "*batch"], beta: Float[Array, "*batch"]) -> Float[Array, "*batch"]:
     """Mehta's integral, any real β > 0, over the ordered levels."""
     order = 1.0 + jnp.arange(levels, dtype=beta.dtype)
     gammas = gammaln(1.0 + 0.5 * beta[..., None] * order) - gammaln(1.0 + 0.5 * beta)[..., None] - jnp.log(order)
@@ -97,7 +99,7 @@ def _of_one(levels: int, width: Float[Array, "*batch"], beta: Float[Array, "*bat
     return 0.5 * levels * log(2.0 * pi) + gammas.sum(axis=-1) + power * jnp.log(width)
 
 
-def _of_clusters(
+def _many_clusters(
     sizes: tuple[int, ...], centres: Float[Array, " cluster"], widths: Float[Array, " cluster"]
 ) -> Float[Array, ""]:
     """β = 1, clusters of one or two levels, spacings between clusters taken positive."""

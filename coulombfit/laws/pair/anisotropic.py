@@ -22,11 +22,11 @@ from jaxtyping import Array, Float
 from numpyro.distributions import constraints
 
 from coulombfit.laws.pair.common import (
-    alike,
     descending_pair,
     from_sum_and_spacing,
     log_spacing,
     random_level,
+    repeat_for_levels,
     repulsion,
 )
 from coulombfit.laws.pair.widths import TwoWidths
@@ -36,6 +36,7 @@ from coulombfit.numerics.quantile import symmetric_quantile
 
 __all__ = ["AnisotropicDensity", "AnisotropicPair"]
 
+# Nodes of every integral over an angle: relative errors below 1e-10, see above; time grows in proportion.
 NODES = 48
 # Nodes stop where the integrand has fallen below its maximum by exp(-CUT).
 CUT = 26.0
@@ -69,7 +70,7 @@ def _log_angular_average(amplitude: Float[Array, "*shape"], offset: Float[Array,
     return jnp.log(average) - 0.5 * start**2
 
 
-def _ordered(a: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
+def _sort_two(a: ArrayLike, b: ArrayLike) -> tuple[Array, Array]:
     """The lesser and the greater; of equals ``a`` and ``b``, so that an even function keeps its second derivatives."""
     first = jnp.less_equal(a, b)
     return jnp.where(first, a, b), jnp.where(first, b, a)
@@ -108,12 +109,12 @@ class AnisotropicPair(TwoWidths):
         spacing, sigma_m = dx1 - dx2, self.sigma_m
         # sd of R given S and θ, written without the cancellation of 1 − r²
         spread = jnp.sqrt(2.0) * self.sigma_1 * self.sigma_2 / sigma_m
-        less = jnp.square(_ordered(self.sigma_1, self.sigma_2)[0] / sigma_m)  # 1 − |r|
+        less = jnp.square(_sort_two(self.sigma_1, self.sigma_2)[0] / sigma_m)  # 1 − |r|
         # off the support any finite number serves
         safe = jnp.where(spacing > 0, spacing, sigma_m)
         amplitude = (1.0 - less) * safe / spread  # |r|S in units of the sd of R
         # |R| − |r|S, from |R| − S = 2 max(δx₂, −δx₁), exact where R and S are close
-        offset = (2.0 * _ordered(-dx1, dx2)[1] + less * spacing) / spread
+        offset = (2.0 * _sort_two(-dx1, dx2)[1] + less * spacing) / spread
         angular = _log_angular_average(*jnp.broadcast_arrays(amplitude, jnp.where(spacing > 0, offset, 0.0)))
         log_norm = 0.5 * log(2.0 * pi) + 2.0 * jnp.log(sigma_m) + jnp.log(spread)
         return log_spacing(value) - jnp.square(0.5 * spacing / sigma_m) + angular - log_norm
@@ -124,7 +125,7 @@ class AnisotropicPair(TwoWidths):
 
     @property
     def variance(self) -> Array:
-        return alike(jnp.broadcast_to((1.5 - pi / 4.0) * self.sigma_m**2, self.batch_shape))
+        return repeat_for_levels(jnp.broadcast_to((1.5 - pi / 4.0) * self.sigma_m**2, self.batch_shape))
 
 
 def _angle(
@@ -206,10 +207,11 @@ class AnisotropicDensity(TwoWidths):
 
     def _standard(self, value: ArrayLike) -> tuple[Array, Array, Array, tuple[Array, ...], Array]:
         """δx/σ_m, 1 − |r| and 1 − r² of one shape; nodes and how far they are gathered about φ = π."""
-        narrow, wide = _ordered(self.sigma_1, self.sigma_2)
+        narrow, wide = _sort_two(self.sigma_1, self.sigma_2)
         u = (jnp.asarray(value) - self.centre) / self.sigma_m
         less, determinant = jnp.square(narrow / self.sigma_m), jnp.square(narrow * wide / self.sigma_m**2)
-        # found by search: for every ratio of widths and every u, 48 nodes are exact over a wide range about this
+        # found by search: for every ratio of widths and every u, 48 nodes are exact over a wide range about this value
+        # of ``gather``, which is the smaller the more nodes lie near φ = π; tests/laws/test_pair_laws.py has mpmath's
         gather = lax.stop_gradient(jnp.sqrt((narrow / wide) ** 0.84 + 0.25 * jnp.minimum(jnp.abs(u), 1e4)))
         tangent = np.tan((np.arange(NODES) + 0.5) * pi / (2 * NODES))
         nodes = (jnp.asarray(tangent, u.dtype),)

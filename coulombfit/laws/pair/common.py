@@ -20,11 +20,11 @@ from numpyro.distributions import biject_to, constraints, transforms
 
 __all__ = [
     "LOG_FOUR_SQRT_PI",
-    "alike",
     "descending_pair",
     "from_sum_and_spacing",
     "log_spacing",
     "random_level",
+    "repeat_for_levels",
     "repulsion",
 ]
 
@@ -74,8 +74,8 @@ def from_sum_and_spacing(centre: ArrayLike, total: Array, spacing: Array) -> Arr
     return jnp.stack([centre + 0.5 * (total + spacing), centre + 0.5 * (total - spacing)], axis=-1)
 
 
-def alike(values: Float[Array, "*batch"]) -> Float[Array, "*batch 2"]:
-    """The same for both levels."""
+def repeat_for_levels(values: Float[Array, "*batch"]) -> Float[Array, "*batch 2"]:
+    """The value repeated for each of the two levels, shape (…, 2)."""
     return jnp.stack([values, values], axis=-1)
 
 

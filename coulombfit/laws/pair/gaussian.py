@@ -10,9 +10,9 @@ from jax.typing import ArrayLike
 from jaxtyping import Array
 
 from coulombfit.laws.pair.common import (
-    alike,
     descending_pair,
     from_sum_and_spacing,
+    repeat_for_levels,
 )
 from coulombfit.laws.pair.widths import OneWidth
 from coulombfit.laws.validity import checked
@@ -51,4 +51,4 @@ class GaussianPair(OneWidth):
 
     @property
     def variance(self) -> Array:
-        return alike(jnp.broadcast_to((1.0 - 1.0 / pi) * self.sigma**2, self.batch_shape))
+        return repeat_for_levels(jnp.broadcast_to((1.0 - 1.0 / pi) * self.sigma**2, self.batch_shape))

@@ -13,11 +13,11 @@ from numpyro.distributions import constraints
 
 from coulombfit.laws.pair.common import (
     LOG_FOUR_SQRT_PI,
-    alike,
     descending_pair,
     from_sum_and_spacing,
     log_spacing,
     random_level,
+    repeat_for_levels,
     repulsion,
 )
 from coulombfit.laws.pair.widths import OneWidth
@@ -62,7 +62,7 @@ class OneSpeciesPair(OneWidth):
 
     @property
     def variance(self) -> Array:
-        return alike(jnp.broadcast_to((1.5 - pi / 4.0) * self.sigma**2, self.batch_shape))
+        return repeat_for_levels(jnp.broadcast_to((1.5 - pi / 4.0) * self.sigma**2, self.batch_shape))
 
 
 class OneSpeciesDensity(OneWidth):

@@ -14,11 +14,11 @@ from numpyro.distributions import constraints
 
 from coulombfit.laws.pair.common import (
     LOG_FOUR_SQRT_PI,
-    alike,
     descending_pair,
     from_sum_and_spacing,
     log_spacing,
     random_level,
+    repeat_for_levels,
     repulsion,
 )
 from coulombfit.laws.pair.widths import TwoWidths
@@ -78,7 +78,9 @@ class TwoSpeciesPair(TwoWidths):
     @property
     def variance(self) -> Array:
         # ¼ (Var R + Var S): the two labellings make R and S uncorrelated
-        return alike(jnp.broadcast_to((1.5 - pi / 4.0 + 0.5 * self.asymmetry**2) * self.sigma_m**2, self.batch_shape))
+        return repeat_for_levels(
+            jnp.broadcast_to((1.5 - pi / 4.0 + 0.5 * self.asymmetry**2) * self.sigma_m**2, self.batch_shape)
+        )
 
 
 class TwoSpeciesDensity(TwoWidths):

@@ -13,7 +13,17 @@ from matplotlib.figure import Figure
 
 from coulombfit.plots.kit.names import with_every_name
 
-__all__ = ["LETTERING", "Panels", "drawn", "grid", "left_labels", "legend_on_top", "new_figure", "one", "several"]
+__all__ = [
+    "LETTERING",
+    "Panels",
+    "given_axes",
+    "grid",
+    "left_labels",
+    "legend_on_top",
+    "new_figure",
+    "one_axes",
+    "own_lettering",
+]
 
 Panels = np.ndarray[Any, np.dtype[np.object_]]
 """Axes, shape (panel,)."""
@@ -32,7 +42,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def drawn(function: Callable[P, R]) -> Callable[P, R]:
+def own_lettering(function: Callable[P, R]) -> Callable[P, R]:
     """A figure's function, its labels written by matplotlib itself; all else is the style in use."""
 
     @wraps(function)
@@ -43,7 +53,7 @@ def drawn(function: Callable[P, R]) -> Callable[P, R]:
     return draw
 
 
-def one(ax: Axes | None) -> Axes:
+def one_axes(ax: Axes | None) -> Axes:
     """The axes given, or those of a new figure of the style's size.
 
     :raises ValueError: for anything but axes.
@@ -55,7 +65,7 @@ def one(ax: Axes | None) -> Axes:
     return ax
 
 
-def several(axes: Iterable[Axes] | None, panels: Sequence[str]) -> Panels | None:
+def given_axes(axes: Iterable[Axes] | None, panels: Sequence[str]) -> Panels | None:
     """The axes given, as an array, or None.
 
     :param panels: what is drawn, one entry an axes.
@@ -78,7 +88,7 @@ def grid(axes: Iterable[Axes] | None, panels: Sequence[str], columns: int, **sha
     :param sharing: sharex and sharey of new axes.
     :raises ValueError: for anything but an axes a panel.
     """
-    given = several(axes, panels)
+    given = given_axes(axes, panels)
     if given is not None:
         return given
     columns = min(columns, len(panels))

@@ -18,7 +18,7 @@ from matplotlib.colors import to_hex, to_rgb, to_rgba
 from coulombfit.inference.fit_result import Fit
 from coulombfit.models import MODELS, Model
 
-__all__ = ["Style", "above", "grey", "ink", "level_style", "model_style", "styles"]
+__all__ = ["Style", "grey", "level_style", "model_style", "styles", "text_colour", "zorder_of"]
 
 Style = dict[str, Any]
 """Keyword arguments of matplotlib."""
@@ -53,10 +53,10 @@ def model_style(model: str | Model, again: int = 0) -> Style:
     :param again: how many fits of the same model come before.
     """
     found = MODELS.get(model) if isinstance(model, str) else model
-    colour, line = (found.colour or ink(), found.line) if found is not None else (ink(), "-")
+    colour, line = (found.colour or text_colour(), found.line) if found is not None else (text_colour(), "-")
     with_what, share = SHADES[again % len(SHADES)]
     shifted = LINES[(LINES.index(line) + again) % len(LINES)]
-    return {"color": _mixed(colour, with_what, share), "linestyle": shifted}
+    return {"color": _mix(colour, with_what, share), "linestyle": shifted}
 
 
 def level_style(k: int, count: int) -> Style:
@@ -71,12 +71,12 @@ def level_style(k: int, count: int) -> Style:
     return {"color": to_hex(mpl.colormaps["viridis"](at)), "marker": MARKERS[k % len(MARKERS)]}
 
 
-def above(style: Style) -> float:
+def zorder_of(style: Style) -> float:
     """The zorder of a line: the more broken, the higher."""
     return 2 + 0.1 * LINES.index(style["linestyle"])
 
 
-def ink() -> str:
+def text_colour() -> str:
     """The colour of text."""
     return to_hex(mpl.rcParams["text.color"])
 
@@ -85,10 +85,10 @@ def grey(ax: Axes, share: float) -> str:
     """The background of the axes with so much of the colour of text in it."""
     face = to_rgba(ax.get_facecolor())
     behind = face if face[3] > 0 else to_rgba(mpl.rcParams["figure.facecolor"])
-    return _mixed(to_hex(behind), ink(), share)
+    return _mix(to_hex(behind), text_colour(), share)
 
 
-def _mixed(one: str, other: str, share: float) -> str:
+def _mix(one: str, other: str, share: float) -> str:
     (r, g, b), (red, green, blue) = to_rgb(one), to_rgb(other)
     rest = 1 - share
     return to_hex((rest * r + share * red, rest * g + share * green, rest * b + share * blue))

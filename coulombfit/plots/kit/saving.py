@@ -53,7 +53,7 @@ def savefig(
     ending = require_figure(path)
     if isinstance(dpi, bool) or not isinstance(dpi, int | float | np.number) or not 0 < dpi < np.inf:
         raise ValueError(f"dpi: expected a number above 0, got {dpi!r}")
-    with replacing(path) as temporary, mpl.rc_context({**EMBEDDED, **LETTERING, **WHOLE}), _resized(figure, inches):
+    with replacing(path) as temporary, mpl.rc_context({**EMBEDDED, **LETTERING, **WHOLE}), _resize(figure, inches):
         try:
             with warnings.catch_warnings():
                 warnings.filterwarnings("error", f".*{COLLAPSED}")
@@ -115,7 +115,7 @@ def _inches(width: str | float) -> float:
 
 
 @contextmanager
-def _resized(figure: Figure, inches: float) -> Iterator[None]:
+def _resize(figure: Figure, inches: float) -> Iterator[None]:
     """The figure at another width, letters at most 8 points."""
     size = figure.get_size_inches()
     factor = min(1.0, LETTERS / mpl.rcParams["font.size"])
