@@ -9,9 +9,9 @@ from coulombfit.runtime.errors import ArgumentError
 
 __all__ = ["DEFAULT", "SAMPLERS", "Sampling", "check_sampler"]
 
-SAMPLERS = ("laplace", "nuts")
+SAMPLERS = ("nuts", "laplace")
 DEFAULT: Literal["laplace"] = "laplace"
-"""Default sampler of every function and command: importance sampling about the mode gives the posterior in
+"""Default sampler of fits and calibration, in functions and commands: importance sampling about the mode gives the posterior in
 milliseconds, and where its Pareto k̂ says that it does not, Markov chains take its place."""
 
 

@@ -39,7 +39,7 @@ class WithoutNormaliser(OneSpecies):
 
 @pytest.fixture(scope="module")
 def result() -> cf.Calibration:
-    return cf.calibrate("one-species", runs=20, datasets=200, sampling=QUICK)
+    return cf.calibrate("one-species", runs=20, datasets=200, sampler="nuts", sampling=QUICK)
 
 
 def test_one_species_is_calibrated(result: cf.Calibration) -> None:
@@ -67,7 +67,7 @@ def test_the_same_seed_gives_the_same_ranks_and_no_other() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("planted", [WiderThanItSays, WithoutNormaliser])
 def test_planted_errors_are_caught(planted: Callable) -> None:
-    result = cf.calibrate(planted(), runs=100, datasets=200, sampling=QUICK)
+    result = cf.calibrate(planted(), runs=100, datasets=200, sampler="nuts", sampling=QUICK)
     assert not result.passed
     assert result.answer is Answer.NO
     assert "NOT CALIBRATED in" in result.verdict

@@ -206,7 +206,7 @@ def test_scaled_priors_move_the_evidence_as_integrated_anew(fits) -> None:
 def test_what_has_no_evidence_is_refused(fits) -> None:
     with pytest.raises(ValueError, match="fits: expected at least one, got none"):
         cf.evidence({})
-    other = cf.fit(pairs(40, 0.04), "one-species", sampling=cf.Sampling(chains=1, warmup=50, draws=50))
+    other = cf.fit(pairs(40, 0.04), "one-species", sampler="nuts", sampling=cf.Sampling(chains=1, warmup=50, draws=50))
     with pytest.raises(ValueError, match="fits: expected fits of the same observations, got different ones in 'b'"):
         cf.evidence({"a": fits["one-species"], "b": other})
     with pytest.raises(ValueError, match="fit: expected one with parameter r, got 'one-species'"):

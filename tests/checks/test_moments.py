@@ -14,6 +14,7 @@ from coulombfit.checks.inferred import bootstrap
 from coulombfit.checks.spectra.moments import _logarithms, pair_moments, predicted_moments
 from coulombfit.inference.fit_result import Fit
 from coulombfit.models import MODELS
+from tests.plots.test_plots import record_of
 
 PARAMETERS = {"centre": 4.0, "sigma": 0.1, "sigma_1": 0.1, "sigma_2": 0.04}
 
@@ -30,7 +31,7 @@ def sample(name: str, *shape: int, seed: int = 0) -> np.ndarray:
 def fitted(name: str, r: float) -> Fit:
     """As far as predictions look: a model, and one draw of r."""
     tree = xr.DataTree.from_dict({"posterior": xr.Dataset({"r": (("chain", "draw"), [[r]])})})
-    tree.attrs["coulombfit"] = json.dumps({"model": name})
+    tree.attrs["coulombfit"] = json.dumps(record_of(name, MODELS[name].likelihoods[0].name))
     return Fit(tree)
 
 

@@ -29,7 +29,7 @@ def test_distance_is_kolmogorovs() -> None:
 
 @pytest.fixture(scope="module")
 def one_species() -> cf.Fit:
-    return cf.fit(sample("one-species", 400), "one-species", sampling=SHORT)
+    return cf.fit(sample("one-species", 400), "one-species", sampler="nuts", sampling=SHORT)
 
 
 def test_data_of_the_law_pass(one_species) -> None:
@@ -47,7 +47,7 @@ def test_data_of_the_law_pass(one_species) -> None:
 
 @pytest.mark.slow
 def test_levels_that_do_not_repel_are_noticed() -> None:
-    fit = cf.fit(sample("gaussian", 400), "one-species", sampling=SHORT)
+    fit = cf.fit(sample("gaussian", 400), "one-species", sampler="nuts", sampling=SHORT)
     found = cf.predictive(fit)
     assert not found.passed
     assert "spacing" in found.verdict
@@ -56,7 +56,7 @@ def test_levels_that_do_not_repel_are_noticed() -> None:
 
 @pytest.mark.long
 def test_spacings_alone_say_what_was_not_run() -> None:
-    fit = cf.fit(sample("one-species", 200), "one-species", "spacing", sampling=SHORT)
+    fit = cf.fit(sample("one-species", 200), "one-species", "spacing", sampler="nuts", sampling=SHORT)
     found = cf.predictive(fit)
     assert found.table["p_value"].count() == 1
     assert "not run: level density, variance ratio, binder" in found.verdict
@@ -68,13 +68,13 @@ def test_false_alarms_are_no_more_than_stated() -> None:
     """60 data sets of the law: alarms at 5 % are at most 5 % and what binomial noise adds."""
     alarms = []
     for seed in range(60):
-        fit = cf.fit(sample("one-species", 100, seed), "one-species", sampling=SHORT)
+        fit = cf.fit(sample("one-species", 100, seed), "one-species", sampler="nuts", sampling=SHORT)
         alarms.append(not cf.predictive(fit, seed=seed).passed)
     assert np.mean(alarms) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 60)
 
 
 @pytest.mark.long
 def test_other_fits_are_refused() -> None:
-    fit = cf.fit(sample("one-species", 50).ravel(), "one-species", "density", sampling=SHORT)
+    fit = cf.fit(sample("one-species", 50).ravel(), "one-species", "density", sampler="nuts", sampling=SHORT)
     with pytest.raises(ValueError, match="fit: expected one of pairs, got 'one-species' of 100 levels"):
         cf.predictive(fit)

@@ -133,7 +133,7 @@ def test_beside_a_fit(few: np.ndarray) -> None:
     found = predict_width(*ar1(np.random.default_rng(0), 0.5, 100, 20), **SETTING)
     sampling = cf.Sampling(warmup=200, draws=200)
     for model, name in (("one-species", "sigma"), ("two-species", "sigma_m")):
-        fit = cf.fit(few, model, sampling=sampling)
+        fit = cf.fit(few, model, sampler="nuts", sampling=sampling)
         ratio = found.compare(fit).table.loc["ratio", "median"]
         expected = found.table.loc["sigma", "median"] / float(fit.tree["posterior"][name].median())
         assert ratio == pytest.approx(expected, rel=0.03)

@@ -51,7 +51,10 @@ def test_one_species_describes_every_file(public_data: list[Path], index: int) -
     pair = cf.read(path, weights="W", learning_rate="lr", batch_size="batch_size").pair(0)
     rate, size = re.search(r"lr([\d.]+)n.*bs(\d+)", path.stem).groups()
     assert (pair.learning_rate, pair.batch_size, pair.runs) == (float(rate), float(size), 3000)
-    fits = {model: cf.fit(pair, model, sampling=SAMPLING) for model in ("gaussian", "one-species", "two-species")}
+    fits = {
+        model: cf.fit(pair, model, sampler="nuts", sampling=SAMPLING)
+        for model in ("gaussian", "one-species", "two-species")
+    }
     for fit in fits.values():
         assert fit.diagnosis.passed, str(fit.diagnosis)
 

@@ -22,7 +22,7 @@ def several(pairs: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def two_species(several: np.ndarray) -> cf.Fit:
-    return cf.fit(several, "two-species")
+    return cf.fit(several, "two-species", sampler="nuts")
 
 
 def test_two_species_are_recovered(two_species: cf.Fit) -> None:
@@ -96,7 +96,7 @@ def grid_moments(axes: list[np.ndarray], log_posterior, values: dict) -> dict[st
 @pytest.mark.parametrize("runs", [3, 40])
 def test_the_posterior_is_the_one_quadrature_gives(few: np.ndarray, runs: int) -> None:
     """With three runs the priors matter, and are those the summary prints."""
-    fit = cf.fit(few[:runs], "one-species", sampling=cf.Sampling(draws=5000))
+    fit = cf.fit(few[:runs], "one-species", sampler="nuts", sampling=cf.Sampling(draws=5000))
     x = fit.observations
     location, scale = x.mean(), x.std()
 
@@ -117,7 +117,7 @@ def test_the_posterior_is_the_one_quadrature_gives(few: np.ndarray, runs: int) -
 @pytest.mark.slow
 def test_the_posterior_of_two_species_is_the_one_quadrature_gives(few: np.ndarray) -> None:
     """On a grid over centre, ln σ_m and r, with the law written out again."""
-    fit = cf.fit(few[:6], "two-species", sampling=cf.Sampling(draws=5000))
+    fit = cf.fit(few[:6], "two-species", sampler="nuts", sampling=cf.Sampling(draws=5000))
     x = fit.observations
     location, scale = x.mean(), x.std()
 
@@ -150,7 +150,7 @@ def test_the_posterior_of_two_species_is_the_one_quadrature_gives(few: np.ndarra
 
 @pytest.mark.slow
 def test_prior_draws_follow_the_priors_in_words(few: np.ndarray) -> None:
-    fit = cf.fit(few, "two-species", sampling=cf.Sampling(warmup=50, draws=4000))
+    fit = cf.fit(few, "two-species", sampler="nuts", sampling=cf.Sampling(warmup=50, draws=4000))
     prior = {name: draws.to_numpy().ravel() for name, draws in fit.tree["prior"].to_dataset().items()}
     location, scale = fit.unit.location, fit.unit.scale
     words = fit.model.priors(fit.unit, "pair")
@@ -183,7 +183,7 @@ def test_spacings_alone_give_the_mean_width(pairs: np.ndarray) -> None:
 
 
 def test_same_seed_same_draws_and_no_other(few: np.ndarray) -> None:
-    fits = [cf.fit(few, "two-species", seed=seed, sampling=QUICK) for seed in (3, 3, 4)]
+    fits = [cf.fit(few, "two-species", seed=seed, sampler="nuts", sampling=QUICK) for seed in (3, 3, 4)]
     xr.testing.assert_identical(fits[0].tree, fits[1].tree)
     assert not fits[0].tree["posterior"].equals(fits[2].tree["posterior"])
 
@@ -208,7 +208,7 @@ def test_scale_does_not_matter(few: np.ndarray) -> None:
 
 @pytest.mark.parametrize("factor", [1e-170, 1e150])
 def test_no_scale_is_too_small_or_large(few: np.ndarray, factor: float) -> None:
-    table = cf.fit(factor * few, "one-species", sampling=QUICK).table()
+    table = cf.fit(factor * few, "one-species", sampler="nuts", sampling=QUICK).table()
     assert table.loc["sigma", "mean"] == pytest.approx(0.04 * factor, rel=0.5)
 
 
@@ -246,18 +246,18 @@ def test_numbers_are_rounded_to_their_error() -> None:
 
 
 def test_two_runs_are_enough_to_fit() -> None:
-    fit = cf.fit([[4.1, 4.0], [4.2, 3.9]], "two-species", sampling=QUICK)
+    fit = cf.fit([[4.1, 4.0], [4.2, 3.9]], "two-species", sampler="nuts", sampling=QUICK)
     assert np.isfinite(fit.table()["mean"]).all()
 
 
 def test_the_callers_precision_is_left_alone(few: np.ndarray) -> None:
     assert jnp.ones(1).dtype == jnp.float32
-    cf.fit(few, sampling=QUICK)
+    cf.fit(few, sampler="nuts", sampling=QUICK)
     assert jnp.ones(1).dtype == jnp.float32
 
 
 def test_save_and_load(tmp_path, few: np.ndarray) -> None:
-    fit = cf.fit(cf.Spectra(few, 0.1, 16, name="few"), sampling=QUICK)
+    fit = cf.fit(cf.Spectra(few, 0.1, 16, name="few"), sampler="nuts", sampling=QUICK)
     fit.save(tmp_path / "fit.nc")
     back = cf.Fit.load(tmp_path / "fit.nc")
     xr.testing.assert_identical(fit.tree, back.tree)
@@ -274,7 +274,7 @@ def test_save_and_load(tmp_path, few: np.ndarray) -> None:
 
 
 def test_summary_has_parameters_priors_and_gate(few: np.ndarray) -> None:
-    fit = cf.fit(cf.Spectra(few, learning_rate=0.1, name="few"), "two-species", sampling=QUICK)
+    fit = cf.fit(cf.Spectra(few, learning_rate=0.1, name="few"), "two-species", sampler="nuts", sampling=QUICK)
     text = fit.summary()
     for part in (
         "few, 40 runs, learning_rate 0.1",
@@ -334,7 +334,7 @@ def test_students_with_a_hidden_layer_are_anisotropic(layer: str, seed: int) -> 
     x = teacher_student.simulate(**setting, runs=5000, steps=8000, seed=seed).eigenvalues[:, -1]
     sigma_1, sigma_2 = teacher_student.widths(**setting)
     sampling = cf.Sampling(warmup=300, draws=400, target_accept=0.9, per_run_draws=100)
-    fits = {model: cf.fit(x, model, sampling=sampling) for model in ("two-species", "anisotropic")}
+    fits = {model: cf.fit(x, model, sampler="nuts", sampling=sampling) for model in ("two-species", "anisotropic")}
     table = fits["anisotropic"].table()
     for name, truth in {"sigma_1": sigma_1, "sigma_2": sigma_2, "sigma_m": np.hypot(sigma_1, sigma_2) / 2**0.5}.items():
         assert abs(table.loc[name, "mean"] - truth) < 3 * table.loc[name, "sd"], name
@@ -343,7 +343,9 @@ def test_students_with_a_hidden_layer_are_anisotropic(layer: str, seed: int) -> 
     # the bias of the labelled gas: sigma_1 by -14 %, sigma_2 by a factor of three to six, sigma_m by -6 to -10 %
     for likelihood, factors in (("pair", (0.86, 3.7, 0.935)), ("density", (0.855, 2.9, 0.90))):
         biased = (
-            fits["two-species"] if likelihood == "pair" else cf.fit(x, "two-species", likelihood, sampling=sampling)
+            fits["two-species"]
+            if likelihood == "pair"
+            else cf.fit(x, "two-species", likelihood, sampler="nuts", sampling=sampling)
         )
         means = biased.table()["mean"]
         assert means["sigma_1"] / sigma_1 == pytest.approx(factors[0], abs=0.03)

@@ -112,7 +112,9 @@ def test_a10_a_set_does_not_depend_on_its_neighbours(model: str, likelihood: str
 
 def test_a10_chains_do_not_depend_on_their_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
     sets, short = data_sets(3, 50), cf.Sampling(chains=2, warmup=50, draws=100)
-    numbers = cf.fit(sets[1], "one-species", seed=5, sampling=short).tree["posterior"]["sigma"].to_numpy()
+    numbers = (
+        cf.fit(sets[1], "one-species", seed=5, sampler="nuts", sampling=short).tree["posterior"]["sigma"].to_numpy()
+    )
     monkeypatch.setattr("coulombfit.runtime.parallel.CORES", 1)
     found = cf.fit_many(sets, "one-species", sampler="nuts", seed=5, sampling=short)
     assert found.tree["posterior"]["sigma"].sel(spectrum="spectrum 1").to_numpy().tobytes() == numbers.tobytes()
@@ -134,10 +136,10 @@ def test_sixteen_spectra_of_one_shape_compile_no_more_than_one() -> None:
     for model in ("one-species", "two-species"):
         spectra = data_sets(16, 50)
         with compilations() as first:
-            cf.fit(spectra[0], model, sampling=sampling)
+            cf.fit(spectra[0], model, sampler="nuts", sampling=sampling)
         with compilations() as others:
             for seed, one in enumerate(spectra[1:]):
-                cf.fit(one, model, sampling=sampling, seed=seed)
+                cf.fit(one, model, sampler="nuts", sampling=sampling, seed=seed)
         assert first
         assert others == []
         cf.fit_many(spectra, model, sampling=sampling)

@@ -61,7 +61,7 @@ def test_the_stretch_turns_one_covariance_into_the_other() -> None:
 def test_corrected_intervals_are_narrower_about_the_same_mean() -> None:
     pairs = ensembles.one_species(centre=4.0, sigma=0.04, runs=2000, seed=6)
     raw, by_runs, pooled = (
-        cf.fit(data, "one-species", likelihood, sampling=cf.Sampling(chains=2, draws=2000)).table()
+        cf.fit(data, "one-species", likelihood, sampler="nuts", sampling=cf.Sampling(chains=2, draws=2000)).table()
         for data, likelihood in ((pairs, "density-raw"), (pairs, "density"), (pairs.ravel(), "density"))
     )
     for name, ratio in (("centre", 1.1325), ("sigma", 1.063)):
@@ -115,9 +115,9 @@ def test_a12_few_runs_do_not_say_how_levels_depend_on_each_other() -> None:
 def test_levels_of_unknown_pairing() -> None:
     pairs = ensembles.one_species(centre=4.0, sigma=0.04, runs=50, seed=7)
     levels = np.random.default_rng(0).permutation(pairs.ravel())
-    fit = cf.fit(levels, "one-species", "density", sampling=SAMPLING)
+    fit = cf.fit(levels, "one-species", "density", sampler="nuts", sampling=SAMPLING)
     assert "100 levels, pairing unknown" in fit.summary()
-    other = cf.fit(levels, "gaussian", "density", sampling=SAMPLING)
+    other = cf.fit(levels, "gaussian", "density", sampler="nuts", sampling=SAMPLING)
     with pytest.raises(ValueError, match="pairing is not known; comparison needs the runs"):
         cf.compare({"one": fit, "gaussian": other})
     with pytest.raises(cf.DataError, match="whole pairs, an even number, got 99"):
@@ -130,7 +130,7 @@ def test_levels_of_unknown_pairing() -> None:
 def test_the_predictive_of_a_density_fit_repels() -> None:
     """New observations come from the pair law, whatever part of it the likelihood looked at."""
     pairs = ensembles.one_species(centre=4.0, sigma=0.04, runs=200, seed=8)
-    fit = cf.fit(pairs, "one-species", "density", sampling=SAMPLING)
+    fit = cf.fit(pairs, "one-species", "density", sampler="nuts", sampling=SAMPLING)
     new = fit.tree["posterior_predictive"]["eigenvalues"].to_numpy()
     spacing = (new[..., 0] - new[..., 1]).ravel() / 0.04
     # Wigner surmise: P(S < 0.2σ) = 1 %; without repulsion it would be 11 %

@@ -22,7 +22,7 @@ def spectra(runs: int, seed: int) -> cf.Spectra:
 
 @pytest.fixture(scope="module")
 def gas() -> cf.Fit:
-    return cf.fit(spectra(200, seed=3), "gas", sampling=cf.Sampling(warmup=300, draws=500))
+    return cf.fit(spectra(200, seed=3), "gas", sampler="nuts", sampling=cf.Sampling(warmup=300, draws=500))
 
 
 @pytest.mark.slow

@@ -28,6 +28,28 @@ TARGETS = np.array([5.0, 4.0, 4.0, 3.0])
 G = np.array([1e-3, 2e-3, 4e-3])
 
 
+def record_of(model: str, likelihood: str) -> dict[str, Any]:
+    """The least that a record holds."""
+    data = {
+        "name": None,
+        "runs": 400,
+        "learning_rate": None,
+        "batch_size": None,
+        "fingerprint": "one",
+        "provenance": {},
+    }
+    return {
+        "model": model,
+        "likelihood": likelihood,
+        "sampler": "laplace",
+        "sampler_asked_for": "laplace",
+        "seed": 0,
+        "standardisation": {"location": 4.0, "scale": 0.05},
+        "integral": {"log_evidence": None, "se": 0.0, "pareto_k": 0.0, "effective": 4000.0},
+        "data": data,
+    }
+
+
 def made_up(model: str, likelihood: str, observed: np.ndarray, posterior: dict[str, tuple], **more: Any) -> cf.Fit:
     """A fit as far as figures look at it, without an inference."""
     groups = {
@@ -36,8 +58,7 @@ def made_up(model: str, likelihood: str, observed: np.ndarray, posterior: dict[s
         "posterior_predictive": {"eigenvalues": (("chain", "draw", "run", "level"), observed[None, None] + 0.01)},
     }
     tree = xr.DataTree.from_dict({name: xr.Dataset(group) for name, group in groups.items()})
-    record = {"model": model, "likelihood": likelihood, "sampler": "laplace", "data": {"fingerprint": "one"}}
-    tree.attrs["coulombfit"] = json.dumps(record | more)
+    tree.attrs["coulombfit"] = json.dumps(record_of(model, likelihood) | more)
     return cf.Fit(tree)
 
 

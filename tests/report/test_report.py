@@ -165,7 +165,7 @@ def test_figures_stay_small(tmp_path: Path, fits) -> None:
 
 @pytest.mark.slow
 def test_spacing_fits_are_reported_without_a_density(tmp_path: Path, fits) -> None:
-    fit = cf.fit(fits["gaussian"].observations, "one-species", "spacing", sampling=QUICK)
+    fit = cf.fit(fits["gaussian"].observations, "one-species", "spacing", sampler="nuts", sampling=QUICK)
     cf.write_report(tmp_path / "report.html", fits={"spacing": fit})
     alt = [image["alt"] for image in outline(tmp_path / "report.html").images]
     assert alt == ["Level spacing of spacing", "Ranks of the draws, spacing"]

@@ -146,7 +146,7 @@ def test_c1_scaling_holds_no_lapack(levels: int, scatter: bool, monkeypatch: pyt
 
     monkeypatch.setattr("coulombfit.checks.settings.scaling.side_by_side", looked_at)
     with calls_seen() as seen, pytest.raises(InterruptedError):
-        cf.scaling(settings, scatter=scatter, progress=False)
+        cf.scaling(settings, scatter=scatter, sampler="nuts", progress=False)
     assert require_none(seen) >= 1
 
 
@@ -159,10 +159,10 @@ for levels in LEVELS:
     settings = [cf.Spectra(9.0 * np.arange(1, levels + 1) + np.sqrt(a / b) * rng.normal(size=(100, levels)), a, b)
                 for a, b in places]
     for seed in range(TIMES):
-        cf.scaling(settings, seed=seed, sampling=short, progress=False)
+        cf.scaling(settings, seed=seed, sampler="nuts", sampling=short, progress=False)
 gas = 20.0 * np.arange(8, 0, -1) + rng.normal(size=(50, 8))
 for seed in range(TIMES):
-    cf.fit(gas, "gas", seed=seed, sampling=short, progress=False)
+    cf.fit(gas, "gas", seed=seed, sampler="nuts", sampling=short, progress=False)
 print("returned")
 """
 

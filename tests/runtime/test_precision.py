@@ -54,7 +54,7 @@ data = ensembles.two_species(centre=4.0, sigma_1=0.05, sigma_2=0.03, runs=60, se
 few = cf.Sampling(chains=2, warmup=100, draws=100)
 one = cf.fit(data, "two-species", sampler="laplace", progress=False)
 numbers["laplace"] = one.tree["posterior"]["sigma_m"].to_numpy()
-other = cf.fit(data, "one-species", sampling=few, progress=False)
+other = cf.fit(data, "one-species", sampler="nuts", sampling=few, progress=False)
 numbers["nuts"] = other.tree["posterior"]["sigma"].to_numpy()
 numbers["many"] = cf.fit_many([data[:30], data[30:]], progress=False).table["mean"].to_numpy()
 density = cf.fit(data, "one-species", "density", sampler="laplace", progress=False)

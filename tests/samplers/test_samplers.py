@@ -193,8 +193,8 @@ def test_chains_take_longer_steps_where_the_posterior_is_nearly_gaussian(few: np
     """The acceptance aimed for is found from the weights unless it is given."""
     acceptance = {}
     for given in (None, 0.6):
-        fit = cf.fit(few, "one-species", sampling=cf.Sampling(target_accept=given, draws=500))
+        fit = cf.fit(few, "one-species", sampler="nuts", sampling=cf.Sampling(target_accept=given, draws=500))
         acceptance[given] = float(fit.tree["sample_stats"]["acceptance_rate"].mean())
     assert acceptance[None] > acceptance[0.6]
-    handful = cf.fit(data(4, 0.02), "two-species", sampling=cf.Sampling(draws=300))
+    handful = cf.fit(data(4, 0.02), "two-species", sampler="nuts", sampling=cf.Sampling(draws=300))
     assert float(handful.tree["sample_stats"]["acceptance_rate"].mean()) > 0.93

@@ -39,7 +39,7 @@ from coulombfit.runtime.progress import working
 from coulombfit.runtime.seeds import check_seed, key_for
 from coulombfit.samplers.importance import Integral, integrate
 from coulombfit.samplers.nuts import chain_for
-from coulombfit.samplers.settings import DEFAULT, Sampling, check_sampler
+from coulombfit.samplers.settings import Sampling, check_sampler
 
 __all__ = ["scaling"]
 
@@ -55,7 +55,7 @@ def scaling(
     scatter: bool = True,
     tolerance: float = 0.1,
     margin: float = MARGIN,
-    sampler: str = DEFAULT,
+    sampler: str = "nuts",
     seed: int = 0,
     sampling: Sampling = SETTINGS,
     progress: bool | None = None,
@@ -71,7 +71,8 @@ def scaling(
     :param scatter: whether settings may scatter beyond sampling. Without, intervals are right only if none do.
     :param tolerance: δ of the posterior probability that \\|b − 1\\| < δ.
     :param margin: how far from 1 the 90 % interval of an exponent may reach for the answer to be yes.
-    :param sampler: "nuts", or "laplace", importance sampling, which turns to "nuts" where its Pareto k̂ is above 0.7.
+    :param sampler: "nuts", here the default, as few settings leave a posterior with an edge at no scatter; or
+        "laplace", importance sampling, which turns to "nuts" where its Pareto k̂ is above 0.7.
     :param seed: the same seed gives the same draws.
     :param sampling: chain lengths and the like.
     :param progress: show what is being done; by default where stderr is a terminal.
