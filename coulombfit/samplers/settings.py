@@ -11,8 +11,8 @@ __all__ = ["DEFAULT", "SAMPLERS", "Sampling", "check_sampler"]
 
 SAMPLERS = ("nuts", "laplace")
 DEFAULT: Literal["laplace"] = "laplace"
-"""Default sampler of fits and calibration, in functions and commands: importance sampling about the mode gives the posterior in
-milliseconds, and where its Pareto k̂ says that it does not, Markov chains take its place."""
+"""Default sampler of fits and calibration, in functions and commands: importance sampling about the mode gives the
+posterior in milliseconds, and where its Pareto k̂ says that it does not, Markov chains take its place."""
 
 
 @dataclass(frozen=True)
