@@ -245,8 +245,8 @@ def test_a16_two_analyses_do_not_work_in_one_folder(small: Path) -> None:
     """Another process, which holds the lock, is waited for by nobody."""
     program = (
         "import sys, pathlib\n"
-        "from coulombfit.analysis.folder import claimed\n"
-        "with claimed(pathlib.Path(sys.argv[1]), 'analysis', overwrite=False):\n"
+        "from coulombfit.analysis.folder import claim_folder\n"
+        "with claim_folder(pathlib.Path(sys.argv[1]), 'analysis', overwrite=False):\n"
         "    print('at work', flush=True)\n"
         "    sys.stdin.read()\n"
     )

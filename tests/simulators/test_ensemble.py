@@ -274,8 +274,8 @@ def test_c1_programs_of_simulators_hold_no_lapack(name, monkeypatch) -> None:
 
 def test_two_processes_do_not_share_a_folder(tmp_path) -> None:
     code = f"""
-from simulators.engine.checkpoint import opened
-with opened({str(tmp_path / "work")!r}, {{}}):
+from simulators.engine.checkpoint import open_checkpoint
+with open_checkpoint({str(tmp_path / "work")!r}, {{}}):
     print("mine", flush=True)
     input()
 """
