@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from coulombfit.runtime.compile_cache import FOLDER, use_cache
@@ -18,12 +19,14 @@ import jaxtyping
 import matplotlib as mpl
 import numpy as np
 import pytest
-from jax._src import lru_cache
 from jaxtyping import install_import_hook
 
 # before each program is written, JAX adds up the sizes of all others, which for the thousands of a whole run takes
 # longer than compiling them; its lock stays, and a folder of tests may grow
-lru_cache.LRUCache._evict_if_needed = lambda *_, **__: None
+with suppress(ImportError):  # private to JAX, and only a saving of time
+    from jax._src import lru_cache
+
+    lru_cache.LRUCache._evict_if_needed = lambda *_, **__: None
 
 CHECK_TYPES = "COULOMBFIT_CHECK_TYPES"
 """Environment variable that has types checked while tests run, by 1: it takes as long as importing JAX does."""
