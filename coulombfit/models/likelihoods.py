@@ -60,6 +60,8 @@ class Likelihood(ABC):
     """Whether it looks at the two levels of a pair, else at all levels."""
     composite: ClassVar[bool] = False
     """Whether levels count as independent that are not: such a likelihood has no evidence."""
+    asks_for: ClassVar[tuple[str, ...]] = ()
+    """The laws of a model that it takes: "pair", "density", "spacing" or "levels"."""
     knows_centre: ClassVar[bool] = True
     """Whether it depends on where the levels lie."""
 
@@ -105,6 +107,7 @@ class Pair(Likelihood):
     """The joint law of the two levels of a pair: asks the model for ``pair``."""
 
     name = "pair"
+    asks_for = ("pair",)
 
     def observe(self, spectra: Spectra) -> Float[np.ndarray, "run 2"]:
         return _pairs(spectra)
@@ -125,6 +128,7 @@ class OneLevel(Likelihood):
 
     correct: bool = True
     composite = True
+    asks_for = ("density", "pair")
 
     @property
     def name(self) -> str:  # type: ignore[override]
@@ -161,6 +165,7 @@ class Spacing(Likelihood):
 
     name = "spacing"
     observed = "spacing"
+    asks_for = ("spacing",)
     knows_centre = False
 
     def observe(self, spectra: Spectra) -> Float[np.ndarray, " run"]:
@@ -182,6 +187,7 @@ class AllLevels(Likelihood):
     """
 
     name = "levels"
+    asks_for = ("levels",)
     of_pairs = False
 
     def observe(self, spectra: Spectra) -> Float[np.ndarray, "run level"]:

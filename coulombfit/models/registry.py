@@ -31,7 +31,14 @@ def find_model(model: str | Model, likelihood: str | Likelihood | None = None) -
     own = {one.name for one in chosen.likelihoods}
     if isinstance(likelihood, str) and likelihood not in LIKELIHOODS.keys() | own:
         raise ArgumentError(f"likelihood: expected one of {', '.join(map(repr, LIKELIHOODS))}, got {likelihood!r}")
-    return chosen, chosen.likelihood(likelihood)
+    found = chosen.likelihood(likelihood)
+    missing = [law for law in found.asks_for if not chosen.offers(law)]
+    if missing and type(chosen).law is Model.law:
+        raise ArgumentError(
+            f"model: {chosen.name} takes likelihood {found.name!r}, which asks for {' and '.join(found.asks_for)}, and "
+            f"has no method {missing[0]}"
+        )
+    return chosen, found
 
 
 def find_models(models: Sequence[str | Model], likelihood: str | Likelihood | None = None) -> dict[str, Likelihood]:

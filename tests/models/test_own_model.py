@@ -63,6 +63,49 @@ def test_a14_a_reported_parameter_is_never_dropped(stiff, few) -> None:
     assert all(name in stiff.summary() for name in ("place", "stiffness", "aside"))
 
 
+class Unknown(Stiff):
+    name = "unknown"
+
+
+class Lawless(cf.Model):
+    name, description, likelihoods = "lawless", "a model without a law", ("pair",)
+
+    def sites(self, likelihood):
+        return {"centre": dist.Normal(0.0, 1.0)}
+
+    def parameters(self, sites, unit):
+        return {"centre": unit.undo(sites["centre"])}
+
+
+def test_an_object_goes_wherever_a_name_does(few, tmp_path, unchecked: None) -> None:
+    """Given to fit itself, with no name known to the package: compared, weighed, checked, drawn, reported, kept."""
+    own = cf.fit(few, Unknown(), seed=1)
+    fits = {"own": own, "gaussian": cf.fit(few, "gaussian", seed=1)}
+    assert "unknown" not in MODELS
+    evidence = cf.evidence(fits)
+    assert cf.compare(fits, evidence=evidence).winner in fits
+    assert set(evidence.table.index) == set(fits)
+    assert set(cf.predictive(own).table.dropna().index) == {"level density", "spacing", "variance ratio", "binder"}
+    assert len(plots.laws(fits)) == 3
+    assert len(plots.corner(own)) == 6
+    cf.write_report(tmp_path / "report.html", fits=fits)
+    assert "stiffness" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    own.save(tmp_path / "own.nc")
+    assert cf.Fit.load(tmp_path / "own.nc", Unknown()).summary() == own.summary()
+    many = cf.fit_many([few[:20], few[20:]], Unknown(), seed=1)
+    assert many.fits["converged"].all()
+    with pytest.raises(
+        cf.ArgumentError, match="fit: expected a model of a pair with moments in closed form, got 'unknown'"
+    ):
+        cf.predicted_moments(own)
+    with pytest.raises(cf.ArgumentError, match="models: expected some of one-species, two-species, anisotropic, got"):
+        cf.width_consistency(few, models=[Unknown()])
+    with pytest.raises(cf.ArgumentError, match=r"model: lawless takes likelihood 'pair', .* and has no method pair"):
+        cf.fit(few, Lawless())
+    with pytest.raises(cf.ArgumentError, match=r"model: expected a name or a coulombfit.Model, got 3"):
+        cf.fit(few, 3)
+
+
 def test_a14_many_fits_have_every_parameter(few, monkeypatch) -> None:
     monkeypatch.setitem(MODELS, "stiff", Stiff())
     many = cf.fit_many([few[:20], few[20:]], "stiff", seed=1)

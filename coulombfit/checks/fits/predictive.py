@@ -120,7 +120,7 @@ def predictive(fit: Fit, *, seed: int = 0) -> PredictiveCheck:
     new = np.asarray(_replicate(model, likelihood, several, keys, len(data)))
     paired = data.ndim > 1
     spacings, new_spacings = (x[..., 0] - x[..., 1] if paired else x for x in (data, new))
-    marginals = Marginals(model, mean, key_for(seed, "marginals", fingerprint))
+    marginals = Marginals(model, likelihood, mean, key_for(seed, "marginals", fingerprint))
     spacing_cdf = partial(_cdf, marginals.spacing)
     found = {"spacing": (_distance(spacing_cdf(spacings)), _distance(spacing_cdf(new_spacings)))}
     pit: dict[str, np.ndarray] = {"spacings": spacing_cdf(spacings)}
@@ -157,12 +157,13 @@ class Marginals:
     """The laws of one level and of the spacing at some parameters: the model's own, or that of simulated pairs."""
 
     model: Model
+    likelihood: Likelihood
     parameters: Parameters
     key: Array
 
     @cached_property
     def _pairs(self) -> Float[np.ndarray, "run 2"]:
-        return np.asarray(self.model.pair(self.parameters).sample(self.key, (SIMULATED,)))
+        return np.asarray(self.model.simulate(self.likelihood, self.parameters).sample(self.key, (SIMULATED,)))
 
     @property
     def spacing(self) -> Any:
