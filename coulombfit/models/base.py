@@ -197,6 +197,8 @@ class Model(ABC):
         return self if not priors and not fixed else self._with(self.stated.updated(priors or {}, fixed or {}))
 
     def _with(self, stated: Stated) -> Model:
+        if stated == self.stated:
+            return self  # an attribute more would make another model of it
         found = copy.copy(self)
         object.__setattr__(found, "stated", stated)  # also of a frozen dataclass
         return found
@@ -204,7 +206,7 @@ class Model(ABC):
     def with_structure_of(self, spectra: Spectra) -> Model:
         """:meth:`fitted_to`, with the priors and values that the user has given."""
         found = self.fitted_to(spectra)
-        return found if found.stated == self.stated else found._with(self.stated)
+        return found._with(self.stated)
 
     def site_priors(self, likelihood: Likelihood) -> dict[str, SitePrior]:
         """How every site is sampled.
