@@ -65,7 +65,7 @@ class Fit:
         if self.own is not None and self.own.name == self.record.model and self.own.structure == self._structure:
             return self.own
         model = self.own or MODELS[self.record.model]
-        return (type(model)(**self._structure) if self._structure else model)._with(Stated.from_json(self.record))
+        return (type(model)(**self._structure) if self._structure else model).with_stated(Stated.from_json(self.record))
 
     @property
     def _structure(self) -> dict[str, Any]:
@@ -250,7 +250,7 @@ def _require_model(
     found = model or MODELS[name]
     structure = record.get("structure")
     found = type(found)(**structure) if structure else found
-    return found.informed(priors, record.get("fixed")) if priors else found._with(Stated.from_json(record))
+    return found.informed(priors, record.get("fixed")) if priors else found.with_stated(Stated.from_json(record))
 
 
 def _require_complete(tree: xr.DataTree, path: str | Path) -> None:

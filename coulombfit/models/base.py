@@ -194,9 +194,13 @@ class Model(ABC):
         :param priors: by the name of the parameter, in units of the data; of r a law between 0 and 1.
         :param fixed: values of parameters, in units of the data.
         """
-        return self if not priors and not fixed else self._with(self.stated.updated(priors or {}, fixed or {}))
+        return self if not priors and not fixed else self.with_stated(self.stated.updated(priors or {}, fixed or {}))
 
-    def _with(self, stated: Stated) -> Model:
+    def with_stated(self, stated: Stated) -> Model:
+        """The same model with exactly these priors and values given.
+
+        :param stated: as in the record of a fit.
+        """
         if stated == self.stated:
             return self  # an attribute more would make another model of it
         found = copy.copy(self)
@@ -206,7 +210,7 @@ class Model(ABC):
     def with_structure_of(self, spectra: Spectra) -> Model:
         """:meth:`fitted_to`, with the priors and values that the user has given."""
         found = self.fitted_to(spectra)
-        return found._with(self.stated)
+        return found.with_stated(self.stated)
 
     def site_priors(self, likelihood: Likelihood) -> dict[str, SitePrior]:
         """How every site is sampled.
