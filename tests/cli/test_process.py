@@ -104,6 +104,8 @@ main()
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_c6_a_process_ends_within_a_long_call_of_compiled_code(number: int) -> None:
+    if signal.getsignal(number) is signal.SIG_IGN:
+        pytest.skip("who started these tests, as nohup does, has the signal ignored, and so do children")
     assert "files that were saved stay" in ended(script(ENDING + LONG_CALL), number)
 
 
