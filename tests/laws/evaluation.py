@@ -11,10 +11,8 @@ from tests.laws.problems import PROBLEMS, Problem
 
 EPS = np.finfo(np.float64).eps
 
-
 # Compiling is most of the time of what is called once.
 QUICKLY = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
-
 
 # One case of every law, of unequal widths.
 REPRESENTATIVES = [p for p in PROBLEMS if ", " not in p.name or p.name.endswith("unequal")]

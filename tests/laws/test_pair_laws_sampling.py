@@ -12,12 +12,10 @@ from tests.laws.problems import DENSITIES, PAIR_LAWS, PROBLEMS, Problem, named
 
 pytestmark = pytest.mark.usefixtures("float64")
 
-
 # Chance that any one of the statistical tests here fails by luck; seeds are fixed, so it is spent once.
 FALSE_ALARM = 1e-3
 LEVEL = FALSE_ALARM / 40  # there are fewer than 40 p-values
 SIGMAS = stats.norm.isf(LEVEL / 2)
-
 
 MODERATE = [problem for problem in PROBLEMS if "extreme" not in problem.name]
 
