@@ -82,3 +82,25 @@ def test_centres_on_no_line_tell_nothing_of_displacement(monkeypatch: pytest.Mon
     assert found.tests["answer"]["fit"] is Answer.NO
     assert found.answer is Answer.CANNOT_TELL
     assert found.verdict.startswith("the centres are no line")
+
+
+def test_displacement_of_made_centres() -> None:
+    """Y = t + d g + e g² with correlated levels: slopes, limits, and false alarms of all tests at once."""
+    rng, alarms = np.random.default_rng(7), []
+    slopes, mix = np.array([-3.0, 2.0]), np.array([[0.02, 0.0], [0.01, 0.02]])
+    strengths = [(rate, batch) for rate in (0.1, 0.2, 0.4) for batch in (8, 16)]
+    for _ in range(200):
+        spectra = []
+        for rate, batch in strengths:
+            g = rate / batch
+            x = np.array([4.0, 1.0]) + slopes * g - 10 * g**2 + rng.standard_normal((100, 2)) @ mix.T
+            spectra.append(cf.Spectra(x, rate, batch, targets=[4.0, 1.0]))
+        result = cf.displacement(spectra, predictions={"truth": slopes})
+        alarms.append(result.tests["p_value"][["fit", "targets", "truth"]] < 0.05)
+    assert (np.abs(np.mean(alarms, axis=0) - 0.05) < 4 * np.sqrt(0.05 * 0.95 / 200) + 0.02).all()
+    assert result.tests["p_value"]["no displacement"] < 1e-3
+    assert result.tests["p_value"]["repulsion alone"] < 1e-3
+    assert "the data cannot tell whether slopes are those of truth" in result.verdict
+    assert "NOT in agreement with repulsion alone" in result.verdict
+    draws = result.tree["posterior"]["slope"].mean(("chain", "draw")).to_numpy()
+    assert (np.abs(draws - result.table["slope"]) < 0.1 * result.table["slope sd"]).all()

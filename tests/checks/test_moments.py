@@ -14,7 +14,7 @@ from coulombfit.checks.inferred import bootstrap
 from coulombfit.checks.spectra.moments import _logarithms, pair_moments, predicted_moments
 from coulombfit.inference.fit_result import Fit
 from coulombfit.models import MODELS
-from tests.plots.test_plots import record_of
+from tests.plots.made_up import record_of
 
 PARAMETERS = {"centre": 4.0, "sigma": 0.1, "sigma_1": 0.1, "sigma_2": 0.04}
 

@@ -1,4 +1,4 @@
-"""The linear scaling rule and the displacement of centres, on data that obey them or do not."""
+"""The linear scaling rule, on data that obey it or do not."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,24 +15,9 @@ from coulombfit.checks.settings.scaling_model import log_scattered
 from coulombfit.checks.settings.statistics import settings_of
 from coulombfit.report.part import part_of_scaling
 from simulators import gaussian_rbm
+from tests.checks.scaled import QUICK, at, made
 
 PUBLIC = Path(__file__).parents[3] / "shared" / "data" / "teacher_student"
-SETTINGS = [(rate, batch) for rate in (0.05, 0.1, 0.2) for batch in (16, 64)]
-
-
-def made(rng: np.random.Generator, b: float = 1.0, scatter: float = 0.0, runs: int = 200) -> list[cf.Spectra]:
-    """A pair at 4 and a single level at 1 in each setting, σ = 0.5 √(α/|B|^b) and twice that."""
-    spectra = []
-    for rate, batch in SETTINGS:
-        sigma = 0.5 * np.sqrt(rate / batch**b) * np.exp(scatter * rng.standard_normal())
-        spacing, middle = (
-            np.sqrt(2) * sigma * rng.rayleigh(size=runs),
-            4 + sigma / np.sqrt(2) * rng.standard_normal(runs),
-        )
-        single = 1 + 2 * sigma * rng.standard_normal(runs)
-        x = np.stack([middle + spacing / 2, middle - spacing / 2, single], axis=1)
-        spectra.append(cf.Spectra(x, rate, batch, targets=[4.0, 4.0, 1.0], name=f"{rate} {batch}"))
-    return spectra
 
 
 def test_statistics_of_a_level_are_its_likelihood() -> None:
@@ -121,9 +106,6 @@ def test_finite_steps_are_told_from_small_ones() -> None:
         cf.scaling(spectra, curvature=2.0)
 
 
-QUICK = {"sampler": "laplace", "progress": False}
-
-
 @pytest.mark.long
 @pytest.mark.parametrize("scatter", [0.05, 0.2])
 def test_intervals_of_the_exponents_hold_the_truth(scatter: float) -> None:
@@ -157,15 +139,6 @@ def test_a6_error_rates_of_the_answer() -> None:
     assert broken.count(Answer.YES) == 0
 
 
-def at(widths: list[float], settings: list[tuple[float, float]], seed: int = 0, runs: int = 60) -> list[cf.Spectra]:
-    """Single levels at 4."""
-    rng = np.random.default_rng(seed)
-    return [
-        cf.Spectra(4 + width * rng.standard_normal((runs, 1)), *setting, name=f"set {k}")
-        for k, (width, setting) in enumerate(zip(widths, settings, strict=True))
-    ]
-
-
 def test_a6_three_settings_cannot_tell() -> None:
     """Widths 0.94, 1.04, 1.08 where the rule says a factor of 2, and an interval that holds 1 and much else."""
     rates = [(0.1, 16), (0.2, 16), (0.4, 16)]
@@ -178,100 +151,6 @@ def test_a6_three_settings_cannot_tell() -> None:
     assert wide.table.loc["b_learning_rate", "lower"] < 1 < wide.table.loc["b_learning_rate", "upper"]
     assert wide.answer is Answer.CANNOT_TELL
     assert cf.scaling(at([0.1, 0.141, 0.2], rates, runs=12), margin=5.0, **QUICK).answer is Answer.YES
-
-
-FOUR = [(0.1, 4), (0.1, 16), (0.2, 16), (0.4, 16)]
-WIDTHS = [0.05 * np.sqrt(rate / batch) for rate, batch in FOUR]
-
-
-def test_a4_the_same_runs_are_seen_in_another_precision() -> None:
-    spectra = at(WIDTHS, FOUR)
-    x = np.random.default_rng(0).permutation(spectra[0].eigenvalues)
-    for other in (x.astype(np.float32), np.round(x, 8), x * (1.0 + 4e-16)):
-        with pytest.raises(cf.DataError, match="expected runs of its own in every setting"):
-            settings_of([spectra[0], cf.Spectra(other, *FOUR[1]), *spectra[2:]])
-
-
-@pytest.mark.parametrize("kind", ["reversed", "in another order", "in part"])
-def test_a4_the_same_runs_are_seen_in_any_order_and_in_part(kind: str) -> None:
-    spectra = at(WIDTHS, FOUR)
-    x = spectra[0].eigenvalues
-    rows = {
-        "reversed": slice(None, None, -1),
-        "in another order": np.random.default_rng(0).permutation(len(x)),
-        "in part": slice(len(x) // 2, None),
-    }[kind]
-    other = cf.Spectra(x[rows], *FOUR[1], name="again")
-    with pytest.raises(cf.DataError, match=r"expected runs of its own in every setting, got \d+ of \d+ the same"):
-        cf.scaling([spectra[0], other, *spectra[2:]], **QUICK)
-    again = cf.Spectra(x[rows], *FOUR[0], name="again")
-    if kind == "in part":
-        with pytest.raises(cf.DataError, match="spectra: expected runs of its own"):
-            cf.scaling([*spectra, again], **QUICK)
-    else:
-        with pytest.warns(UserWarning, match="hold the same data, which count once"):
-            cf.scaling([*spectra, again], **QUICK)
-
-
-@pytest.mark.filterwarnings("ignore:eigenvalues. runs .* are equal")
-def test_a4_rounded_runs_that_meet_by_chance_are_no_copies() -> None:
-    exact = zip(at(WIDTHS, FOUR), FOUR, strict=True)
-    spectra = [cf.Spectra(np.round(one.eigenvalues, 4), *setting) for one, setting in exact]
-    shared = {tuple(row) for row in spectra[2].eigenvalues} & {tuple(row) for row in spectra[3].eigenvalues}
-    assert shared
-    cf.scaling(spectra, **QUICK)
-
-
-def test_a4_runs_that_have_died_are_no_copies() -> None:
-    x = [np.vstack([one.eigenvalues, np.zeros((1, one.levels))]) for one in at(WIDTHS, FOUR)]
-    found = settings_of([cf.Spectra(one, *setting, targets=[4.0]) for one, setting in zip(x, FOUR, strict=True)])
-    assert len(found.names) == 4
-
-
-def test_a4_the_same_data_count_once_and_never_under_two_settings() -> None:
-    spectra = at(WIDTHS, FOUR)
-    with pytest.warns(UserWarning, match="spectra: 'set 1' and 'set 1' hold the same data, which count once"):
-        found = cf.scaling([*spectra, spectra[1]], factors=[1.0] * 5, **QUICK)
-    assert "hold the same data, which count once" in found.verdict
-    assert found.table.equals(cf.scaling(spectra, **QUICK).table)
-    again = cf.Spectra(spectra[1].eigenvalues, 0.3, 16, name="again")
-    with pytest.raises(
-        cf.DataError, match="expected runs of its own in every setting, got 60 of 60 the same in 'set 1'"
-    ):
-        cf.scaling([*spectra, again], **QUICK)
-    with pytest.raises(cf.DataError, match="expected runs of its own in every setting"):
-        cf.displacement([*spectra, again])
-
-
-def test_a7_settings_that_still_drift_cannot_tell() -> None:
-    spectra = at(WIDTHS, FOUR, runs=2000)
-    drifting = replace(spectra[2], provenance={"stationarity": {"answer": "no"}})
-    with pytest.warns(UserWarning, match="spectra: runs of set 2 still drift"):
-        found = cf.scaling([*spectra[:2], drifting, spectra[3]], **QUICK)
-    assert found.answer is Answer.CANNOT_TELL
-    assert "(runs of set 2 still drift)" in found.verdict
-
-
-def test_a13_settings_of_one_seed_cannot_tell() -> None:
-    """The same noise at every setting confirms the rule whatever is true."""
-    noise = np.random.default_rng(0).standard_normal((300, 1))
-    spectra = [cf.Spectra(4 + width * noise, *setting) for width, setting in zip(WIDTHS[:3], FOUR[:3], strict=True)]
-    found = cf.scaling(spectra, **QUICK)
-    assert found.answer is Answer.CANNOT_TELL
-    assert "fluctuate together, with a correlation of 1.00" in found.verdict
-    assert cf.scaling(at(WIDTHS, FOUR, runs=300), **QUICK).doubt == ""
-
-
-def test_a13_settings_of_one_seed_and_other_numbers_of_runs_cannot_tell() -> None:
-    noise = np.random.default_rng(0).standard_normal((300, 1))
-    runs = [300, 250, 200]
-    spectra = [cf.Spectra(4 + w * noise[:n], *one) for w, one, n in zip(WIDTHS[:3], FOUR[:3], runs, strict=True)]
-    assert "fluctuate together, with a correlation of 1.00" in settings_of(spectra).doubt
-
-
-def test_settings_of_one_name_all_stand_in_the_table() -> None:
-    found = cf.scaling([replace(one, name="W") for one in at(WIDTHS, FOUR)], **QUICK)
-    assert [name for name, _ in found.levels.index] == ["W (0)", "W (1)", "W (2)", "W (3)"]
 
 
 def test_a6_an_exponent_as_wide_as_its_prior_cannot_tell() -> None:
@@ -321,68 +200,6 @@ def test_a8_finite_steps_are_no_refutation() -> None:
     assert "would explain it with an exponent of 1 as well" in either.verdict
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"tolerance": float("nan")}, "tolerance: expected a finite number above 0, got nan"),
-        ({"tolerance": -0.1}, "tolerance: expected a finite number above 0"),
-        ({"margin": float("inf")}, "margin: expected a finite number above 0, got inf"),
-        ({"curvature": float("nan")}, "curvature: expected finite numbers, got 1 NaN"),
-        ({"curvature": -1.0}, "curvature: expected αΩ from 0 to below 2"),
-        ({"curvature": [1.0, 2.0]}, r"curvature: expected one number or 1, one a level, got shape \(2,\)"),
-        ({"factors": [1.0, float("nan"), 1.0, 1.0]}, "factors: expected finite numbers"),
-        ({"factors": [1.0, -1.0, 1.0, 1.0]}, r"factors: expected positive numbers, shape \(4,\)"),
-        ({"sampler": "gibbs"}, "sampler: expected one of 'nuts', 'laplace', got 'gibbs'"),
-        ({"seed": -1}, "seed: expected a whole number"),
-    ],
-)
-def test_a17_numbers_that_make_no_sense_are_refused(options, message) -> None:
-    with pytest.raises(ValueError, match=message):
-        cf.scaling(at(WIDTHS, FOUR), progress=False, **options)
-
-
-@pytest.mark.parametrize("spectra", ["ab", None, [np.ones((5, 2))] * 2, cf.Spectra([[2.0, 1.0], [3.0, 1.5]])])
-@pytest.mark.usefixtures("unchecked")
-def test_a17_what_are_no_spectra_is_refused(spectra) -> None:
-    with pytest.raises(ValueError, match="spectra"):
-        cf.scaling(spectra)
-
-
-@pytest.mark.parametrize(
-    ("change", "error", "message"),
-    [
-        (lambda s: s[:1], ValueError, "spectra: expected two settings or more, got 1"),
-        (
-            lambda s: [s[0], replace(s[1], learning_rate=s[0].learning_rate, batch_size=s[0].batch_size)],
-            ValueError,
-            "spectra: expected settings that differ in learning_rate or batch_size",
-        ),
-        (lambda s: [s[0], cf.Spectra(s[1].eigenvalues, 0.1)], cf.DataError, "expected a batch_size of every setting"),
-        (
-            lambda s: [s[0], cf.Spectra(s[1].eigenvalues[:, :2], 0.1, 8, targets=[4.0, 4.0])],
-            cf.DataError,
-            r"expected the same degenerate levels in every setting, got clusters of \(2, 1\) levels",
-        ),
-        (
-            lambda s: [
-                s[0],
-                cf.Spectra([[k**1.5, 2, 1] for k in range(3, 30, 3)], 0.1, 8, targets=[4.0, 4.0, 1.0]),
-            ],
-            cf.DataError,
-            "fluctuate",
-        ),
-    ],
-)
-def test_spectra_that_cannot_be_scaled(change, error, message) -> None:
-    with pytest.raises(error, match=message):
-        cf.scaling(change(made(np.random.default_rng(6), runs=30)))
-
-
-def test_factors_are_checked() -> None:
-    with pytest.raises(ValueError, match=r"factors: expected positive numbers, shape \(6,\) or \(6, 2\), got \(2,\)"):
-        cf.scaling(made(np.random.default_rng(6), runs=30), factors=[1.0, 2.0])
-
-
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*are copies of each other:UserWarning")
 @pytest.mark.skipif(not PUBLIC.is_dir(), reason="the public spectra are not here")
@@ -398,38 +215,6 @@ def test_public_spectra_scatter_and_follow_the_rule() -> None:
     assert 0.03 < result.table.loc["scatter", "mean"] < 0.12
     naive = cf.scaling(spectra, scatter=False)
     assert naive.table.loc["b_batch_size", "lower"] > 1, "the interval is wrong without scatter"
-
-
-def test_displacement_of_made_centres() -> None:
-    """Y = t + d g + e g² with correlated levels: slopes, limits, and false alarms of all tests at once."""
-    rng, alarms = np.random.default_rng(7), []
-    slopes, mix = np.array([-3.0, 2.0]), np.array([[0.02, 0.0], [0.01, 0.02]])
-    strengths = [(rate, batch) for rate in (0.1, 0.2, 0.4) for batch in (8, 16)]
-    for _ in range(200):
-        spectra = []
-        for rate, batch in strengths:
-            g = rate / batch
-            x = np.array([4.0, 1.0]) + slopes * g - 10 * g**2 + rng.standard_normal((100, 2)) @ mix.T
-            spectra.append(cf.Spectra(x, rate, batch, targets=[4.0, 1.0]))
-        result = cf.displacement(spectra, predictions={"truth": slopes})
-        alarms.append(result.tests["p_value"][["fit", "targets", "truth"]] < 0.05)
-    assert (np.abs(np.mean(alarms, axis=0) - 0.05) < 4 * np.sqrt(0.05 * 0.95 / 200) + 0.02).all()
-    assert result.tests["p_value"]["no displacement"] < 1e-3
-    assert result.tests["p_value"]["repulsion alone"] < 1e-3
-    assert "the data cannot tell whether slopes are those of truth" in result.verdict
-    assert "NOT in agreement with repulsion alone" in result.verdict
-    draws = result.tree["posterior"]["slope"].mean(("chain", "draw")).to_numpy()
-    assert (np.abs(draws - result.table["slope"]) < 0.1 * result.table["slope sd"]).all()
-
-
-def test_displacement_checks_its_arguments() -> None:
-    spectra = made(np.random.default_rng(8), runs=30)
-    with pytest.raises(ValueError, match=r"spectra: expected at least 3 values of α/\|B\|, got 2"):
-        cf.displacement(spectra[:2])
-    with pytest.raises(ValueError, match="predictions: expected 2 slopes of 'a', one a level, got shape"):
-        cf.displacement(spectra, predictions={"a": [1.0]})
-    with pytest.raises(ValueError, match="targets: expected 2, one a degenerate level"):
-        cf.displacement(spectra, targets=[1.0])
 
 
 @pytest.mark.long

@@ -15,7 +15,7 @@ from coulombfit.plots.kit import saving
 from coulombfit.plots.kit.axes import legend_on_top
 from coulombfit.plots.kit.names import LONGEST, legible
 from coulombfit.plots.kit.symbols import symbol
-from tests.plots.test_plots import a_comparison, an_evidence, of_pairs, settings
+from tests.plots.made_up import a_comparison, an_evidence, of_pairs, settings
 
 NAMES = {
     "underscore": "_orig_mod.fc1",
