@@ -231,6 +231,8 @@ class Fit:
             _ = fit.model, fit.unit, fit.observations, fit.log_evidence, fit._summarised()
             require_describable(tree)
         except Exception as error:
+            if isinstance(error, DataError) and "format" in str(error):
+                raise DataError(f"path: cannot read a fit from {path}: {error}") from None
             reason = f"{type(error).__name__}: {error}"
             raise DataError(f"path: cannot read a fit from {path}: its record is damaged ({reason})") from None
         return fit
@@ -240,17 +242,25 @@ def _require_model(
     record: Mapping[str, Any], path: str | Path, model: Model | None, priors: Mapping[str, Distribution] | None
 ) -> Model | None:
     """The model of the user's own that a file is of, with what was stated of it; None of one that is found by name."""
-    name = record["model"]
+    name = str(record["model"])
     if model is not None and model.name != name:
         raise ArgumentError(f"model: expected {name!r}, of which {path} is a fit, got {model.name!r}")
     if model is None and name not in MODELS:
         raise DataError(f"path: cannot read a fit from {path}: it is of a model of one's own, {name!r}; give model=")
-    if model is None and not priors:
-        return None
+    written = record.get("priors") or {}
+    if priors and priors.keys() != written.keys():
+        given = ", ".join(written) or "none"
+        raise ArgumentError(f"priors: expected those that the fit was given, {given}, got {', '.join(priors)}")
     found = model or MODELS[name]
     structure = record.get("structure")
     found = type(found)(**structure) if structure else found
-    return found.informed(priors, record.get("fixed")) if priors else found.with_stated(Stated.from_json(record))
+    try:
+        stated = Stated().updated(priors, record.get("fixed", {})) if priors else Stated.from_json(record)
+    except ArgumentError as error:
+        raise DataError(f"path: cannot read a fit from {path}: its record is damaged ({error})") from None
+    except DataError as error:
+        raise DataError(f"path: cannot read a fit from {path}: {error}") from None
+    return found.with_stated(stated)
 
 
 def _require_complete(tree: xr.DataTree, path: str | Path) -> None:

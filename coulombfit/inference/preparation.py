@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
@@ -13,7 +16,9 @@ from numpyro.distributions import Distribution
 
 from coulombfit.data.spectra import Spectra, real_array
 from coulombfit.models import Likelihood, Model, Standardisation, find_model
+from coulombfit.models.site_priors import StatedPrior, sample_sites
 from coulombfit.runtime.errors import ArgumentError
+from coulombfit.runtime.precision import double_precision
 from coulombfit.runtime.seeds import check_seed
 from coulombfit.samplers.settings import Sampling, check_sampler
 
@@ -58,8 +63,8 @@ def ask(
     found, seen_by = find_model(model, likelihood)
     chosen = found.informed(priors, fixed)
     chosen.stated.require_sampled(chosen.name, chosen.sites(seen_by), chosen.sampled_as)
-    if not chosen.structure:
-        chosen.site_priors(seen_by)  # refuses laws and values that make no sense, of a gas where its clusters are known
+    if not chosen.structure:  # of a gas where its clusters are known
+        _require_reported(chosen, seen_by)
     check_sampler(sampler)
     check_seed(seed)
     if sampling is not None and not isinstance(sampling, Sampling):
@@ -73,7 +78,7 @@ def prepare(spectra: Spectra, question: Question) -> Prepared:
     :raises DataError: for data that no law of the model can describe.
     """
     model = question.model.with_structure_of(spectra)
-    model.site_priors(question.likelihood)
+    _require_reported(model, question.likelihood)
     observations = model.observe(spectra, question.likelihood)
     unit = model.unit(observations, question.likelihood)
     return Prepared(model, observations, unit, pooled=len(observations) != spectra.runs)
@@ -88,3 +93,30 @@ def spectra_of(data: Spectra | ArrayLike) -> Spectra:
         return data
     array = real_array(data, "data")
     return Spectra(array[:, None] if array.ndim == 1 else data)
+
+
+@lru_cache(maxsize=64)
+def _require_reported(model: Model, likelihood: Likelihood) -> None:
+    """Refuse laws and values that make no sense, or that a model of one's own does not report as it was given them.
+
+    :raises ArgumentError: naming the parameter.
+    """
+    priors = model.site_priors(likelihood)
+    stated = {name for name, _ in (*model.stated.priors, *model.stated.fixed)}
+    if not stated:
+        return
+    with double_precision():
+        unit = model.reference if model.structure else Standardisation(3.0, 0.7)
+        sites = sample_sites(priors, jax.random.key(1), (3,), unit)
+        parameters = model.parameters(sites, unit)
+        for name in sorted(stated):
+            site = model.sampled_as.get(name, name)
+            way = priors[site]
+            given = way.in_units(sites[site], unit) if isinstance(way, StatedPrior) else sites[site]
+            given = jnp.abs(given) if site == model.even_in else given
+            if name not in parameters or not np.allclose(parameters[name], given, rtol=1e-6):
+                raise ArgumentError(
+                    f"{'priors' if way.size else 'fixed'}: {model.name} does not report {name} as the value that is "
+                    f"given for it. Where {name} is a pure number, say Parameter({name!r}, unit='1') in its reports; "
+                    "where its site is another quantity, give the site another name"
+                )

@@ -105,7 +105,7 @@ class Record(_Readable):
         """
         found = dict(json.loads(text))
         written = found.setdefault("format", 1)
-        if not isinstance(written, int) or written > FORMAT:
+        if isinstance(written, bool) or written not in range(1, FORMAT + 1):
             raise DataError(f"it is of format {written!r}, and this version reads formats up to {FORMAT}; update it")
         if written == 1:
             model = MODELS.get(found["model"])

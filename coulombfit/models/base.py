@@ -82,7 +82,9 @@ class Model(ABC):
         super().__init_subclass__(**options)
         cls.reports = tuple(find_parameter(one) if isinstance(one, str) else one for one in cls.reports)
         if isinstance(given := cls.__dict__.get("likelihoods"), tuple):
-            cls.likelihoods = tuple(LIKELIHOODS[one] if isinstance(one, str) else one for one in given)
+            cls.likelihoods = tuple(
+                LIKELIHOODS[one] if isinstance(one, str) and one in LIKELIHOODS else one for one in given
+            )
 
     # by class and attributes, of subclasses with attributes of their own too: compiled programs are kept by model
     def __eq__(self, other: object) -> bool:

@@ -31,6 +31,8 @@ def find_model(model: str | Model, likelihood: str | Likelihood | None = None) -
     own = {one.name for one in chosen.likelihoods}
     if isinstance(likelihood, str) and likelihood not in LIKELIHOODS.keys() | own:
         raise ArgumentError(f"likelihood: expected one of {', '.join(map(repr, LIKELIHOODS))}, got {likelihood!r}")
+    if chosen is not MODELS.get(getattr(chosen, "name", "")):
+        _require_sound(chosen)
     found = chosen.likelihood(likelihood)
     missing = [law for law in found.asks_for if not chosen.offers(law)]
     if missing and type(chosen).law is Model.law:
@@ -39,6 +41,34 @@ def find_model(model: str | Model, likelihood: str | Likelihood | None = None) -
             f"has no method {missing[0]}"
         )
     return chosen, found
+
+
+def _require_sound(model: Model) -> None:
+    """Refuse a model of the user's own that cannot be told from others, or does not say what it has to.
+
+    :raises ArgumentError: saying what is missing.
+    """
+    kind = type(model).__name__
+    if type(model).__eq__ is not Model.__eq__ or type(model).__hash__ is not Model.__hash__:
+        raise ArgumentError(
+            f"model: {kind} has an equality of its own, as dataclasses do; write @dataclass(frozen=True, eq=False)"
+        )
+    for name in ("name", "description"):
+        if not isinstance(getattr(model, name, None), str):
+            raise ArgumentError(f"model: expected {kind} to have a {name}, text, got {getattr(model, name, None)!r}")
+    likelihoods = getattr(model, "likelihoods", None)
+    if (
+        not isinstance(likelihoods, tuple)
+        or not likelihoods
+        or not all(isinstance(one, Likelihood) for one in likelihoods)
+    ):
+        raise ArgumentError(f"model: expected {kind} to have likelihoods, a tuple as (Pair(),), got {likelihoods!r}")
+    try:
+        hash(model)
+    except TypeError as error:
+        raise ArgumentError(
+            f"model: expected attributes of {kind} that can be compared, tuples not arrays: {error}"
+        ) from None
 
 
 def find_models(models: Sequence[str | Model], likelihood: str | Likelihood | None = None) -> dict[str, Likelihood]:

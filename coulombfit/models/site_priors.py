@@ -91,6 +91,10 @@ class StatedPrior(SitePrior):
             return transforms.ComposeTransform([transforms.ExpTransform(), scaled])
         return biject_to(self.prior.support)
 
+    def in_units(self, site: Array, unit: Standardisation) -> Array:
+        """A site in units of the data."""
+        return self._frame(unit)(site)
+
     def at(self, z: Array, unit: Standardisation) -> tuple[Array, Array]:
         to_value = self._to_value(unit)
         value = to_value(z)

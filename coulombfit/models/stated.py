@@ -51,7 +51,8 @@ class Stated:
                 raise ArgumentError(
                     f"priors: expected a law of numpyro.distributions for {name}, as LogNormal(-3, 1), got {prior!r}"
                 )
-        all_priors, all_fixed = dict(self.priors) | dict(priors), dict(self.fixed)
+        checked = {name: _of_real_numbers(name, prior) for name, prior in priors.items()}
+        all_priors, all_fixed = dict(self.priors) | checked, dict(self.fixed)
         for name, value in fixed.items():
             all_fixed[name] = _as_finite(name, value)
         if both := all_priors.keys() & all_fixed.keys():
@@ -125,14 +126,54 @@ class Stated:
         for name, stated in record.get("priors", {}).items():
             law, numbers = getattr(dist, stated["law"], None), stated["numbers"]
             if not inspect.isclass(law) or numbers is None:
-                raise DataError(f"its prior of {name} is a {stated['law']} of one's own: give priors=")
+                raise DataError(
+                    f"its prior of {name}, a {stated['law']}, cannot be made again from the file: give priors="
+                )
             priors[name] = law(**{key: np.asarray(value)[()] for key, value in numbers.items()})
         return cls().updated(priors, record.get("fixed", {}))
 
 
 def _identity(prior: dist.Distribution) -> tuple[Any, ...]:
+    """What two equal laws have in common; a law that is not NumPyro's equals itself alone."""
+    inner = [value for value in vars(prior).values() if isinstance(value, dist.Distribution)]
+    if not _is_of_numpyro(prior):
+        return (id(prior),)
     leaves, structure = jax.tree.flatten(prior)
-    return type(prior), str(structure), tuple((np.shape(leaf), np.asarray(leaf).tobytes()) for leaf in leaves)
+    numbers = tuple((np.shape(leaf), np.asarray(leaf).tobytes()) for leaf in leaves)
+    return type(prior), str(structure), numbers, *map(_identity, inner)
+
+
+def _is_of_numpyro(prior: dist.Distribution) -> bool:
+    """Whether its numbers are all known to JAX: a law of one's own may keep them where JAX does not look."""
+    return type(prior).__module__.startswith("numpyro.")
+
+
+def _of_real_numbers(name: str, prior: dist.Distribution) -> dist.Distribution:
+    """The law with its numbers in double precision.
+
+    :raises ArgumentError: for one that has no density of real numbers.
+    """
+    try:
+        if prior.is_discrete or isinstance(prior, dist.Delta):
+            raise TypeError("its values are isolated; a value that is known goes to fixed=")
+        ends = [
+            np.asarray(getattr(prior.support, end, inf))
+            for end, inf in (("lower_bound", -np.inf), ("upper_bound", np.inf))
+        ]
+        if not (ends[0] < ends[1]).all():
+            raise ValueError("its support is empty")
+        double = (
+            prior
+            if not _is_of_numpyro(prior)
+            else jax.tree.map(lambda leaf: np.asarray(leaf, float) if isinstance(leaf, jax.Array) else leaf, prior)
+        )
+        density = np.asarray(double.log_prob(double.sample(jax.random.key(0))))
+        if not np.isfinite(density).all():
+            raise ValueError("its density is not finite where it draws")
+    except Exception as error:  # whatever a law of any kind may raise
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ArgumentError(f"priors: expected a law with a density of real numbers for {name}: {why}") from None
+    return double
 
 
 def _arguments(prior: dist.Distribution) -> dict[str, Any] | None:
@@ -146,7 +187,10 @@ def _arguments(prior: dist.Distribution) -> dict[str, Any] | None:
 
 
 def _as_finite(name: str, value: Any) -> float | tuple[float, ...]:
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ArgumentError(f"fixed: expected a finite number for {name}, got {value!r}") from None
     if array.dtype.kind not in "iuf" or array.ndim > 1 or not array.size or not np.isfinite(array).all():
         raise ArgumentError(f"fixed: expected a finite number for {name}, got {value!r}")
     return float(array) if array.ndim == 0 else tuple(float(one) for one in array)
@@ -155,15 +199,22 @@ def _as_finite(name: str, value: Any) -> float | tuple[float, ...]:
 def _even(name: str, prior: dist.Distribution) -> dist.Distribution:
     lowest, highest = (float(getattr(prior.support, end, np.nan)) for end in ("lower_bound", "upper_bound"))
     if lowest != 0 or not 0 < highest <= 1 or prior.batch_shape:
-        raise ArgumentError(f"priors: expected a law of {name} between 0 and at most 1, as Beta(1, 3), got {prior!r}")
+        raise ArgumentError(
+            f"priors: expected a law of {name} between 0 and at most 1, as Beta(1, 3), got {_said(prior)}"
+        )
     return Even(prior)
 
 
 def _shape_prior(name: str, prior: dist.Distribution, default: dist.Distribution) -> dist.Distribution:
     """The law as one event of the shape of the site."""
     shape = default.event_shape
+    lowest = np.asarray(getattr(prior.support, "lower_bound", -np.inf))
+    if getattr(default.support, "base_constraint", default.support) == dist.constraints.positive and (lowest < 0).any():
+        raise ArgumentError(
+            f"priors: expected a law of positive numbers for {name}, as LogNormal(-3, 1), got {_said(prior)}"
+        )
     if prior.event_shape != () or prior.batch_shape not in ((), shape):
-        raise ArgumentError(f"priors: expected a law of {shape or 'one number'} for {name}, got {prior!r}")
+        raise ArgumentError(f"priors: expected a law of {shape or 'one number'} for {name}, got {_said(prior)}")
     return prior.expand(shape).to_event(1) if shape else prior
 
 
@@ -179,3 +230,7 @@ def _require_allowed(name: str, value: float | Iterable[float], default: dist.Di
     if not allowed.all():
         where = "from 0 to below 1" if even else f"in {default.support}"
         raise ArgumentError(f"fixed: expected {name} {where}, got {value!r}")
+
+
+def _said(prior: dist.Distribution) -> str:
+    return f"a {type(prior).__name__} of {prior.support} and shape {prior.batch_shape or 'one number'}"

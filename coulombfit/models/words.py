@@ -47,6 +47,13 @@ def _in_words(prior: dist.Distribution, unit: Standardisation, *, even: bool, of
         case dist.Uniform():
             low, high = (unit.location + unit.scale * end for end in (prior.low, prior.high))
             return f"Uniform({_format_values(low, 6)}, {_format_values(high, 6)})"
+    return _numbers_in_words(prior, unit, of)
+
+
+def _numbers_in_words(prior: dist.Distribution, unit: Standardisation, of: str) -> str:
+    base = getattr(prior, "base_dist", None)
+    if isinstance(base, dist.Distribution):
+        return f"{type(prior).__name__} of {_in_words(base, unit, even=False, of=of)}, on {prior.support}"
     stated = ", ".join(f"{name} {_format_values(getattr(prior, name, None))}" for name in prior.arg_constraints)
     return f"{type(prior).__name__}({stated}){of}"
 

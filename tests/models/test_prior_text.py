@@ -21,6 +21,7 @@ def test_laws_by_name_and_numbers() -> None:
     assert isinstance(found["sigma"], dist.LogNormal)
     assert (found["sigma"].loc, found["sigma"].scale) == (-3.0, 1.0)
     assert (found["centre"].low, found["centre"].high) == (3.0, 5.0)
+    assert prior_from_text("TruncatedNormal(0.05, 0.01, low=0)").support.lower_bound == 0
     several = prior_from_text("LogNormal([-3, -2], 1)")
     np.testing.assert_array_equal(several.loc, [-3.0, -2.0])
     assert fixed_from_text(["centre=4.0", " sigma = [0.05, 0.1] "]) == {"centre": 4.0, "sigma": [0.05, 0.1]}
@@ -39,6 +40,8 @@ def test_laws_by_name_and_numbers() -> None:
         ("sigma ~ biject_to(1)", "prior: expected the name of a law of numpyro.distributions, got 'biject_to'"),
         ("sigma ~ LogNormal(-3, -1)", r"prior: LogNormal\(-3, -1\) is no law"),
         ("sigma ~ LogNormal(1, 2, 3, 4, 5)", "is no law"),
+        ("sigma ~ MixtureSameFamily(1, 2)", "is no law"),
+        ("sigma ~ TwoSidedTruncatedDistribution(1, 2)", "is no law"),
     ],
 )
 def test_other_text_is_refused(text: str, message: str) -> None:

@@ -217,6 +217,87 @@ def test_a_file_of_an_own_model_or_prior_asks_for_it(tmp_path) -> None:
         cf.Fit.load(tmp_path / "own.nc", MODELS["gaussian"])
     prior = {"sigma": OwnLaw(-3.0, 1.0)}
     cf.fit(PAIRS, priors=prior, sampler="laplace").save(tmp_path / "prior.nc")
-    with pytest.raises(cf.DataError, match="its prior of sigma is a OwnLaw of one's own: give priors="):
+    with pytest.raises(
+        cf.DataError, match="its prior of sigma, a OwnLaw, cannot be made again from the file: give priors="
+    ):
         cf.Fit.load(tmp_path / "prior.nc")
     assert "given" in cf.Fit.load(tmp_path / "prior.nc", priors=prior).summary()
+
+
+class PlainPrior(dist.Distribution):
+    """A prior that keeps its number as an attribute of which JAX knows nothing."""
+
+    support = dist.constraints.positive
+
+    def __init__(self, median: float) -> None:
+        self.median = median
+        super().__init__((), (), validate_args=False)
+
+    def log_prob(self, value):
+        return dist.LogNormal(jnp.log(self.median), 0.02).log_prob(value)
+
+    def sample(self, key, sample_shape=()):
+        return dist.LogNormal(jnp.log(self.median), 0.02).sample(key, sample_shape)
+
+
+def test_priors_of_ones_own_are_told_apart() -> None:
+    means = [cf.fit(PAIRS, priors={"sigma": PlainPrior(m)}).table().loc["sigma", "mean"] for m in (0.05, 0.07)]
+    same = cf.fit(PAIRS, priors={"sigma": dist.LogNormal(np.log(0.07), 0.02)}).table().loc["sigma", "mean"]
+    assert means[1] == pytest.approx(same, rel=1e-3)
+    assert means[0] < 0.055
+
+
+@dataclass(frozen=True)
+class Equal(type(MODELS["one-species"])):
+    name = "equal"
+
+
+@dataclass(frozen=True, eq=False)
+class Stretched(type(MODELS["one-species"])):
+    """Reports twice what it samples as σ."""
+
+    name = "stretched"
+
+    def parameters(self, sites, unit):
+        found = super().parameters(sites, unit)
+        return found | {"sigma": 2.0 * found["sigma"]}
+
+
+def test_models_that_would_be_fitted_wrongly_are_refused() -> None:
+    prior = {"sigma": dist.LogNormal(-3.0, 0.1)}
+    with pytest.raises(cf.ArgumentError, match=r"equality of its own, .*write @dataclass\(frozen=True, eq=False\)"):
+        cf.fit(PAIRS, Equal(), priors=prior)
+    cf.fit(PAIRS, Stretched())
+    with pytest.raises(cf.ArgumentError, match="priors: stretched does not report sigma as the value that is given"):
+        cf.fit(PAIRS, Stretched(), priors=prior)
+    with pytest.raises(cf.ArgumentError, match="fixed: stretched does not report sigma as the value that is given"):
+        cf.fit(PAIRS, Stretched(), fixed={"sigma": 0.05})
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [
+        dist.Poisson(3.0),
+        dist.Delta(0.05),
+        dist.Uniform(3.0, 1.0),
+        dist.Uniform(-2.0, 1.0),
+        dist.Normal(0.0, 0.1),
+        dist.ImproperUniform(dist.constraints.positive, (), ()),
+    ],
+    ids=lambda prior: type(prior).__name__,
+)
+def test_laws_without_a_density_of_positive_numbers_are_refused(prior: dist.Distribution) -> None:
+    with pytest.raises(cf.ArgumentError, match=r"priors: expected a law .* for sigma"):
+        cf.fit(PAIRS, priors={"sigma": prior})
+
+
+def test_nested_models_weigh_the_prior_of_r_that_was_given() -> None:
+    """The draws' own estimate of the factor of one species over two, against the two integrals."""
+    one = cf.fit(PAIRS, fixed={"centre": CENTRE})
+    for prior in (dist.Uniform(0.0, 0.3), dist.Beta(1.0, 3.0)):
+        two = cf.fit(PAIRS, "two-species", fixed={"centre": CENTRE}, priors={"r": prior})
+        assert cf.savage_dickey(two) == pytest.approx(one.log_evidence - two.log_evidence, abs=0.15)
+        assert np.isnan(cf.evidence({"two": two}).sensitivity.loc["two", "r towards 0"])
+    zero = cf.fit(PAIRS, "two-species", priors={"r": dist.Beta(2.0, 5.0)})
+    with pytest.raises(cf.ArgumentError, match="fit: expected a prior of r with a finite density above 0 at r = 0"):
+        cf.savage_dickey(zero)

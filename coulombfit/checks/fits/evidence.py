@@ -204,13 +204,16 @@ def savage_dickey(fit: Fit) -> float:
     of r are reflected at 0, where the density is even, and smoothed; unreliable where few draws come near 0.
 
     :param fit: of a model with parameter r: "two-species" or "anisotropic".
-    :raises ArgumentError: for a fit without r.
+    :raises ArgumentError: for a fit without r, or with a prior of r whose density at 0 is none or infinite.
     """
     if "r" not in fit.tree["posterior"]:
         raise ArgumentError(f"fit: expected one with parameter r, got {fit.model.name!r}")
     r = fit.tree["posterior"]["r"].to_numpy().ravel()
-    # π(q) = 1/2 on either side of 0
-    return float(np.log(stats.gaussian_kde(np.concatenate([r, -r]))(0.0)[0] / 0.5))
+    way = fit.model.site_priors(fit.observed_by)[str(fit.model.even_in)]
+    prior = float(np.exp(way.prior.log_prob(0.0)))  # 1/2 of the default one
+    if not 0.0 < prior < np.inf:
+        raise ArgumentError(f"fit: expected a prior of r with a finite density above 0 at r = 0, got {2 * prior:g}")
+    return float(np.log(stats.gaussian_kde(np.concatenate([r, -r]))(0.0)[0] / prior))
 
 
 def _integral_of_fit(fit: Fit, seed: int) -> Integral:
@@ -244,23 +247,22 @@ def _sensitivity(model: Model, likelihood: Likelihood, unit: Standardisation, fo
     """Change of the log evidence under each alternative prior, by reweighting; NaN of a prior that is not varied."""
     sites = sites_of(model, likelihood)(jnp.asarray(found.points), unit)
     changes = dict.fromkeys([f"{what} {by}" for what in ALWAYS for by in FACTORS] + list(ASYMMETRIES), 0.0)
+    varied: dict[str, np.ndarray] = {}
     for name, way in model.site_priors(likelihood).items():
         if not way.size:
             continue
-        if name == model.even_in and not isinstance(way, StatedPrior):
-            for label, ratio in ASYMMETRIES.items():
-                changes[label] = found.mean(np.log(ratio(np.abs(np.asarray(sites[name])))))
         if name == model.even_in:
+            stated = isinstance(way, StatedPrior)
+            for label, ratio in ASYMMETRIES.items():
+                changes[label] = np.nan if stated else found.mean(np.log(ratio(np.abs(np.asarray(sites[name])))))
             continue
         for by, factor in FACTORS.items():
             other = _scale_prior(way, factor)
+            change = np.nan if other is None else other.log_prob(sites[name], unit) - way.log_prob(sites[name], unit)
             label = f"{_kind_varied(model, likelihood, name)} {by}"
-            if other is None:
-                changes[label] = np.nan
-            else:
-                moved = other.log_prob(sites[name], unit) - way.log_prob(sites[name], unit)
-                changes[label] = found.mean(np.asarray(moved))
-    return changes
+            varied[label] = varied.get(label, 0.0) + np.asarray(change)
+    # several sites of one kind, as the widths of a model of one's own, are varied together
+    return changes | {label: np.nan if np.isnan(log).any() else found.mean(log) for label, log in varied.items()}
 
 
 def _kind_varied(model: Model, likelihood: Likelihood, site: str) -> str:
