@@ -160,20 +160,21 @@ assert signal.set_wakeup_fd(-1) == -1
 @pytest.mark.parametrize("seconds", [4.0, 8.0, 12.0])
 def test_c6_a_command_ends_while_it_compiles_or_draws_chains(tmp_path: Path, seconds: float) -> None:
     np.save("many.npy", ensembles.one_species(centre=4.0, sigma=0.04, runs=100_000, seed=1))
-    process = begun(*COMMAND, "--no-cache", "fit", "many.npy", "--sampler", "nuts", "--out", "x.nc")
+    process = begun(*COMMAND, "--no-cache", "fit", "many.npy", "--model", "anisotropic", "--sampler", "nuts")
     time.sleep(seconds)
     ended(process, signal.SIGINT)
 
 
 SIMULATING = """
-import sys
+import os, sys
 import coulombfit.cli.signals, simulators.engine.checkpoint
 from coulombfit.__main__ import main
 
 coulombfit.cli.signals.GRACE = 30.0  # machines are busy
 save = simulators.engine.checkpoint.Checkpoint.save
 def watched(*arguments, **named):
-    print("ready", flush=True)  # some steps are done; a file is not due for ten seconds
+    # some steps are done; a file is not due for ten seconds. In one piece, as two threads may say so at once
+    os.write(1, b"ready\\n")
     save(*arguments, **named)
 simulators.engine.checkpoint.Checkpoint.save = watched
 sys.argv = ["coulombfit", *{arguments}]

@@ -20,7 +20,8 @@ def estimates_of(runs: int, datasets: int) -> np.ndarray:
     draws = ensembles.one_species(centre=0.0, sigma=1.0, runs=runs * datasets, seed=4).reshape(datasets, runs, 2)
 
     def loss(at, levels):
-        law = model.density(model.parameters(model.from_coordinates(at), Standardisation()))
+        sites = model.from_coordinates(at, model.likelihood("density"), Standardisation())
+        law = model.density(model.parameters(sites, Standardisation()))
         return -law.log_prob(levels).sum()
 
     def newton(levels):
