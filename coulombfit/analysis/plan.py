@@ -61,10 +61,10 @@ class Data(_Table):
 
 
 def _pair_models() -> list[str]:
-    """All models of a pair."""
-    from coulombfit.models import MODELS
+    """All models of a pair; they are imported where a plan does not name its own."""
+    from coulombfit.models import pair_models
 
-    return [name for name, model in MODELS.items() if model.of_pairs]
+    return pair_models()
 
 
 class Fits(_Table):

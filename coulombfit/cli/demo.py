@@ -31,16 +31,13 @@ def demo(
     import simulators
     from coulombfit import plots
     from coulombfit.inference import outputs
+    from coulombfit.models import pair_models
     from coulombfit.runtime.seeds import check_seed
 
     students = simulators.teacher_student
     setting: dict[str, Any] = {"Z": students.Z_EQ26, "kappa": 4.0, "learning_rate": 0.1, "noise": 0.1}
     data, figure, page = out / "spectra.nc", out / "laws.png", out / "report.html"
-    paths = {
-        model: out / outputs.fit_name(Path("students.nc"), model, None)
-        for model, one in cf.MODELS.items()
-        if one.of_pairs
-    }
+    paths = {model: out / outputs.fit_name(Path("students.nc"), model, None) for model in pair_models()}
     label = f"the demo of seed {seed}"
     with exit_on_errors():
         check_seed(seed)

@@ -17,7 +17,8 @@ import arviz_stats as azs
 import numpy as np
 import xarray as xr
 
-from coulombfit.models import MODELS, Model
+from coulombfit.inference.record import nominal_in
+from coulombfit.models import Model
 
 __all__ = ["RECORD", "Check", "Diagnosis", "diagnose", "judge_runs"]
 
@@ -151,10 +152,7 @@ def _too_few(runs: str, least: float) -> str:
 def _of_runs(record: dict[str, Any]) -> tuple[tuple[Check, ...], str]:
     """The check of the number of runs, where one applies, and the caveat."""
     likelihood, data = record.get("likelihood", ""), record.get("data", {})
-    nominal = record.get("nominal_from")
-    if nominal is None:  # files of before, which are of models that have a name
-        model = MODELS.get(record.get("model", ""))
-        nominal = model.nominal_from if model is not None else {}
+    nominal = nominal_in(record)
     if likelihood not in nominal or "runs" not in data:
         return (), ""
     runs = data["runs"] // (2 if data.get("pooled") else 1)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import arviz_stats as azs
 import numpy as np
@@ -43,7 +43,7 @@ class Fit:
     ``tree`` has the ArviZ groups posterior, prior, posterior_predictive, log_likelihood (one term a run, in units of
     the data), sample_stats and observed_data; ``record`` says how it came about and what went in. ``integral`` has the
     weighted points that the evidence rests on, in coordinates without bounds; a file does not keep them. ``own`` is the
-    model, where it is not found by its name.
+    model as it was fitted; the record names it, and rebuilds it where it is one of the package.
     """
 
     tree: xr.DataTree
@@ -62,14 +62,7 @@ class Fit:
     @cached_property
     def model(self) -> Model:
         """The model fitted, with the structure of the data, and with the priors and values that were given."""
-        if self.own is not None and self.own.name == self.record.model and self.own.structure == self._structure:
-            return self.own
-        model = self.own or MODELS[self.record.model]
-        return (type(model)(**self._structure) if self._structure else model).with_stated(Stated.from_json(self.record))
-
-    @property
-    def _structure(self) -> dict[str, Any]:
-        return dict(self.record.structure)
+        return self.own or _rebuild(MODELS[self.record.model], self.record)
 
     @cached_property
     def observed_by(self) -> Likelihood:
@@ -168,8 +161,8 @@ class Fit:
         table = [self.formatted().to_string()]
         priors = [f"  {name} ~ {text}" for name, text in self.model.priors(self.unit, self.observed_by).items()]
         interval = f"posterior (lower, upper: equal-tailed {INTERVAL:.0%} interval)"
-        if self.at_edge:
-            table.append(self.at_edge)
+        if remark := self.at_edge:
+            table.append(remark)
         return [*header, interval, *table, "priors", *priors, str(self.diagnosis)]
 
     @property
@@ -225,42 +218,51 @@ class Fit:
             raise DataError(f"path: cannot read a fit from {path}: {reason}") from None
         cls(tree)  # refuses a tree that is no fit
         _require_complete(tree, path)
-        fit = cls(tree, own=_require_model(json.loads(tree.attrs[RECORD]), path, model, priors))
-        try:
+        with _reading(path):
+            record = Record.from_json(tree.attrs[RECORD])
+        _require_asked_for(record, path, model, priors)
+        with _reading(path):
+            fit = cls(tree, own=_rebuild(model or MODELS[record.model], record, priors))
             # all that a summary says, but for the description, whose parts are looked at instead
-            _ = fit.model, fit.unit, fit.observations, fit.log_evidence, fit._summarised()
+            _ = fit.unit, fit.observations, fit.log_evidence, fit._summarised()
             require_describable(tree)
-        except Exception as error:
-            if isinstance(error, DataError) and "format" in str(error):
-                raise DataError(f"path: cannot read a fit from {path}: {error}") from None
-            reason = f"{type(error).__name__}: {error}"
-            raise DataError(f"path: cannot read a fit from {path}: its record is damaged ({reason})") from None
         return fit
 
 
-def _require_model(
-    record: Mapping[str, Any], path: str | Path, model: Model | None, priors: Mapping[str, Distribution] | None
-) -> Model | None:
-    """The model of the user's own that a file is of, with what was stated of it; None of one that is found by name."""
-    name = str(record["model"])
+@contextmanager
+def _reading(path: str | Path) -> Iterator[None]:
+    """Say of what goes wrong that a fit cannot be read: in the words of a DataError, and of all else as damage."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"path: cannot read a fit from {path}: {error}") from None
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise DataError(f"path: cannot read a fit from {path}: its record is damaged ({reason})") from None
+
+
+def _rebuild(model: Model, record: Record, priors: Mapping[str, Distribution] | None = None) -> Model:
+    """The model with the structure, priors and values of a record; priors that are not in the file are given."""
+    stated = Stated().updated(priors, record.fixed) if priors else Stated.from_json(record)
+    return (type(model)(**record.structure) if record.structure else model).with_stated(stated)
+
+
+def _require_asked_for(
+    record: Record, path: str | Path, model: Model | None, priors: Mapping[str, Distribution] | None
+) -> None:
+    """Refuse a model or priors that are not those of the file, and a file of a model of one's own without it.
+
+    :raises ArgumentError: naming the argument.
+    :raises DataError: where a model has to be given.
+    """
+    name = record.model
     if model is not None and model.name != name:
         raise ArgumentError(f"model: expected {name!r}, of which {path} is a fit, got {model.name!r}")
     if model is None and name not in MODELS:
         raise DataError(f"path: cannot read a fit from {path}: it is of a model of one's own, {name!r}; give model=")
-    written = record.get("priors") or {}
-    if priors and priors.keys() != written.keys():
-        given = ", ".join(written) or "none"
+    if priors and priors.keys() != record.priors.keys():
+        given = ", ".join(record.priors) or "none"
         raise ArgumentError(f"priors: expected those that the fit was given, {given}, got {', '.join(priors)}")
-    found = model or MODELS[name]
-    structure = record.get("structure")
-    found = type(found)(**structure) if structure else found
-    try:
-        stated = Stated().updated(priors, record.get("fixed", {})) if priors else Stated.from_json(record)
-    except ArgumentError as error:
-        raise DataError(f"path: cannot read a fit from {path}: its record is damaged ({error})") from None
-    except DataError as error:
-        raise DataError(f"path: cannot read a fit from {path}: {error}") from None
-    return found.with_stated(stated)
 
 
 def _require_complete(tree: xr.DataTree, path: str | Path) -> None:

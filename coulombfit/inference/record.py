@@ -14,7 +14,7 @@ from typing import Any
 from coulombfit.models import MODELS
 from coulombfit.runtime.errors import DataError
 
-__all__ = ["FORMAT", "REQUIRED", "DataRecord", "IntegralRecord", "Record"]
+__all__ = ["FORMAT", "REQUIRED", "DataRecord", "IntegralRecord", "Record", "nominal_in"]
 
 FORMAT = 2
 REQUIRED = ("model", "likelihood", "sampler", "sampler_asked_for", "seed", "standardisation", "integral", "data")
@@ -107,10 +107,16 @@ class Record(_Readable):
         written = found.setdefault("format", 1)
         if isinstance(written, bool) or written not in range(1, FORMAT + 1):
             raise DataError(f"it is of format {written!r}, and this version reads formats up to {FORMAT}; update it")
-        if written == 1:
-            model = MODELS.get(found["model"])
-            nominal = model.nominal_from if model is not None else {}
-            found["nominal_from"] = {name: least for name, least in nominal.items() if name == found["likelihood"]}
+        found["nominal_from"] = nominal_in(found)
         data, integral = dict(found.pop("data")), found.pop("integral")
         data["levels"] = tuple(data.get("levels", ()))
         return cls(**found, data=DataRecord(**data), integral=IntegralRecord(**integral))
+
+
+def nominal_in(record: Mapping[str, Any]) -> Mapping[str, int | None]:
+    """``nominal_from`` of a record in JSON; of format 1, which is of models that have a name, that of the model."""
+    if "nominal_from" in record:
+        return record["nominal_from"]
+    model = MODELS.get(record.get("model", ""))
+    nominal = model.nominal_from if model is not None else {}
+    return {name: least for name, least in nominal.items() if name == record.get("likelihood")}

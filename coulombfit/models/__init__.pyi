@@ -13,6 +13,7 @@ from .parameters import Parameter as Parameter
 from .registry import MODELS as MODELS
 from .registry import find_model as find_model
 from .registry import find_models as find_models
+from .registry import pair_models as pair_models
 from .units import Standardisation as Standardisation
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "Standardisation",
     "find_model",
     "find_models",
+    "pair_models",
 ]

@@ -21,7 +21,7 @@ from numpyro.distributions import biject_to
 from coulombfit.data.spectra import Spectra
 from coulombfit.models.likelihoods import LIKELIHOODS, Likelihood
 from coulombfit.models.parameters import Parameter, find_parameter
-from coulombfit.models.site_priors import SitePrior
+from coulombfit.models.site_priors import SitePrior, coordinate_names
 from coulombfit.models.stated import Stated
 from coulombfit.models.units import Standardisation
 from coulombfit.models.words import prior_in_words
@@ -224,16 +224,16 @@ class Model(ABC):
 
     def start(self, likelihood: Likelihood) -> tuple[Float[np.ndarray, " coordinate"], int | None]:
         """Where to begin a search, in coordinates, and the coordinate in which the density is even."""
-        names = [name for name, prior in self.site_priors(likelihood).items() for _ in range(prior.size)]
+        names = coordinate_names(self.site_priors(likelihood))
         mirrored = names.index(self.even_in) if self.even_in in names else None
         # off the mirror, on which every gradient vanishes
         return np.array([0.5 if name == self.even_in else 0.0 for name in names]), mirrored
 
     def coordinates(self, sites: Parameters, likelihood: Likelihood) -> Float[Array, "*shape coordinate"]:
         """Sites as unbounded coordinates in which posteriors are near Gaussian, those that are known left out."""
-        priors = self.sites(likelihood)
-        names = [name for name in priors if name not in self.stated.known_sites(self.sampled_as)]
-        return jnp.stack([self.to_coordinate(name, priors[name], sites[name]) for name in names], axis=-1)
+        priors, ways = self.sites(likelihood), self.site_priors(likelihood)
+        free = [name for name in priors if ways[name].size]
+        return jnp.stack([self.to_coordinate(name, priors[name], sites[name]) for name in free], axis=-1)
 
     def from_coordinates(
         self, coordinates: Float[Array, "*shape coordinate"], likelihood: Likelihood, unit: Standardisation

@@ -19,15 +19,8 @@ def priors_from_text(texts: Iterable[str]) -> dict[str, dist.Distribution]:
 
     :raises ArgumentError: for text of another form, and for one parameter twice.
     """
-    found: dict[str, dist.Distribution] = {}
-    for text in texts:
-        name, tilde, law = (part.strip() for part in text.partition("~"))
-        if not name or not tilde:
-            raise ArgumentError(f"prior: expected a parameter and its law, as 'sigma ~ LogNormal(-3, 1)', got {text!r}")
-        if name in found:
-            raise ArgumentError(f"prior: expected one law of {name}, got two")
-        found[name] = prior_from_text(law)
-    return found
+    example = "prior: expected a parameter and its law, as 'sigma ~ LogNormal(-3, 1)'"
+    return {name: prior_from_text(law) for name, law in _split(texts, "~", example, "prior: expected one law").items()}
 
 
 def fixed_from_text(texts: Iterable[str]) -> dict[str, Any]:
@@ -35,17 +28,26 @@ def fixed_from_text(texts: Iterable[str]) -> dict[str, Any]:
 
     :raises ArgumentError: for text of another form, and for one parameter twice.
     """
-    found: dict[str, Any] = {}
-    for text in texts:
-        name, equals, value = (part.strip() for part in text.partition("="))
-        if not name or not equals:
-            raise ArgumentError(f"fix: expected a parameter and its value, as 'centre=4.0', got {text!r}")
-        if name in found:
-            raise ArgumentError(f"fix: expected one value of {name}, got two")
+    example = "fix: expected a parameter and its value, as 'centre=4.0'"
+    found = {}
+    for name, value in _split(texts, "=", example, "fix: expected one value").items():
         try:
             found[name] = ast.literal_eval(value)
         except (ValueError, SyntaxError):
             raise ArgumentError(f"fix: expected a number for {name}, got {value!r}") from None
+    return found
+
+
+def _split(texts: Iterable[str], sign: str, example: str, once: str) -> dict[str, str]:
+    """What stands behind the sign, by the parameter before it."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, between, value = (part.strip() for part in text.partition(sign))
+        if not name or not between:
+            raise ArgumentError(f"{example}, got {text!r}")
+        if name in found:
+            raise ArgumentError(f"{once} of {name}, got two")
+        found[name] = value
     return found
 
 

@@ -10,7 +10,7 @@ from coulombfit.models.likelihoods import LIKELIHOODS, Likelihood
 from coulombfit.models.names import BUILT_IN
 from coulombfit.runtime.errors import ArgumentError
 
-__all__ = ["MODELS", "find_model", "find_models"]
+__all__ = ["MODELS", "find_model", "find_models", "pair_models"]
 
 MODELS: dict[str, Model] = {name: resolve_name(where)() for name, where in BUILT_IN.items()}
 """Every model by its name: "gaussian", "one-species", "two-species", "anisotropic", "gas" and "gas-beta"."""
@@ -41,6 +41,11 @@ def find_model(model: str | Model, likelihood: str | Likelihood | None = None) -
             f"has no method {missing[0]}"
         )
     return chosen, found
+
+
+def pair_models() -> list[str]:
+    """Names of the models of a pair, all that are asked where none is named."""
+    return [name for name, model in MODELS.items() if model.of_pairs]
 
 
 def _require_sound(model: Model) -> None:

@@ -44,10 +44,6 @@ class SitePrior:
         site = transform(z)
         return site, self.prior.log_prob(site) + transform.log_abs_det_jacobian(z, site).sum()
 
-    def coordinate(self, site: Array, unit: Standardisation) -> Array:
-        """The coordinates of a site."""
-        return biject_to(self.prior.support).inv(site)
-
     def log_prob(self, site: Array, unit: Standardisation) -> Array:
         """Log prior density of a site, up to what only the unit changes."""
         return self.prior.log_prob(site)
@@ -101,11 +97,8 @@ class StatedPrior(SitePrior):
         log_prior = self.prior.log_prob(value) + to_value.log_abs_det_jacobian(z, value).sum()
         return self._frame(unit).inv(value), log_prior
 
-    def coordinate(self, site: Array, unit: Standardisation) -> Array:
-        return self._to_value(unit).inv(self._frame(unit)(site))
-
     def log_prob(self, site: Array, unit: Standardisation) -> Array:
-        return self.prior.log_prob(self._frame(unit)(site))
+        return self.prior.log_prob(self.in_units(site, unit))
 
     def sample(self, key: Array, shape: tuple[int, ...], unit: Standardisation) -> Array:
         return self._frame(unit).inv(self.prior.sample(key, shape))
@@ -130,9 +123,6 @@ class KnownSite(StatedPrior):
 
     def at(self, z: Array, unit: Standardisation) -> tuple[Array, Array]:
         return self.known(unit), jnp.zeros(())
-
-    def coordinate(self, site: Array, unit: Standardisation) -> Array:
-        return jnp.zeros((*jnp.shape(site)[: jnp.ndim(site) - len(self.shape)], 0))
 
     def log_prob(self, site: Array, unit: Standardisation) -> Array:
         return jnp.zeros(())

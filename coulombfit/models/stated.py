@@ -59,10 +59,6 @@ class Stated:
             raise ArgumentError(f"fixed: expected parameters without a prior, got {', '.join(sorted(both))} in both")
         return Stated(tuple(sorted(all_priors.items())), tuple(sorted(all_fixed.items())))
 
-    def known_sites(self, sampled_as: Mapping[str, str]) -> set[str]:
-        """The sites whose value is known."""
-        return {sampled_as.get(name, name) for name, _ in self.fixed}
-
     def require_sampled(self, model: str, sites: Collection[str], sampled_as: Mapping[str, str]) -> None:
         """Refuse what is stated of other parameters than those that are sampled.
 

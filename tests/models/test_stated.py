@@ -193,7 +193,7 @@ def test_densities_of_coordinates_are_normalised() -> None:
         assert whole == pytest.approx(1.0, abs=1e-6)
         site = way["sigma"].sample(jax.random.key(0), (200,), unit)
         back = jax.vmap(lambda z, way=way: sites_at(way, z[None], unit)[0]["sigma"])(
-            way["sigma"].coordinate(site, unit)
+            way["sigma"]._to_value(unit).inv(way["sigma"].in_units(site, unit))
         )
         np.testing.assert_allclose(back, site, rtol=1e-9)
 
