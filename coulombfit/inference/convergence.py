@@ -18,6 +18,7 @@ import numpy as np
 import xarray as xr
 
 from coulombfit.inference.record import nominal_in
+from coulombfit.inference.sandwich import GAIN
 from coulombfit.models import Model
 
 __all__ = ["RECORD", "Check", "Diagnosis", "diagnose", "judge_runs"]
@@ -34,6 +35,8 @@ MIN_ESS = 400.0
 MIN_BFMI = 0.3
 """Least energy Bayesian fraction of missing information that passes, as in CmdStan's ``diagnose``; below, chains hardly
 move between energies (Betancourt, arXiv:1604.00695)."""
+MAX_GAIN = 1e-6
+"""Most that ln L may still have to gain where a search for its maximum has ended."""
 MAX_PARETO_K = 0.7
 """Largest Pareto k̂ of importance weights that passes (Vehtari et al., arXiv:1507.02646)."""
 
@@ -164,6 +167,8 @@ def _of_runs(record: dict[str, Any]) -> tuple[tuple[Check, ...], str]:
 
 def _of_convergence(tree: xr.DataTree) -> tuple[Check, ...]:
     posterior, stats = _group(tree, "posterior"), _group(tree, "sample_stats")
+    if GAIN in stats:
+        return (Check("gain left at the maximum", float(stats[GAIN]), MAX_GAIN, "at most"),)
     if "pareto_k" in stats:
         return (
             Check("Pareto k-hat", float(stats["pareto_k"]), MAX_PARETO_K, "at most"),

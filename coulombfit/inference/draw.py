@@ -5,19 +5,21 @@ What a set gets depends on its own observations, the model, the settings and the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Float
 
-from coulombfit.inference.log_posterior import Represented, log_posterior, represent
+from coulombfit.inference.log_posterior import log_posterior, represent
 from coulombfit.inference.preparation import Prepared, Question
 from coulombfit.runtime.parallel import Call, side_by_side
-from coulombfit.runtime.seeds import key_for
+from coulombfit.inference.sandwich import GAIN, climb, draw_about
+from coulombfit.runtime.seeds import fingerprint_of, key_for
 from coulombfit.samplers.importance import Integral, weigh_many
 from coulombfit.samplers.nuts import chain_for
+from coulombfit.samplers.settings import SANDWICH
 
 __all__ = ["Drawn", "draw"]
 
@@ -28,13 +30,12 @@ class Drawn(NamedTuple):
     points: Float[np.ndarray, "chain draw coordinate"]
     stats: dict[str, np.ndarray]
     sampler: str
-    represented: Represented
-    integral: Integral
-
-    @property
-    def label(self) -> str:
-        """What tells this set of data from others, for its streams of random numbers."""
-        return self.integral.label
+    label: str
+    """What tells this set of data from others, for its streams of random numbers."""
+    integral: Integral | None = None
+    """None of a likelihood that is none of the data, and has no evidence."""
+    compression: Mapping[str, float] = {}
+    """How many nodes stand for the data, and with what error in ln L."""
 
 
 def draw(question: Question, data: Sequence[Prepared], *, compress: bool = True) -> list[Drawn]:
@@ -42,6 +43,8 @@ def draw(question: Question, data: Sequence[Prepared], *, compress: bool = True)
 
     "laplace" turns to "nuts" where the weights' k̂ says that it must.
     """
+    if question.likelihood.spread_of_runs:
+        return [_draw_from_scores(question, one) for one in data]
     model, likelihood = data[0].model, question.likelihood
     sampler, sampling, seed = question.sampler, question.sampling, question.seed
     density, _ = log_posterior(model, likelihood)
@@ -66,5 +69,14 @@ def draw(question: Question, data: Sequence[Prepared], *, compress: bool = True)
             points = integral.resample(sampling.chains * sampling.draws, seed)
             points = points.reshape(sampling.chains, sampling.draws, -1)
             stats = {"pareto_k": np.array(integral.k_hat), "effective": np.array(integral.effective)}
-        results.append(Drawn(points, stats, "nuts" if k in chains else sampler, one, integral))
+        compression = {"nodes": one.weighted.size, "error": one.error}
+        used = "nuts" if k in chains else sampler
+        results.append(Drawn(points, stats, used, integral.label, integral, compression))
     return results
+
+
+def _draw_from_scores(question: Question, data: Prepared) -> Drawn:
+    climbed = climb(data.model, question.likelihood, data.observations, data.unit)
+    label = fingerprint_of(data.observations)
+    points = draw_about(climbed, question.sampling, question.seed, label)
+    return Drawn(points, {GAIN: np.array(climbed.gain)}, SANDWICH, label)

@@ -97,7 +97,7 @@ def fit(
 
 def _record(spectra: Spectra, question: Question, prepared: Prepared, drawn: Drawn) -> Record:
     """How a fit came about and what went in."""
-    integral, model, name = drawn.integral, prepared.model, question.likelihood.name
+    model, name = prepared.model, question.likelihood.name
     return Record(
         model=model.name,
         likelihood=name,
@@ -105,13 +105,11 @@ def _record(spectra: Spectra, question: Question, prepared: Prepared, drawn: Dra
         sampler_asked_for=question.sampler,
         seed=question.seed,
         standardisation=prepared.unit.to_json(),
-        integral=IntegralRecord(
-            log_evidence(question, prepared, drawn), integral.se, integral.k_hat, integral.effective
-        ),
+        integral=_integral_record(question, prepared, drawn),
         data=record_given(spectra, pooled=prepared.pooled),
         structure=model.structure,
         sampling=asdict(question.sampling),
-        compression={"nodes": drawn.represented.weighted.size, "error": drawn.represented.error},
+        compression=drawn.compression,
         versions={"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
         **model.stated.to_json(),
         known=find_known(model, question.likelihood),
@@ -119,9 +117,16 @@ def _record(spectra: Spectra, question: Question, prepared: Prepared, drawn: Dra
     )
 
 
+def _integral_record(question: Question, prepared: Prepared, drawn: Drawn) -> IntegralRecord | None:
+    found = drawn.integral
+    if found is None:
+        return None
+    return IntegralRecord(log_evidence(question, prepared, drawn), found.se, found.k_hat, found.effective)
+
+
 def log_evidence(question: Question, prepared: Prepared, drawn: Drawn) -> float | None:
     """Ln ∫ L π in units of the data; None for a composite likelihood, which has no evidence."""
-    if question.likelihood.composite:
+    if question.likelihood.composite or drawn.integral is None:
         return None
     return drawn.integral.log_value - question.likelihood.log_frame(prepared.observations, prepared.unit)
 

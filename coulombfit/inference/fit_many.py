@@ -130,7 +130,7 @@ def fit_many(
         parameter: np.stack([one[parameter] for one in posteriors.values()])
         for parameter in next(iter(posteriors.values()))
     }
-    dims = ("spectrum", "chain", "draw", "cluster")
+    dims = ("spectrum", "chain", "draw", next(iter(prepared.values())).model.dimension)
     posterior = xr.Dataset(
         {name: (dims[: values.ndim], values) for name, values in stacked.items()}, coords={"spectrum": list(drawn)}
     )
@@ -188,8 +188,8 @@ def _row(question: Question, prepared: Prepared, one: Drawn, posterior: xr.Datas
     evidence = log_evidence(question, prepared, one)
     return {
         "log_evidence": np.nan if evidence is None else evidence,
-        "se": one.integral.se,
-        "pareto_k": one.integral.k_hat,
+        "se": np.nan if one.integral is None else one.integral.se,
+        "pareto_k": np.nan if one.integral is None else one.integral.k_hat,
         "sampler": one.sampler,
         "converged": _has_converged(one, posterior),
         "enough_runs": not judge_runs(prepared.model, question.likelihood.name, len(prepared.observations)),

@@ -182,14 +182,14 @@ class Fit:
     def _sampler(self) -> str:
         """What was used, and why where something else was asked for."""
         used, asked_for = self.record.sampler, self.record.sampler_asked_for
-        if used == asked_for:
+        if used == asked_for or self.record.integral is None:
             return used
         return f"{used}, since Pareto k̂ of {asked_for} is {self.record.integral.pareto_k:.2f}"
 
     @property
     def log_evidence(self) -> float | None:
         """Ln ∫ L π in units of the data, with a standard error in ``record``; None of a composite likelihood."""
-        return self.record.integral.log_evidence
+        return None if self.record.integral is None else self.record.integral.log_evidence
 
     def save(self, path: str | Path) -> None:
         """Write the whole tree as one netCDF file, whole or not at all.

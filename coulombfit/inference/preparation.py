@@ -20,7 +20,7 @@ from coulombfit.models.site_priors import StatedPrior, sample_sites
 from coulombfit.runtime.errors import ArgumentError
 from coulombfit.runtime.precision import double_precision
 from coulombfit.runtime.seeds import check_seed
-from coulombfit.samplers.settings import Sampling, check_sampler
+from coulombfit.samplers.settings import DEFAULT, SANDWICH, Sampling, check_sampler
 
 __all__ = ["Prepared", "Question", "ask", "prepare", "spectra_of"]
 
@@ -66,6 +66,13 @@ def ask(
     if not chosen.structure:  # of a gas where its clusters are known
         _require_reported(chosen, seen_by)
     check_sampler(sampler)
+    if seen_by.spread_of_runs:
+        if sampler != DEFAULT:
+            raise ArgumentError(
+                f"sampler: likelihood {seen_by.name!r} takes its spread from the runs and leaves nothing to sample; "
+                f"leave sampler out, got {sampler!r}"
+            )
+        sampler = SANDWICH
     check_seed(seed)
     if sampling is not None and not isinstance(sampling, Sampling):
         raise ArgumentError(f"sampling: expected coulombfit.Sampling(…), got {sampling!r}")

@@ -70,7 +70,7 @@ class Record(_Readable):
     """How a fit came about and what went in; ``record["data"]["runs"]`` is ``record.data.runs``.
 
     ``priors`` and ``fixed`` are what the user gave, as JSON; ``known`` is what is known of reported parameters in
-    consequence; ``nominal_from`` the number of runs from which intervals are nominal, by likelihood, empty where that
+    consequence; ``integral`` is None where there was none to find; ``nominal_from`` the number of runs from which intervals are nominal, by likelihood, empty where that
     has not been found out.
     """
 
@@ -80,7 +80,7 @@ class Record(_Readable):
     sampler_asked_for: str
     seed: int
     standardisation: Mapping[str, Any]
-    integral: IntegralRecord
+    integral: IntegralRecord | None
     data: DataRecord
     structure: Mapping[str, Any] = field(default_factory=dict)
     sampling: Mapping[str, Any] = field(default_factory=dict)
@@ -110,7 +110,8 @@ class Record(_Readable):
         found["nominal_from"] = nominal_in(found)
         data, integral = dict(found.pop("data")), found.pop("integral")
         data["levels"] = tuple(data.get("levels", ()))
-        return cls(**found, data=DataRecord(**data), integral=IntegralRecord(**integral))
+        read = None if integral is None else IntegralRecord(**integral)
+        return cls(**found, data=DataRecord(**data), integral=read)
 
 
 def nominal_in(record: Mapping[str, Any]) -> Mapping[str, int | None]:

@@ -86,25 +86,27 @@ def tree_of(
     key_prior, key_predictive = jax.random.split(key)
     runs, draws = len(observations), np.asarray(next(iter(posterior.values()))).shape[1]
     rows = _thin(runs, sampling.per_run_runs)
-    site, known = likelihood.observed, find_known(model, likelihood)
-    kept, predicted = _thin(draws, sampling.per_run_draws), _thin(draws, sampling.predictive_draws)
-    log_likelihood = _log_likelihood(model, likelihood, _take(posterior, kept), jnp.asarray(observations[rows]))
-    predictive = _predict(model, likelihood, _take(posterior, predicted), key_predictive, len(rows))
+    site, known, inner = likelihood.observed, find_known(model, likelihood), model.dimension
+    per_run, new = likelihood.draws_kept(observations[rows], sampling)
+    kept, predicted = _thin(draws, per_run), _thin(draws, new)
     every = np.arange(draws)
     prior = model.in_order(_draw_from_priors(model, likelihood, key_prior, unit, draws))
     dims = ("run", "level")[: observations.ndim]
     # the runs that are kept, where they are not all
     which = {} if len(rows) == runs else {"run": rows}
-    return xr.DataTree.from_dict(
-        {
-            "posterior": _dataset(drop_known(posterior, known), every),
-            "prior": _dataset(drop_known(prior, known), every),
-            "log_likelihood": _dataset({site: log_likelihood}, kept, ("run",)).assign_coords(which),
-            "posterior_predictive": _dataset({site: predictive}, predicted, dims).assign_coords(which),
-            "sample_stats": _dataset(stats, every),
-            "observed_data": xr.Dataset({site: (dims, observations)}),
-        }
-    )
+    groups = {
+        "posterior": _dataset(drop_known(posterior, known), every, (inner,)),
+        "prior": _dataset(drop_known(prior, known), every, (inner,)),
+    }
+    if per_run:
+        each = _log_likelihood(model, likelihood, _take(posterior, kept), jnp.asarray(observations[rows]))
+        groups["log_likelihood"] = _dataset({site: each}, kept, ("run",)).assign_coords(which)
+    if new:
+        predictive = _predict(model, likelihood, _take(posterior, predicted), key_predictive, len(rows))
+        groups["posterior_predictive"] = _dataset({site: predictive}, predicted, dims).assign_coords(which)
+    groups["sample_stats"] = _dataset(stats, every)
+    groups["observed_data"] = xr.Dataset({site: (dims, observations)})
+    return xr.DataTree.from_dict(groups)
 
 
 def _thin(count: int, wanted: int) -> np.ndarray:
@@ -118,8 +120,7 @@ def _take(parameters: Parameters | dict[str, np.ndarray], draws: np.ndarray) -> 
 
 def _dataset(arrays: Parameters | dict[str, np.ndarray], draws: np.ndarray, dims: tuple[str, ...] = ()) -> xr.Dataset:
     names = ("chain", "draw", *dims)
-    # parameters of a gas have one value a cluster
-    variables = {name: ((*names, "cluster")[: np.ndim(values)], np.asarray(values)) for name, values in arrays.items()}
+    variables = {name: (names[: np.ndim(values)], np.asarray(values)) for name, values in arrays.items()}
     shapes = [np.shape(values) for values in arrays.values() if np.ndim(values)]
     return xr.Dataset(variables, coords={"chain": np.arange(shapes[0][0]), "draw": draws} if shapes else {})
 

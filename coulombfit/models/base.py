@@ -43,7 +43,7 @@ class Model(ABC):
 
     A model of your own is a frozen dataclass with ``name``, ``description``, ``likelihoods`` and ``reports``, with
     :meth:`sites` and :meth:`parameters`, and with the laws that its likelihoods ask for: :meth:`pair`, :meth:`density`,
-    :meth:`spacing` or :meth:`levels`.
+    :meth:`spacing`, :meth:`levels` or :meth:`conditionals`.
 
     To all methods ``likelihood`` is one of ``likelihoods``, what a run is observed by; ``parameters`` are those that it
     reports, by their names, in any units, as arrays of any common shape; ``sites`` what is sampled in their place, with
@@ -69,6 +69,8 @@ class Model(ABC):
     """Sites of another name than the parameter that they stand for, by that parameter."""
     surmise: ClassVar[str | None] = None
     """The parameter whose Wigner surmise (Eq. 31) the spacing follows exactly, where it does."""
+    dimension: ClassVar[str] = "cluster"
+    """Dimension of parameters that are several numbers."""
     costly: ClassVar[bool] = False
     """Whether its law takes many times longer than others to evaluate."""
     colour: ClassVar[str | None] = None
@@ -117,10 +119,14 @@ class Model(ABC):
         """Joint law of all levels, descending, event (level,)."""
         raise NotImplementedError(f"{self.name} has no law of all levels")
 
+    def conditionals(self, parameters: Parameters) -> dist.Distribution:
+        """Law of each level given all others, descending, event (level,)."""
+        raise NotImplementedError(f"{self.name} has no law of one level given the others")
+
     def offers(self, law: str) -> bool:
         """Whether it has a law.
 
-        :param law: "pair", "density", "spacing" or "levels".
+        :param law: "pair", "density", "spacing", "levels" or "conditionals".
         """
         return getattr(type(self), law) is not getattr(Model, law)
 

@@ -18,9 +18,24 @@ from coulombfit.data.spectra import Spectra
 from coulombfit.models.units import Standardisation
 from coulombfit.runtime.errors import DataError
 
-__all__ = ["LIKELIHOODS", "AllLevels", "Laws", "Likelihood", "OneLevel", "Pair", "Spacing"]
+__all__ = ["LIKELIHOODS", "AllLevels", "Conditionals", "Laws", "Likelihood", "OneLevel", "Pair", "Spacing"]
 
 Parameters = dict[str, Array]
+
+AFFORDED = 4.0
+"""Seconds for which scores and new spectra of many levels may be computed, on one core."""
+SCORE, SPECTRUM = 3e-6, 2e-9
+"""Seconds of a conditional, by run, level and neighbour; and of the eigenvalues of a matrix, times its size cubed."""
+NEIGHBOURS = 12
+"""Most neighbours of a level that are reckoned with."""
+
+
+class Kept(Protocol):
+    """How many draws of each chain are asked for."""
+
+    chains: int
+    per_run_draws: int
+    predictive_draws: int
 
 
 @runtime_checkable
@@ -45,6 +60,9 @@ class Laws(Protocol):
     def levels(self, parameters: Parameters) -> dist.Distribution:
         """Joint law of all levels, descending, event (level,)."""
 
+    def conditionals(self, parameters: Parameters) -> dist.Distribution:
+        """Law of each level given all others, descending, event (level,)."""
+
 
 class Likelihood(ABC):
     """One way to observe a run.
@@ -61,9 +79,11 @@ class Likelihood(ABC):
     composite: ClassVar[bool] = False
     """Whether levels count as independent that are not: such a likelihood has no evidence."""
     asks_for: ClassVar[tuple[str, ...]] = ()
-    """The laws of a model that it takes: "pair", "density", "spacing" or "levels"."""
+    """The laws of a model that it takes: "pair", "density", "spacing", "levels" or "conditionals"."""
     knows_centre: ClassVar[bool] = True
     """Whether it depends on where the levels lie."""
+    spread_of_runs: ClassVar[bool] = False
+    """Whether intervals come from the scatter of scores over runs, as the likelihood itself says nothing of them."""
 
     @property
     def corrected(self) -> bool:
@@ -100,6 +120,10 @@ class Likelihood(ABC):
     def log_frame(self, observations: Float[np.ndarray, "run ..."], unit: Standardisation) -> float:
         """Log Jacobian of the frame: ln p of all observations in it, minus ln p in units of the data."""
         return float(observations.size * np.log(unit.scale))
+
+    def draws_kept(self, observations: Float[np.ndarray, "run ..."], sampling: Kept) -> tuple[int, int]:
+        """Draws of a chain for which the log likelihood of every run and new observations are kept; 0 for none."""
+        return sampling.per_run_draws, sampling.predictive_draws
 
 
 @dataclass(frozen=True)
@@ -191,11 +215,7 @@ class AllLevels(Likelihood):
     of_pairs = False
 
     def observe(self, spectra: Spectra) -> Float[np.ndarray, "run level"]:
-        if (np.diff(spectra.eigenvalues, axis=1) == 0).any():
-            raise DataError(
-                "data: expected distinct levels, got tied ones; levels repel, so equal ones are no spectrum"
-            )
-        return spectra.eigenvalues
+        return _distinct(spectra)
 
     def law(self, model: Laws, parameters: Parameters) -> dist.Distribution:
         return model.levels(parameters)
@@ -208,6 +228,55 @@ class AllLevels(Likelihood):
 
     def log_frame(self, observations: Float[np.ndarray, "run ..."], unit: Standardisation) -> float:
         return 0.0
+
+
+@dataclass(frozen=True)
+class Conditionals(Likelihood):
+    """Each level given all others of its run: asks the model for ``conditionals``.
+
+    Besag's pseudo-likelihood, for laws of many levels whose normaliser nobody knows. Its maximum is right and its
+    curvature is not, so that intervals come from how scores scatter over the runs (:mod:`coulombfit.inference.sandwich`).
+    """
+
+    name = "conditionals"
+    asks_for = ("conditionals",)
+    of_pairs = False
+    composite = True
+    spread_of_runs = True
+
+    def observe(self, spectra: Spectra) -> Float[np.ndarray, "run level"]:
+        return _distinct(spectra)
+
+    def law(self, model: Laws, parameters: Parameters) -> dist.Distribution:
+        return model.conditionals(parameters)
+
+    def terms(self, observations: Any, unit: Standardisation) -> Any:
+        return observations
+
+    def term_law(self, model: Laws, sites: Parameters, unit: Standardisation) -> dist.Distribution:
+        return model.law(self, model.parameters(sites, unit))
+
+    def log_frame(self, observations: Float[np.ndarray, "run ..."], unit: Standardisation) -> float:
+        return 0.0
+
+    def draws_kept(self, observations: Float[np.ndarray, "run level"], sampling: Kept) -> tuple[int, int]:
+        runs, levels = observations.shape
+        each = sampling.chains * runs
+        return (
+            _affordable(sampling.per_run_draws, SCORE * each * levels * min(2 * levels - 1, NEIGHBOURS)),
+            _affordable(sampling.predictive_draws, SPECTRUM * each * (levels**3 + 1e4)),
+        )
+
+
+def _affordable(wanted: int, seconds: float) -> int:
+    """As many draws as can be afforded at so many seconds each, no more than are wanted."""
+    return min(wanted, int(AFFORDED / seconds))
+
+
+def _distinct(spectra: Spectra) -> Float[np.ndarray, "run level"]:
+    if (np.diff(spectra.eigenvalues, axis=1) == 0).any():
+        raise DataError("data: expected distinct levels, got tied ones; levels repel, so equal ones are no spectrum")
+    return spectra.eigenvalues
 
 
 def _pairs(spectra: Spectra) -> Float[np.ndarray, "run 2"]:
@@ -226,6 +295,6 @@ def _pairs(spectra: Spectra) -> Float[np.ndarray, "run 2"]:
 
 
 LIKELIHOODS: dict[str, Likelihood] = {
-    one.name: one for one in (Pair(), OneLevel(), OneLevel(correct=False), Spacing(), AllLevels())
+    one.name: one for one in (Pair(), OneLevel(), OneLevel(correct=False), Spacing(), AllLevels(), Conditionals())
 }
-"""Every likelihood by its name: "pair", "density", "density-raw", "spacing" and "levels"."""
+"""Every likelihood by its name: "pair", "density", "density-raw", "spacing", "levels" and "conditionals"."""

@@ -11,4 +11,5 @@ BUILT_IN = {
     "anisotropic": "coulombfit.models.pairs:Anisotropic",
     "gas": "coulombfit.models.gas:Gas",
     "gas-beta": "coulombfit.models.gas:FreeGas",
+    "levels": "coulombfit.models.levels:Levels",
 }

@@ -7,12 +7,14 @@ from typing import Literal
 
 from coulombfit.runtime.errors import ArgumentError
 
-__all__ = ["DEFAULT", "SAMPLERS", "Sampling", "check_sampler"]
+__all__ = ["DEFAULT", "SAMPLERS", "SANDWICH", "Sampling", "check_sampler"]
 
 SAMPLERS = ("nuts", "laplace")
 DEFAULT: Literal["laplace"] = "laplace"
 """Default sampler of fits and calibration, in functions and commands: importance sampling about the mode gives the
 posterior in milliseconds, and where its Pareto k̂ says that it does not, Markov chains take its place."""
+SANDWICH = "sandwich"
+"""What takes its place for likelihoods whose spread comes from the runs; nobody asks for it."""
 
 
 @dataclass(frozen=True)

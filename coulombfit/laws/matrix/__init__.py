@@ -1,0 +1,1 @@
+"""Spectra of a fixed matrix plus noise: levels that need not be degenerate."""
