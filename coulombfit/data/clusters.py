@@ -1,4 +1,4 @@
-"""Which levels of a spectrum belong together.
+"""Which levels of a spectrum belong together: as the user states it, else by targets, else a guess by gaps.
 
 Without targets, neighbouring levels are unresolved where the mean of their spacing is below three times the typical
 standard deviation of the two levels over the runs. For an isolated pair that ratio is 2.1 (one species), 1.6 (two very
@@ -10,7 +10,9 @@ targets, where known, are the better guide.
 
 from __future__ import annotations
 
-from typing import NoReturn
+import operator
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
 
 import numpy as np
 from jaxtyping import Float
@@ -18,7 +20,11 @@ from scipy import stats
 
 from coulombfit.runtime.errors import DataError
 
-__all__ = ["doubt_pair", "group_by_gaps", "group_by_targets", "refuse_pair"]
+__all__ = ["Clusters", "doubt_pair", "group_by_gaps", "group_by_targets", "refuse_pair", "stated_clusters"]
+
+Clusters = str | Sequence[Sequence[int] | str]
+"""What a user may state: "auto", "single", or lists of neighbouring levels that are every level once, the last of which
+may be "single" for all levels that the others leave."""
 
 RESOLVED = 3.0
 """Mean spacing over typical standard deviation from which two levels count as resolved; see above."""
@@ -26,6 +32,74 @@ REFUSED = 0.01
 """Share of true pairs that may be taken for resolved levels where runs are few."""
 DOUBTED = 1e-4
 """p-value below which a fit doubts that two levels are a degenerate pair."""
+
+
+def stated_clusters(clusters: Clusters | None, levels: int | Sequence[int]) -> list[list[int]] | None:
+    """The grouping that a user states, checked: every level once, neighbours together, from the top.
+
+    :param clusters: "auto" (or None), nothing is stated; "single", every level by itself; or lists of neighbouring
+        levels that are every level once, ``[[0], [1, 2], [3]]``. A last entry "single" stands for all levels that the
+        lists leave: ``[[1, 2], "single"]``.
+    :param levels: how many there are, or their numbers, which a list then takes, ascending.
+    :return: None where nothing is stated.
+    :raises DataError: for anything else, naming what is wrong: a level twice, missing, or not there; levels in one
+        cluster that are no neighbours.
+    """
+    there = list(range(levels)) if isinstance(levels, int) else [int(level) for level in levels]
+    if clusters is None or (isinstance(clusters, str) and clusters == "auto"):
+        return None
+    if isinstance(clusters, str) and clusters == "single":
+        return [[level] for level in there]
+    if isinstance(clusters, str) or not isinstance(clusters, Iterable):
+        raise DataError(f"clusters: expected 'auto', 'single' or lists of levels, got {clusters!r}")
+    given = list(clusters)
+    rest_single = bool(given) and isinstance(given[-1], str) and given[-1] == "single"
+    found = [_one_cluster(each) for each in given[: len(given) - rest_single]]
+    mentioned = [level for cluster in found for level in cluster]
+    if twice := sorted({level for level in mentioned if mentioned.count(level) > 1}):
+        raise DataError(f"clusters: expected every level once, got level {twice[0]} more than once")
+    if unknown := sorted(set(mentioned) - set(there)):
+        raise DataError(f"clusters: expected levels among {_numbers(there)}, got {_numbers(unknown)}")
+    left = sorted(set(there) - set(mentioned))
+    if left and not rest_single:
+        raise DataError(
+            f"clusters: expected every level once, got none with level {_numbers(left)}; a last entry 'single' "
+            "stands for all levels that the others leave"
+        )
+    return sorted([*found, *([level] for level in left)])
+
+
+def _one_cluster(given: Any) -> list[int]:
+    """Neighbouring levels, ascending."""
+    try:
+        if isinstance(given, str | bytes | bool):
+            raise TypeError
+        levels = sorted(_whole(level) for level in given)
+    except TypeError:
+        raise DataError(f"clusters: expected lists of whole numbers, as [[0], [1, 2]], got {given!r}") from None
+    if not levels:
+        raise DataError("clusters: expected levels in every list, got an empty one")
+    if apart := [(i, j) for i, j in zip(levels, levels[1:], strict=False) if j > i + 1]:
+        i, j = apart[0]
+        raise DataError(f"clusters: expected neighbouring levels together, got {i} and {j} without those between them")
+    return levels
+
+
+def _whole(level: Any) -> int:
+    if isinstance(level, bool | np.bool_):
+        raise TypeError
+    return operator.index(level)
+
+
+def _numbers(levels: Sequence[int]) -> str:
+    """Ascending numbers in few words: 0–9, 12."""
+    runs: list[list[int]] = []
+    for level in levels:
+        if runs and level == runs[-1][-1] + 1:
+            runs[-1].append(level)
+        else:
+            runs.append([level])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs)
 
 
 def _mean_and_sd(eigenvalues: Float[np.ndarray, "run level"]) -> tuple[np.ndarray, np.ndarray]:
