@@ -15,7 +15,7 @@ from jaxtyping import Float
 from coulombfit.data.clusters import list_levels, whole
 from coulombfit.runtime.errors import DataError
 
-__all__ = ["Levels", "chosen_levels", "known_places", "places_of", "stated_in"]
+__all__ = ["Levels", "chosen_levels", "known_places", "parted_in", "places_of", "stated_in"]
 
 Levels = str | Sequence[int]
 """What a user may choose: numbers of levels from the top, or "nonzero"."""
@@ -88,6 +88,12 @@ def places_of(provenance: Mapping[str, Any], levels: int) -> list[int]:
     """Places in the whole matrix of so many levels, those of their own numbers where nothing else is known."""
     found = known_places(provenance)
     return found if found is not None and len(found) == levels else list(range(levels))
+
+
+def parted_in(provenance: Mapping[str, Any]) -> list[list[int]]:
+    """Clusters, by places, of which choosing levels has left a part behind."""
+    found = provenance.get("parted")
+    return found if isinstance(found, list) and all(isinstance(each, list) for each in found) else []
 
 
 def stated_in(provenance: Mapping[str, Any], levels: int) -> list[list[int]] | None:

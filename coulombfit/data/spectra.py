@@ -15,7 +15,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from coulombfit.data.arrays import positive, precision_of, real_array, whole_number
-from coulombfit.data.chosen_levels import Levels, chosen_levels, places_of, stated_in
+from coulombfit.data.chosen_levels import Levels, chosen_levels, parted_in, places_of, stated_in
 from coulombfit.data.clusters import (
     Clusters,
     group_by_gaps,
@@ -293,7 +293,7 @@ def _taking(
     places, taken = places_of(provenance, levels), set(columns)
     cut = [[places[k] for k in cluster] for cluster in clusters if taken & set(cluster) and set(cluster) - taken]
     known = {**provenance, "levels": [places[k] for k in columns]}
-    return known | {"parted": [*provenance.get("parted", []), *cut]} if cut else known
+    return known | {"parted": [*parted_in(provenance), *cut]} if cut else known
 
 
 def _refuse_negative(x: Float[np.ndarray, "run level"], precision: float) -> None:

@@ -68,7 +68,8 @@ class Gas(Model):
         if len(sizes) > 1 and max(sizes) > 2:
             raise DataError(
                 f"data: expected clusters of one or two levels, or one cluster, got clusters of {sizes} levels; "
-                "other gases have no exact normaliser. Give targets= if you know which levels are degenerate"
+                "other gases have no exact normaliser. spectra.cluster(k) takes one of them; if you know which levels "
+                "are degenerate, state it: clusters= or targets="
             )
         return type(self)(sizes)
 
@@ -117,7 +118,7 @@ class FreeGas(Gas):
         if len(spectra.clusters) > 1 or spectra.levels < 2:
             raise DataError(
                 f"data: expected one cluster of two or more levels, got clusters of {model.structure['sizes']} levels; "
-                "with β free, only one cluster has a normaliser. Pick a pair with spectra.pair(k)"
+                "with β free, only one cluster has a normaliser. Pick one with spectra.cluster(k)"
             )
         return model
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpyro.distributions as dist
 from jaxtyping import Array, Float
 
+from coulombfit.data.chosen_levels import places_of
 from coulombfit.data.spectra import Spectra
 from coulombfit.models.units import Standardisation
 from coulombfit.runtime.errors import DataError
@@ -120,8 +121,9 @@ class Pair(Likelihood):
 class OneLevel(Likelihood):
     """The density of one level, as if the levels of a pair were independent: asks for ``density`` and ``pair``.
 
-    Also of levels whose pairing is not known, spectra of one level: however they are grouped, the product over levels
-    is the same.
+    Also of levels whose pairing is not known, given as a plain list, spectra of one level: however they are grouped,
+    the product over levels is the same. A level that was chosen from a spectrum, or is the only one of its matrix, has
+    a place there, ``provenance["levels"]``, and is no such list.
 
     :param correct: whether intervals are corrected for the repulsion of the two (:mod:`coulombfit.inference.godambe`).
     """
@@ -140,7 +142,7 @@ class OneLevel(Likelihood):
         return self.correct
 
     def observe(self, spectra: Spectra) -> Float[np.ndarray, "run 2"]:
-        if spectra.levels != 1:
+        if spectra.levels != 1 or "levels" in spectra.provenance:
             return _pairs(spectra)
         if spectra.runs % 2:
             raise DataError(f"data: expected the levels of whole pairs, an even number, got {spectra.runs}")
@@ -193,7 +195,8 @@ class AllLevels(Likelihood):
     def observe(self, spectra: Spectra) -> Float[np.ndarray, "run level"]:
         if (np.diff(spectra.eigenvalues, axis=1) == 0).any():
             raise DataError(
-                "data: expected distinct levels, got tied ones; levels repel, so equal ones are no spectrum"
+                "data: expected distinct levels, got tied ones; levels repel, so equal ones are no spectrum; where they "
+                "are zero, of rank-deficient weights, levels='nonzero' leaves them out"
             )
         return spectra.eigenvalues
 
@@ -212,9 +215,15 @@ class AllLevels(Likelihood):
 
 def _pairs(spectra: Spectra) -> Float[np.ndarray, "run 2"]:
     """Pairs of distinct levels."""
+    if spectra.levels == 1 and "levels" in spectra.provenance:
+        raise DataError(
+            f"data: expected pairs, shape (run, 2), got one level, {places_of(spectra.provenance, 1)[0]}, of every run; "
+            "a single level has no partner and no law of a pair: cf.fit(spectra, 'levels')"
+        )
     if spectra.levels != 2:
         raise DataError(
-            f"data: expected pairs, shape (run, 2), got {spectra.levels} level(s); pick a pair with spectra.pair(k)"
+            f"data: expected pairs, shape (run, 2), got {spectra.levels} level(s); pick a pair with spectra.pair(k), or "
+            "take all levels with cf.fit(spectra, 'levels')"
         )
     tied = np.flatnonzero(spectra.eigenvalues[:, 0] == spectra.eigenvalues[:, 1])
     if tied.size:
