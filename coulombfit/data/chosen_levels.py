@@ -22,15 +22,13 @@ Levels = str | Sequence[int]
 DEAD = float(np.finfo(np.float32).eps) ** 2
 """Times the number of levels N, the share of a run's largest level up to which a level is zero but for rounding.
 
-Rounding W to a relative ε/2 moves singular values by at most ½ε‖W‖ ≤ ½ε√N s_max (Weyl), and so those that are zero, squared,
-to ¼ε²N s²_max at most; weights of single precision are the roughest that are still rank-deficient. Double precision and
-eigenvalues of WᵀW in it leave less, N·2⁻⁵² s²_max.
+Rounding W to a relative ε/2 moves singular values by at most ½ε‖W‖ ≤ ½ε√N s_max (Weyl), and so those that are zero,
+squared, to ¼ε²N s²_max at most; weights of single precision are the roughest that are still rank-deficient. Double
+precision and eigenvalues of WᵀW in it leave less, N·2⁻⁵² s²_max.
 """
 
 
-def chosen_levels(
-    levels: Levels | None, x: Float[np.ndarray, "run level"], precision: float = 0.0
-) -> list[int] | None:
+def chosen_levels(levels: Levels | None, x: Float[np.ndarray, "run level"], precision: float = 0.0) -> list[int] | None:
     """Columns of the levels that a user chooses, ascending; None where all are taken.
 
     :param levels: numbers from the top, in any order; "nonzero", those that are not zero in all runs; None for all.

@@ -133,7 +133,9 @@ def judge_drift(
         warnings.warn(f"snapshot: {what}{verdict}", UserWarning, stacklevel=4)
         return record | _answer(Answer.CANNOT_TELL, verdict)
     try:
-        found = [(change(others[:, k], x, groups=groups, places=places), at) for k, at in enumerate(steps) if not copies[k]]
+        found = [
+            (change(others[:, k], x, groups=groups, places=places), at) for k, at in enumerate(steps) if not copies[k]
+        ]
     except DataError as error:
         return record | _answer(Answer.CANNOT_TELL, str(error))
     worst, other = min(found, key=lambda each: (each[0].p, -abs(each[0].z)))

@@ -54,8 +54,8 @@ def one_grouping(spectra: Sequence[Spectra]) -> tuple[list[list[int]], tuple[str
                 f"{tell_apart(spectra[leading], _called(spectra, leading), spectra[k], _called(spectra, k))}; {WAY_ON}"
             )
         notes.append(
-            f"levels of {_called(spectra, k)} are grouped {GROUPED[best]} in {_called(spectra, leading)}, where its own "
-            f"gaps would say {_told(spectra[k])}"
+            f"levels of {_called(spectra, k)} are grouped {GROUPED[best]} in {_called(spectra, leading)}, where its "
+            f"own gaps would say {_told(spectra[k])}"
         )
     return clusters, tuple(notes)
 

@@ -195,8 +195,8 @@ class AllLevels(Likelihood):
     def observe(self, spectra: Spectra) -> Float[np.ndarray, "run level"]:
         if (np.diff(spectra.eigenvalues, axis=1) == 0).any():
             raise DataError(
-                "data: expected distinct levels, got tied ones; levels repel, so equal ones are no spectrum; where they "
-                "are zero, of rank-deficient weights, levels='nonzero' leaves them out"
+                "data: expected distinct levels, got tied ones; levels repel, so equal ones are no spectrum; where "
+                "they are zero, of rank-deficient weights, levels='nonzero' leaves them out"
             )
         return spectra.eigenvalues
 
@@ -217,13 +217,13 @@ def _pairs(spectra: Spectra) -> Float[np.ndarray, "run 2"]:
     """Pairs of distinct levels."""
     if spectra.levels == 1 and "levels" in spectra.provenance:
         raise DataError(
-            f"data: expected pairs, shape (run, 2), got one level, {places_of(spectra.provenance, 1)[0]}, of every run; "
-            "a single level has no partner and no law of a pair: cf.fit(spectra, 'levels')"
+            f"data: expected pairs, shape (run, 2), got one level, {places_of(spectra.provenance, 1)[0]}, of every "
+            "run; a single level has no partner and no law of a pair: cf.fit(spectra, 'levels')"
         )
     if spectra.levels != 2:
         raise DataError(
-            f"data: expected pairs, shape (run, 2), got {spectra.levels} level(s); pick a pair with spectra.pair(k), or "
-            "take all levels with cf.fit(spectra, 'levels')"
+            f"data: expected pairs, shape (run, 2), got {spectra.levels} level(s); pick a pair with spectra.pair(k), "
+            "or take all levels with cf.fit(spectra, 'levels')"
         )
     tied = np.flatnonzero(spectra.eigenvalues[:, 0] == spectra.eigenvalues[:, 1])
     if tied.size:

@@ -34,8 +34,9 @@ class Settings:
     ``names`` (S,); ``learning_rate`` and ``batch_size`` (S,); ``sizes`` (L,), how many levels are degenerate; ``runs``
     (S,). Of each setting and level the likelihood of the width is σ^(−ν) exp(−Q/2σ²), with ``nu`` and ``q`` (S, L);
     ``centre`` (S, L) is the mean, and ``covariance`` (S, L, L) that of the means over runs. ``factor`` (S, L), what
-    widths are known to be proportional to. ``notes`` say what was left out, and whose guess of the grouping was; ``doubt`` says what makes any answer from
-    these data worthless, though they can be computed with: runs that still drift, or that fluctuate together.
+    widths are known to be proportional to. ``notes`` say what was left out or overruled; ``doubt`` says what makes
+    any answer from these data worthless, though they can be computed with: runs that still drift, or that fluctuate
+    together.
     """
 
     names: tuple[str, ...]
@@ -180,9 +181,7 @@ def _find_correlated(spectra: Sequence[Spectra], clusters: Sequence[list[int]]) 
     of every group of levels are correlated over the runs that both have, and the greatest correlation has a p-value of
     Fisher's, times their number. Means that do not fluctuate have none.
     """
-    means = [
-        np.stack([one.eigenvalues[:, cluster].mean(axis=1) for cluster in clusters], axis=1) for one in spectra
-    ]
+    means = [np.stack([one.eigenvalues[:, cluster].mean(axis=1) for cluster in clusters], axis=1) for one in spectra]
     pairs = [(i, j) for i, j in combinations(range(len(means)), 2) if min(len(means[i]), len(means[j])) > FEWEST]
     found = []
     for i, j in pairs:
