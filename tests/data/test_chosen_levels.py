@@ -65,7 +65,7 @@ def test_zero_in_some_runs_only_is_no_dead_level() -> None:
     with pytest.raises(cf.DataError, match=r"level 3 zero in 5 of 30 runs.*levels=range\(3\)"):
         cf.Spectra(x, levels="nonzero")
     with pytest.raises(cf.DataError, match="got zero for all of them"):
-        cf.Spectra.from_weights(np.zeros((3, 2, 2)) * np.arange(3)[:, None, None], levels="nonzero")
+        cf.Spectra.from_trajectory(np.zeros((100, 3)), levels="nonzero")
 
 
 def test_clusters_are_of_the_levels_that_are_chosen() -> None:
