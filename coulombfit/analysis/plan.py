@@ -40,6 +40,8 @@ class Data(_Table):
     batch_size: Positive | str | None = None
     targets: list[Annotated[float, Field(ge=0)]] | str | None = None
     factor: Positive | str | None = None
+    clusters: list[list[int] | str] | str = "auto"
+    levels: list[int] | str | None = None
     pair: Annotated[int, Field(ge=0)] = 0
     ensemble: bool = False
     name: str | None = None
@@ -52,12 +54,23 @@ class Data(_Table):
             raise ValueError("weights, eigenvalues: give the name of one of them, got both")
         if self.name and not self.ensemble:
             raise ValueError("name: each file has a name of its own unless ensemble = true")
+        _ = self._grouping
         return self
 
     @property
     def reading(self) -> dict[str, Any]:
         """Arguments of :func:`coulombfit.read`."""
-        return self.model_dump(exclude={"files", "pair", "ensemble", "name"})
+        return self.model_dump(exclude={"files", "pair", "ensemble", "name"}) | self._grouping
+
+    @property
+    def _grouping(self) -> dict[str, Any]:
+        """Which levels to take and which belong together; text as on the command line."""
+        from coulombfit.data.level_text import clusters_from_text, levels_from_text
+
+        return {
+            "clusters": clusters_from_text(self.clusters) if isinstance(self.clusters, str) else self.clusters,
+            "levels": levels_from_text(self.levels) if isinstance(self.levels, str) else self.levels,
+        }
 
 
 def _pair_models() -> list[str]:

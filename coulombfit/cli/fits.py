@@ -64,7 +64,7 @@ def fit(
         spectra = reading.read_levels(file, of_pairs=question.likelihood.of_pairs)
         path = out or Path(outputs.fit_name(file, model, likelihood, reading.names(spectra)))
         require_all_writable(path, report, inputs=[file])
-        outputs.require_unused(path, outputs.label_of(question, spectra.fingerprint), overwrite=overwrite)
+        outputs.require_unused(path, outputs.label_of(question, spectra), overwrite=overwrite)
         outputs.require_unused(report, outputs.page_label([spectra.fingerprint]), overwrite=overwrite)
         show = False if quiet else None
         result = cf.fit(spectra, model, likelihood, **stated, sampler=sampler, seed=seed, progress=show)
@@ -118,7 +118,7 @@ def compare(
         paths = {name: out / outputs.fit_name(file, name, likelihood, asked) for name in models}
         require_all_writable(*paths.values(), report, inputs=[file])
         for name, path in paths.items():
-            label = outputs.label_of(questions[name], spectra.fingerprint)
+            label = outputs.label_of(questions[name], spectra)
             outputs.require_unused(path, label, overwrite=overwrite)
         outputs.require_unused(report, outputs.page_label([spectra.fingerprint]), overwrite=overwrite)
         fits, comparison = fit_and_compare(spectra, paths, likelihood, sampler, seed, quiet, **stated)

@@ -76,6 +76,17 @@ class Chosen:
         str | None,
         typer.Option(help="Target eigenvalues (squared singular values), comma-separated, or an array's name."),
     ] = None
+    clusters: Annotated[
+        str | None,
+        typer.Option(
+            help="Which levels belong together, 0 the topmost: single, or 0;1,2;3, or 1,2;single where all others are "
+            "single. By targets or gaps if not given."
+        ),
+    ] = None
+    levels: Annotated[
+        str | None,
+        typer.Option(help="Which levels to take, 0 the topmost: 0-9,12, or nonzero to leave out dead ones."),
+    ] = None
 
     @property
     def _setting(self) -> dict[str, Any]:
@@ -87,7 +98,17 @@ class Chosen:
 
         :raises ArgumentError: naming the option.
         """
-        _ = self._setting, known_targets(self.targets)
+        _ = self._setting, known_targets(self.targets), self._grouping
+
+    @property
+    def _grouping(self) -> dict[str, Any]:
+        """Arguments of :func:`coulombfit.read` that say which levels to take and which belong together."""
+        from coulombfit.data.level_text import clusters_from_text, levels_from_text
+
+        return {
+            "clusters": "auto" if self.clusters is None else clusters_from_text(self.clusters),
+            "levels": None if self.levels is None else levels_from_text(self.levels),
+        }
 
     def read(self, path: Path, **more: Any) -> cf.Spectra:
         """All levels of a file."""
@@ -101,6 +122,7 @@ class Chosen:
             burn_in=self.burn_in,
             targets=known_targets(self.targets),
             **self._setting,
+            **self._grouping,
             **more,
         )
 
@@ -132,7 +154,8 @@ class Reading(Chosen):
         """What was asked for in a file, for the names of its fits."""
         named = self.weights or self.eigenvalues
         array = spectra.provenance.get("array") or spectra.provenance.get("layer") or named
-        numbers = {"snapshot": self.snapshot, "burn-in": self.burn_in, "pair": self.pair}
+        numbers = {"snapshot": self.snapshot, "burn-in": self.burn_in, "levels": self.levels, "clusters": self.clusters}
+        numbers |= {"pair": self.pair}
         return [
             *([str(array)] if named else []),
             *(f"{what}{number}" for what, number in numbers.items() if number is not None),

@@ -60,19 +60,25 @@ def change(
     early: Float[np.ndarray, "run level"],
     late: Float[np.ndarray, "run level"],
     which: str = "one snapshot to the other",
+    groups: Sequence[list[int]] | None = None,
+    places: Sequence[int] | None = None,
 ) -> Change:
     """What differs most between two snapshots of the same runs.
 
     :param early: descending along level.
+    :param which: which two, for the error.
+    :param groups: levels that belong together, as a user states it; by gaps if not given.
+    :param places: what to call the levels; their numbers if not given.
     :raises DataError: where some quantity changes alike in all runs, as it does between copies.
     """
-    names, values, units = _quantities(np.stack([early, late], axis=1))
+    names, values, units = _quantities(np.stack([early, late], axis=1), groups, places)
     difference = values[:, 1] - values[:, 0]
     error = difference.std(axis=0, ddof=1) / np.sqrt(len(late))
     if not error.all():
         raise DataError(
             f"eigenvalues: expected snapshots that fluctuate, got {names[int(error.argmin())]} changing alike in "
-            f"all runs from {which}; copies, constant levels, or noise repeated from a seed"
+            f"all runs from {which}; copies, constant levels (levels='nonzero' leaves out zero ones), or noise "
+            "repeated from a seed"
         )
     z = difference.mean(axis=0) / error
     worst = int(np.abs(z).argmax())
@@ -101,6 +107,8 @@ def judge_drift(
     steps: Sequence[float],
     copied: Sequence[float] = (),
     what: str = "",
+    groups: Sequence[list[int]] | None = None,
+    places: Sequence[int] | None = None,
 ) -> dict[str, Any]:
     """Whether the snapshot ``x`` differs from others of its runs, as JSON: ``answer``, ``verdict`` and ``steps``.
 
@@ -110,6 +118,8 @@ def judge_drift(
     :param steps: those of the others.
     :param copied: those of all snapshots that are copies of ``x``.
     :param what: the data, for the warning.
+    :param groups: levels that belong together, as a user states it; by gaps if not given.
+    :param places: what to call the levels; their numbers if not given.
     :warns UserWarning: where it differs, p < 0.001, and where the others are copies of it.
     """
     record: dict[str, Any] = {"steps": [*map(float, steps), float(step)]}
@@ -123,7 +133,9 @@ def judge_drift(
         warnings.warn(f"snapshot: {what}{verdict}", UserWarning, stacklevel=4)
         return record | _answer(Answer.CANNOT_TELL, verdict)
     try:
-        found = [(change(others[:, k], x), at) for k, at in enumerate(steps) if not copies[k]]
+        found = [
+            (change(others[:, k], x, groups=groups, places=places), at) for k, at in enumerate(steps) if not copies[k]
+        ]
     except DataError as error:
         return record | _answer(Answer.CANNOT_TELL, str(error))
     worst, other = min(found, key=lambda each: (each[0].p, -abs(each[0].z)))
@@ -163,19 +175,23 @@ def _answer(answer: Answer, verdict: str) -> dict[str, str]:
 
 def _quantities(
     x: Float[np.ndarray, "run snapshot level"],
+    groups: Sequence[list[int]] | None = None,
+    places: Sequence[int] | None = None,
 ) -> tuple[list[str], Float[np.ndarray, "run snapshot quantity"], Float[np.ndarray, " quantity"]]:
     """Names, values, and the units of their changes at the last snapshot."""
     names, values, units = [], [], []
-    for group in group_by_gaps(x[:, -1]):
-        names.append(f"the centre of level{'s' if len(group) > 1 else ''} {', '.join(map(str, group))}")
+    place = range(x.shape[2]) if places is None else places
+    for group in group_by_gaps(x[:, -1]) if groups is None else groups:
+        called = ", ".join(str(place[k]) for k in group)
+        names.append(f"the centre of level{'s' if len(group) > 1 else ''} {called}")
         values.append(x[:, :, group].mean(axis=2))
         units.append(values[-1][:, -1].std())
         for i, j in pairwise(group):
-            names.append(f"the spacing of levels {i}, {j}")
+            names.append(f"the spacing of levels {place[i]}, {place[j]}")
             values.append(x[:, :, i] - x[:, :, j])
             units.append(values[-1][:, -1].mean())
     for k in range(x.shape[2]):
-        names.append(f"the width of level {k}")
+        names.append(f"the width of level {place[k]}")
         values.append((x[:, :, k] - x[:, :, k].mean(axis=0)) ** 2)
         units.append(values[-1][:, -1].mean())
     return names, np.stack(values, axis=2), np.array(units)

@@ -14,8 +14,15 @@ import xarray as xr
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from coulombfit.data.arrays import positive, precision_of, real_array
-from coulombfit.data.clusters import group_by_gaps, group_by_targets, refuse_pair
+from coulombfit.data.arrays import positive, precision_of, real_array, whole_number
+from coulombfit.data.chosen_levels import Levels, chosen_levels, parted_in, places_of, stated_in
+from coulombfit.data.clusters import (
+    Clusters,
+    group_by_gaps,
+    group_by_targets,
+    refuse_pair,
+    stated_clusters,
+)
 from coulombfit.data.coincidences import refuse_copies
 from coulombfit.data.dimensions import SNAPSHOTS, refuse_numbering
 from coulombfit.data.tensors import levels_of
@@ -36,7 +43,14 @@ class Spectra:
     :param targets: shape (level,), the values that noiseless training would reach, where known; kept descending.
     :param name: what to call these data in reports.
     :param provenance: where they came from; any JSON values.
-    :raises DataError: for anything but a finite, non-negative (run, level) array with at least two runs.
+    :param clusters: which levels belong together, numbers from the top: "single", every level by itself; lists of
+        neighbouring levels that are every level once, ``[[0], [1, 2], [3]]``, of which a last entry "single" stands for
+        all that are left; or "auto", what the provenance of saved spectra states, else :attr:`clusters` by targets
+        where they are known, else by gaps. What is stated is kept in ``provenance["clusters"]``.
+    :param levels: which levels to keep, numbers from the top, which ``clusters`` takes, too; "nonzero" leaves out the
+        dead levels of rank-deficient weights. Their places in the whole matrix are kept in ``provenance["levels"]``.
+    :raises DataError: for anything but a finite, non-negative (run, level) array with at least two runs; for clusters
+        or levels that are none.
     """
 
     eigenvalues: Float[np.ndarray, "run level"]
@@ -54,6 +68,8 @@ class Spectra:
         targets: ArrayLike | None = None,
         name: str = "",
         provenance: Mapping[str, Any] | None = None,
+        clusters: Clusters | None = "auto",
+        levels: Levels | None = None,
     ) -> None:
         x = real_array(eigenvalues, "eigenvalues", ("run", "level"))
         if x.ndim != 2 or x.shape[1] < 1:
@@ -74,13 +90,24 @@ class Spectra:
             targets = np.sort(targets)[::-1].copy()
         x = np.ascontiguousarray(np.sort(x, axis=1)[:, ::-1])
         refuse_copies(x)
+        known = dict(provenance or {})
+        columns = chosen_levels(levels, x, precision_of(eigenvalues))
+        taken = list(range(x.shape[1])) if columns is None else columns
+        if (stated := stated_clusters(clusters, taken)) is not None:
+            known = _stating(known, stated, taken, x.shape[1])
+        elif columns is not None:
+            # what is zero is no neighbour that repels
+            known = _taking(known, [] if levels == "nonzero" else _grouped(x, targets, known)[0], columns, x.shape[1])
+        if columns is not None:
+            x, targets = np.ascontiguousarray(x[:, columns]), None if targets is None else targets[columns]
+        stated_in(known, x.shape[1])  # refuses what groups other levels
         values = {
             "eigenvalues": x,
             "learning_rate": positive(learning_rate, "learning_rate"),
             "batch_size": positive(batch_size, "batch_size"),
             "targets": targets,
             "name": name,
-            "provenance": dict(provenance or {}),
+            "provenance": known,
         }
         for field, value in values.items():
             if isinstance(value, np.ndarray):
@@ -94,7 +121,7 @@ class Spectra:
         :func:`coulombfit.data.tensors.levels_of` says how; equal matrices have equal levels, to the last bit.
 
         :param weights: shape (run, M, N).
-        :param setting: learning_rate, batch_size, targets, name, provenance as for :class:`Spectra`.
+        :param setting: learning_rate, batch_size, targets, name, provenance, clusters, levels as for :class:`Spectra`.
         :raises DataError: for anything but a finite real (run, M, N) array.
         """
         w = real_array(weights, "weights", ("run", "M", "N"))
@@ -104,6 +131,8 @@ class Spectra:
         if not np.isfinite(x).all():
             run = int(np.argmin(np.isfinite(x).all(axis=1)))
             raise DataError(f"weights: expected numbers whose squares are finite, got up to {np.abs(w[run]).max():g}")
+        if x.shape[1] == 1:  # the one level of each run, not levels pooled from pairs
+            setting["provenance"] = {"levels": [0], **(setting.get("provenance") or {})}
         return cls(x, **setting)
 
     @classmethod
@@ -115,7 +144,7 @@ class Spectra:
 
         :param eigenvalues: shape (snapshot, level) or (run, snapshot, level), snapshots equally spaced in training.
         :param steps: shape (snapshot,), the training step of every snapshot, to report times in steps.
-        :param setting: learning_rate, batch_size, targets, name, provenance as for :class:`Spectra`.
+        :param setting: learning_rate, batch_size, targets, name, provenance, clusters, levels as for :class:`Spectra`.
         :raises DataError: for wrong input, a constant level, or fewer than 20 snapshots kept.
         :warns UserWarning: where the early and the late half differ (p < 0.001 over all that is compared).
         """
@@ -124,10 +153,12 @@ class Spectra:
         if x.ndim not in (2, 3) or 0 in x.shape:
             raise DataError(f"eigenvalues: expected shape (snapshot, level) or (run, snapshot, level), got {x.shape}")
         x = np.sort(x.reshape(-1, *x.shape[-2:]), axis=2)[:, :, ::-1]
-        groups = group_by_gaps(x.reshape(-1, x.shape[2]))
+        known, rows = dict(setting.pop("provenance", None) or {}), x.reshape(-1, x.shape[2])
+        columns = chosen_levels(setting.get("levels"), rows, precision_of(eigenvalues)) or list(range(x.shape[2]))
+        stated = stated_clusters(setting.get("clusters"), columns)
+        groups = stated or [[columns[k] for k in group] for group in group_by_gaps(rows[:, columns])]
         kept, record = thin(x, groups, None if steps is None else real_array(steps, "steps"))
-        setting["provenance"] = {**(setting.get("provenance") or {}), "trajectory": record}
-        return cls(kept, **setting)
+        return cls(kept, **setting, provenance=known | {"trajectory": record})
 
     @property
     def runs(self) -> int:
@@ -141,13 +172,16 @@ class Spectra:
 
     @property
     def clusters(self) -> list[list[int]]:
-        """Levels that belong together, from the top: by targets where they are known, else by their distributions.
+        """Levels that belong together, from the top: as stated, else by targets where known, else by distributions.
 
-        The rules are in :mod:`coulombfit.data.clusters`.
+        The rules are in :mod:`coulombfit.data.clusters`; the last is a guess.
         """
-        if self.targets is not None:
-            return group_by_targets(self.eigenvalues, self.targets)
-        return group_by_gaps(self.eigenvalues)
+        return _grouped(self.eigenvalues, self.targets, self.provenance)[0]
+
+    @property
+    def grouped_by(self) -> str:
+        """Who says which levels belong together: "stated", "targets", or "gaps", which is a guess."""
+        return _grouped(self.eigenvalues, self.targets, self.provenance)[1]
 
     @property
     def fingerprint(self) -> str:
@@ -160,25 +194,54 @@ class Spectra:
         Pairs are the :attr:`clusters` of two levels.
 
         :param k: which pair, from 0.
-        :raises DataError: where there is no such pair; the message shows the groups of levels found.
+        :raises DataError: where there is no such pair; the message shows the groups of levels found, and how they can
+            be taken.
         """
         if self.levels < 2:
-            raise DataError(f"eigenvalues: a pair needs at least 2 levels, got {self.levels}")
-        clusters = self.clusters
-        pairs = [cluster for cluster in clusters if len(cluster) == 2]
-        if not 0 <= k < len(pairs):
-            refuse_pair(k, self.eigenvalues, clusters, by_targets=self.targets is not None)
-        chosen = pairs[k]
-        # positions among the levels of the whole matrix, also of a pair of what was chosen before
-        positions = self.provenance.get("levels", list(range(self.levels)))
-        if self.levels == 2:
-            return self if "levels" in self.provenance else replace(self, provenance=_with_levels(self, positions))
+            way = "; cf.fit(spectra, 'levels') takes single ones"
+            raise DataError(f"eigenvalues: a pair needs at least 2 levels, got {self.levels}{way}")
+        return self._cluster(k, 2, "pair")
+
+    def cluster(self, k: int = 0) -> Spectra:
+        """The k-th cluster of levels that belong together, of whatever size, counted from the top.
+
+        :param k: which of the :attr:`clusters`, from 0.
+        :raises DataError: where there is no such cluster.
+        """
+        return self._cluster(k, None, "cluster")
+
+    def level(self, k: int = 0) -> Spectra:
+        """The k-th level, counted from the top, as spectra of one level.
+
+        A level of a cluster of more has no law of its own, as levels repel; fits of it say so.
+
+        :param k: which level of these, from 0.
+        :raises DataError: where there is no such level.
+        """
+        k = whole_number(k, "level")
+        if not 0 <= k < self.levels:
+            raise DataError(f"level: expected 0, the topmost, to {self.levels - 1}, got {k}")
+        return self if self.levels == 1 and "levels" in self.provenance else self._take([k], f"level {k}")
+
+    def _cluster(self, k: int, size: int | None, what: str) -> Spectra:
+        k = whole_number(k, what)
+        clusters, by = _grouped(self.eigenvalues, self.targets, self.provenance)
+        found = [cluster for cluster in clusters if size is None or len(cluster) == size]
+        if not 0 <= k < len(found):
+            refuse_pair(k, self.eigenvalues, clusters, by, size)
+        if len(found[k]) < self.levels:
+            return self._take(found[k], f"{what} {k}")
+        return self if "grouping" in self.provenance else self._take(found[k], "")
+
+    def _take(self, columns: list[int], what: str) -> Spectra:
+        """Some of the levels, with the record of which they are and who grouped them."""
+        clusters, by = _grouped(self.eigenvalues, self.targets, self.provenance)
         return replace(
             self,
-            eigenvalues=self.eigenvalues[:, chosen],
-            targets=None if self.targets is None else self.targets[chosen],
-            name=f"{self.name} pair {k}".strip(),
-            provenance=_with_levels(self, [positions[level] for level in chosen]),
+            eigenvalues=self.eigenvalues[:, columns],
+            targets=None if self.targets is None else self.targets[columns],
+            name=f"{self.name} {what}".strip(),
+            provenance=_taking(self.provenance, clusters, columns, self.levels) | {"grouping": by},
         )
 
     def to_dataset(self) -> xr.Dataset:
@@ -200,8 +263,37 @@ class Spectra:
         write_netcdf(self.to_dataset(), path)
 
 
-def _with_levels(spectra: Spectra, positions: list[int]) -> dict[str, Any]:
-    return {**spectra.provenance, "levels": positions}
+def _grouped(
+    x: Float[np.ndarray, "run level"], targets: Float[np.ndarray, " level"] | None, provenance: Mapping[str, Any]
+) -> tuple[list[list[int]], str]:
+    """Columns that belong together, from the top, and who says so."""
+    if (stated := stated_in(provenance, x.shape[1])) is not None:
+        column = {place: k for k, place in enumerate(places_of(provenance, x.shape[1]))}
+        here = [[column[place] for place in cluster if place in column] for cluster in stated]
+        return [cluster for cluster in here if cluster], "stated"
+    if targets is not None:
+        return group_by_targets(x, targets), "targets"
+    return group_by_gaps(x), "gaps"
+
+
+def _stating(
+    provenance: Mapping[str, Any], clusters: list[list[int]], columns: list[int], levels: int
+) -> dict[str, Any]:
+    """Provenance of some columns of so many, with the grouping that a user states."""
+    places = places_of(provenance, levels)
+    guessed = {name: value for name, value in provenance.items() if name not in ("grouping", "parted")}
+    stated = [[places[k] for k in cluster] for cluster in clusters]
+    return guessed | {"levels": [places[k] for k in columns], "clusters": stated}
+
+
+def _taking(
+    provenance: Mapping[str, Any], clusters: list[list[int]], columns: list[int], levels: int
+) -> dict[str, Any]:
+    """Provenance of some columns of so many: their places, and the clusters of which they leave a part behind."""
+    places, taken = places_of(provenance, levels), set(columns)
+    cut = [[places[k] for k in cluster] for cluster in clusters if taken & set(cluster) and set(cluster) - taken]
+    known = {**provenance, "levels": [places[k] for k in columns]}
+    return known | {"parted": [*parted_in(provenance), *cut]} if cut else known
 
 
 def _refuse_negative(x: Float[np.ndarray, "run level"], precision: float) -> None:

@@ -26,7 +26,8 @@ from __future__ import annotations
 import logging
 import math
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import arviz_stats as azs
@@ -50,13 +51,14 @@ Series = Float[np.ndarray, "run snapshot"]
 
 def thin(
     eigenvalues: Float[np.ndarray, "run snapshot level"],
-    groups: Iterable[list[int]],
+    groups: Sequence[list[int]],
     steps: Float[np.ndarray, "..."] | None = None,
 ) -> tuple[Float[np.ndarray, "kept level"], dict[str, Any]]:
     """Every s-th snapshot of every run, counted from the last, and a JSON record of what was done.
 
     :param eigenvalues: descending along level.
-    :param groups: levels that are unresolved; neighbours within a group are observed by spacing and sum, too.
+    :param groups: levels that are unresolved; neighbours within a group are observed by spacing and sum, too. A level
+        in none of them is not observed.
     :param steps: shape (snapshot,), training step of every snapshot, equally spaced.
     :raises DataError: for a constant level, uneven steps, or a trajectory that leaves fewer than 20 snapshots.
     :warns UserWarning: where the early and the late half differ, p < 0.001.
@@ -96,17 +98,18 @@ def thin(
     return kept, record
 
 
-def _observables(x: Float[np.ndarray, "run snapshot level"], groups: Iterable[list[int]]) -> dict[str, Series]:
+def _observables(x: Float[np.ndarray, "run snapshot level"], groups: Sequence[list[int]]) -> dict[str, Series]:
     """What is inferred, by name; combinations of levels that never change have no memory and are left out."""
-    levels = np.moveaxis(x, 2, 0)
-    for k, r in np.ndindex(levels.shape[:2]):
-        if _constant(levels[k, r : r + 1]):
+    levels = {k: x[:, :, k] for group in groups for k in group}
+    for k, r in product(levels, range(len(x))):
+        if _constant(levels[k][r : r + 1]):
             raise DataError(
                 f"eigenvalues: expected levels that fluctuate, got level {k} constant over half of run {r} or more; "
-                "leave out the level, or the part where it does not move"
+                "leave out the level (levels='nonzero' leaves out those that are zero), or the part where it does not "
+                "move"
             )
-    observed = {f"level {k}": level for k, level in enumerate(levels)}
-    observed |= {f"width of level {k}": (level - level.mean()) ** 2 for k, level in enumerate(levels)}
+    observed = {f"level {k}": level for k, level in levels.items()}
+    observed |= {f"width of level {k}": (level - level.mean()) ** 2 for k, level in levels.items()}
     for i, j in ((i, i + 1) for group in groups for i in group[:-1]):
         observed[f"spacing of levels {i} and {j}"] = levels[i] - levels[j]
         observed[f"sum of levels {i} and {j}"] = levels[i] + levels[j]

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from numpyro.distributions import Distribution
 
 from coulombfit.answers.result import Text
+from coulombfit.data.one_grouping import WAY_ON, tell_apart
 from coulombfit.data.spectra import Spectra
 from coulombfit.inference.convergence import diagnose, judge_runs
 from coulombfit.inference.draw import Drawn, draw
@@ -157,6 +158,7 @@ def _prepare_all(
     :raises DataError: where none can.
     """
     prepared: dict[str, Prepared] = {}
+    leading: tuple[str, Spectra] | None = None
     refused: dict[str, str] = {}
     doubts: dict[str, str] = {}
     for name, one in zip(names, data, strict=True):
@@ -164,8 +166,10 @@ def _prepare_all(
             spectra = spectra_of(one)
             found = prepare(spectra, question)
             first = next(iter(prepared.values()), found)
+            leading = leading or (name, spectra)
             if found.model != first.model:
-                raise DataError(f"expected levels that form the clusters {first.model.structure} of the first")
+                told = tell_apart(leading[1], repr(leading[0]), spectra, repr(name))
+                raise DataError(f"expected levels that form the clusters of the first, got {told}; {WAY_ON}")
             prepared[name] = found
             if not found.pooled and (doubt := doubt_levels(spectra)):
                 doubts[name] = doubt

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from coulombfit.answers.answer import Answer
 from coulombfit.answers.numbers import plus_minus
-from coulombfit.data.clusters import doubt_pair
+from coulombfit.data.chosen_levels import parted_in, places_of
+from coulombfit.data.clusters import GROUPED, describe_clusters, doubt_pair, doubt_parted
 from coulombfit.data.spectra import Spectra
 from coulombfit.inference.record import DataRecord
 
@@ -18,12 +19,9 @@ MOST = 6
 
 
 def record_given(spectra: Spectra, *, pooled: bool) -> DataRecord:
-    """Name, runs, setting, fingerprint, provenance, every level with its place, mean and sd, and what
-    makes it doubtful that two levels are a degenerate pair."""
-    x = spectra.eigenvalues
-    places = spectra.provenance.get("levels")
-    if not isinstance(places, Sequence) or len(places) != spectra.levels:
-        places = range(spectra.levels)
+    """Name, runs, setting, fingerprint, provenance, every level with its place, mean and sd, which belong together and
+    who says so, and what makes it doubtful that two levels are a degenerate pair, or a level one by itself."""
+    x, places = spectra.eigenvalues, places_of(spectra.provenance, spectra.levels)
     statistics = zip(places, x.mean(axis=0), x.std(axis=0, ddof=1), strict=True)
     return DataRecord(
         name=spectra.name,
@@ -35,12 +33,37 @@ def record_given(spectra: Spectra, *, pooled: bool) -> DataRecord:
         pooled=pooled,
         levels=tuple({"level": int(k), "mean": float(mean), "sd": float(sd)} for k, mean, sd in statistics),
         doubt="" if pooled else doubt_levels(spectra),
+        grouping="" if pooled else _grouping(spectra),
     )
 
 
 def doubt_levels(spectra: Spectra) -> str:
-    """What tells two levels from any degenerate pair; empty where nothing does, or there are not two."""
+    """What tells two levels from any degenerate pair, or a chosen part of a cluster from levels with a law of their
+    own; empty where nothing does."""
+    places = places_of(spectra.provenance, spectra.levels)
+    if cut := [cluster for cluster in parted_in(spectra.provenance) if set(cluster) & set(places)]:
+        return doubt_parted(places, cut, _grouped_by(spectra))
     return doubt_pair(spectra.eigenvalues) if spectra.levels == 2 else ""
+
+
+def _grouped_by(spectra: Spectra) -> str:
+    """Who grouped these levels, when they were taken from others or now."""
+    by = spectra.provenance.get("grouping")
+    return by if isinstance(by, str) and by in GROUPED else spectra.grouped_by
+
+
+def _grouping(spectra: Spectra) -> str:
+    """Which levels belong together, and who says so; empty for levels that were given as they are, and for a part of a
+    cluster, which is doubted."""
+    by, taken = _grouped_by(spectra), "grouping" in spectra.provenance
+    if parted_in(spectra.provenance) or not (taken or spectra.levels > 2 or by == "stated"):
+        return ""
+    places = places_of(spectra.provenance, spectra.levels)
+    # taken as a cluster, they are one, whatever the gaps of these alone would say
+    clusters = [range(spectra.levels)] if taken else spectra.clusters
+    told = describe_clusters([[places[k] for k in cluster] for cluster in clusters])
+    guess = "; a guess, clusters= or targets= state what is known" if by == "gaps" else ""
+    return f"{told}, grouped {GROUPED[by]}{guess}"
 
 
 def describe_given(data: Mapping[str, Any]) -> list[str]:
@@ -53,6 +76,8 @@ def describe_given(data: Mapping[str, Any]) -> list[str]:
         shown = [f"{one['level']} at {plus_minus(one['mean'], one['sd'])}" for one in levels[:MOST]]
         more = [f"… {len(levels)} in all"] if len(levels) > MOST else []
         lines.append(f"levels, 0 the topmost, mean ± sd over runs: {', '.join([*shown, *more])}")
+    if data.get("grouping"):
+        lines.append(f"grouping: {data['grouping']}")
     stationarity = data["provenance"].get("stationarity")
     if _powerless(stationarity):
         lines.append(f"training: {stationarity['verdict']}")
@@ -61,7 +86,7 @@ def describe_given(data: Mapping[str, Any]) -> list[str]:
 
 def given_for_json(data: Mapping[str, Any]) -> dict[str, Any]:
     """What :func:`record_given` has recorded, for programs: as much as a person is told."""
-    names = ("name", "runs", "learning_rate", "batch_size", "fingerprint", "levels")
+    names = ("name", "runs", "learning_rate", "batch_size", "fingerprint", "levels", "grouping")
     return {name: data.get(name) for name in names} | {
         "source": _source(data["provenance"]),
         "doubtful": doubts_about(data),

@@ -20,6 +20,7 @@ from coulombfit.runtime.atomic_files import write_netcdf
 from coulombfit.runtime.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
+    from coulombfit.data.spectra import Spectra
     from coulombfit.inference.preparation import Question
 
 __all__ = [
@@ -54,15 +55,19 @@ def fit_name(file: Path, model: str, likelihood: str | None, chosen: Iterable[st
 
 
 def fit_label(record: Mapping[str, Any]) -> str:
-    """Label of a fit, from its record: the model, what was stated of its parameters, the fingerprint of the data."""
+    """Label of a fit, from its record: the model, what was stated of its parameters and of the grouping of levels, the
+    fingerprint of the data."""
     stated = {name: record[name] for name in ("priors", "fixed") if record.get(name)}
+    if clusters := record["data"].get("provenance", {}).get("clusters"):
+        stated["clusters"] = clusters
     given = f", given {hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()[:12]}" if stated else ""
     return f"a {record['model']} fit ({record['likelihood']}{given}) of data {record['data']['fingerprint'][:12]}"
 
 
-def label_of(question: Question, fingerprint: str) -> str:
+def label_of(question: Question, spectra: Spectra) -> str:
     """Label that the fit of these data by this model and likelihood will have."""
-    asked = {"model": question.model.name, "likelihood": question.likelihood.name, "data": {"fingerprint": fingerprint}}
+    data = {"fingerprint": spectra.fingerprint, "provenance": spectra.provenance}
+    asked = {"model": question.model.name, "likelihood": question.likelihood.name, "data": data}
     return fit_label(asked | question.model.stated.to_json())
 
 

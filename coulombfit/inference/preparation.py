@@ -84,7 +84,7 @@ def prepare(spectra: Spectra, question: Question) -> Prepared:
 
     :raises DataError: for data that no law of the model can describe.
     """
-    model = question.model.with_structure_of(spectra)
+    model = question.model.with_structure_of(question.likelihood.grouped(spectra))
     _require_reported(model, question.likelihood)
     observations = model.observe(spectra, question.likelihood)
     unit = model.unit(observations, question.likelihood)

@@ -41,7 +41,8 @@ class DataRecord(_Readable):
     """What a fit was given.
 
     ``levels`` has the place, mean and sd over runs of every level; ``pooled`` says that these are levels whose pairing
-    is not known; ``doubt`` what makes it doubtful that two levels are a degenerate pair.
+    is not known; ``doubt`` what makes it doubtful that two levels are a degenerate pair, or a level one by itself;
+    ``grouping`` says which levels belong together and who says so, "" where nothing was grouped.
     """
 
     name: str | None
@@ -53,6 +54,7 @@ class DataRecord(_Readable):
     pooled: bool = False
     levels: tuple[Mapping[str, Any], ...] = ()
     doubt: str = ""
+    grouping: str = ""
 
 
 @dataclass(frozen=True, eq=False)

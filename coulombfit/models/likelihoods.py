@@ -7,13 +7,14 @@ have. One of your own is a frozen dataclass, subclass of :class:`Likelihood`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import numpyro.distributions as dist
 from jaxtyping import Array, Float
 
+from coulombfit.data.chosen_levels import places_of
 from coulombfit.data.spectra import Spectra
 from coulombfit.models.units import Standardisation
 from coulombfit.runtime.errors import DataError
@@ -121,6 +122,10 @@ class Likelihood(ABC):
         """Log Jacobian of the frame: ln p of all observations in it, minus ln p in units of the data."""
         return float(observations.size * np.log(unit.scale))
 
+    def grouped(self, spectra: Spectra) -> Spectra:
+        """Spectra whose clusters are those that it takes."""
+        return spectra
+
     def draws_kept(self, observations: Float[np.ndarray, "run ..."], sampling: Kept) -> tuple[int, int]:
         """Draws of a chain for which the log likelihood of every run and new observations are kept; 0 for none."""
         return sampling.per_run_draws, sampling.predictive_draws
@@ -144,8 +149,9 @@ class Pair(Likelihood):
 class OneLevel(Likelihood):
     """The density of one level, as if the levels of a pair were independent: asks for ``density`` and ``pair``.
 
-    Also of levels whose pairing is not known, spectra of one level: however they are grouped, the product over levels
-    is the same.
+    Also of levels whose pairing is not known, given as a plain list, spectra of one level: however they are grouped,
+    the product over levels is the same. A level that was chosen from a spectrum, or is the only one of its matrix, has
+    a place there, ``provenance["levels"]``, and is no such list.
 
     :param correct: whether intervals are corrected for the repulsion of the two (:mod:`coulombfit.inference.godambe`).
     """
@@ -164,7 +170,7 @@ class OneLevel(Likelihood):
         return self.correct
 
     def observe(self, spectra: Spectra) -> Float[np.ndarray, "run 2"]:
-        if spectra.levels != 1:
+        if spectra.levels != 1 or "levels" in spectra.provenance:
             return _pairs(spectra)
         if spectra.runs % 2:
             raise DataError(f"data: expected the levels of whole pairs, an even number, got {spectra.runs}")
@@ -247,6 +253,10 @@ class Conditionals(Likelihood):
     def observe(self, spectra: Spectra) -> Float[np.ndarray, "run level"]:
         return _distinct(spectra)
 
+    def grouped(self, spectra: Spectra) -> Spectra:
+        # levels may be at any distance, so that there is nothing to guess
+        return replace(spectra, clusters="single") if spectra.grouped_by == "gaps" else spectra
+
     def law(self, model: Laws, parameters: Parameters) -> dist.Distribution:
         return model.conditionals(parameters)
 
@@ -275,15 +285,24 @@ def _affordable(wanted: int, seconds: float) -> int:
 
 def _distinct(spectra: Spectra) -> Float[np.ndarray, "run level"]:
     if (np.diff(spectra.eigenvalues, axis=1) == 0).any():
-        raise DataError("data: expected distinct levels, got tied ones; levels repel, so equal ones are no spectrum")
+        raise DataError(
+            "data: expected distinct levels, got tied ones; levels repel, so equal ones are no spectrum; where they are "
+            "zero, of rank-deficient weights, levels='nonzero' leaves them out"
+        )
     return spectra.eigenvalues
 
 
 def _pairs(spectra: Spectra) -> Float[np.ndarray, "run 2"]:
     """Pairs of distinct levels."""
+    if spectra.levels == 1 and "levels" in spectra.provenance:
+        raise DataError(
+            f"data: expected pairs, shape (run, 2), got one level, {places_of(spectra.provenance, 1)[0]}, of every "
+            "run; a single level has no partner and no law of a pair: cf.fit(spectra, 'levels')"
+        )
     if spectra.levels != 2:
         raise DataError(
-            f"data: expected pairs, shape (run, 2), got {spectra.levels} level(s); pick a pair with spectra.pair(k)"
+            f"data: expected pairs, shape (run, 2), got {spectra.levels} level(s); pick a pair with spectra.pair(k), "
+            "or take all levels with cf.fit(spectra, 'levels')"
         )
     tied = np.flatnonzero(spectra.eigenvalues[:, 0] == spectra.eigenvalues[:, 1])
     if tied.size:

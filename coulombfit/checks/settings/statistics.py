@@ -14,6 +14,7 @@ from scipy import stats
 
 from coulombfit.answers.answer import Answer
 from coulombfit.data.coincidences import shared_runs
+from coulombfit.data.one_grouping import one_grouping
 from coulombfit.data.spectra import Spectra, real_array
 from coulombfit.runtime.errors import ArgumentError, DataError
 
@@ -33,8 +34,9 @@ class Settings:
     ``names`` (S,); ``learning_rate`` and ``batch_size`` (S,); ``sizes`` (L,), how many levels are degenerate; ``runs``
     (S,). Of each setting and level the likelihood of the width is σ^(−ν) exp(−Q/2σ²), with ``nu`` and ``q`` (S, L);
     ``centre`` (S, L) is the mean, and ``covariance`` (S, L, L) that of the means over runs. ``factor`` (S, L), what
-    widths are known to be proportional to. ``notes`` say what was left out; ``doubt`` says what makes any answer from
-    these data worthless, though they can be computed with: runs that still drift, or that fluctuate together.
+    widths are known to be proportional to. ``notes`` say what was left out or overruled; ``doubt`` says what makes
+    any answer from these data worthless, though they can be computed with: runs that still drift, or that fluctuate
+    together.
     """
 
     names: tuple[str, ...]
@@ -57,7 +59,8 @@ class Settings:
 
 
 def settings_of(spectra: Sequence[Spectra], factors: ArrayLike | None = None) -> Settings:
-    """Statistics of two or more settings whose levels form the same clusters.
+    """Statistics of two or more settings, whose levels form the clusters of
+    :func:`coulombfit.data.one_grouping.one_grouping`.
 
     :param factors: shape (setting,) or (setting, level); by default ``factor`` of each spectra's provenance, or 1.
     :raises ArgumentError: for fewer than two spectra, or factors of another shape.
@@ -74,20 +77,16 @@ def settings_of(spectra: Sequence[Spectra], factors: ArrayLike | None = None) ->
         warnings.warn(f"spectra: {note}", stacklevel=3)
     if len(spectra) < 2:
         raise ArgumentError(f"spectra: expected two settings or more, got {len(spectra)}")
-    clusters = [one.clusters for one in spectra]
-    sizes = tuple(len(cluster) for cluster in clusters[0])
-    for one, found in zip(spectra, clusters, strict=True):
+    for one in spectra:
         for name in ("learning_rate", "batch_size"):
             if getattr(one, name) is None:
                 raise DataError(f"spectra: expected a {name} of every setting, got none in {one.name!r}")
-        if tuple(len(cluster) for cluster in found) != sizes:
-            raise DataError(
-                f"spectra: expected the same degenerate levels in every setting, got clusters of {sizes} levels in "
-                f"{spectra[0].name!r} and {tuple(len(cluster) for cluster in found)} in {one.name!r}; give targets="
-            )
+    clusters, overruled = one_grouping(spectra)
+    sizes = tuple(len(cluster) for cluster in clusters)
+    for one in spectra:
         if one.runs <= len(sizes) + 1:
             raise DataError(f"spectra: expected more runs than levels, got {one.runs} in {one.name!r}")
-    rows = [_level_statistics(one.eigenvalues, found) for one, found in zip(spectra, clusters, strict=True)]
+    rows = [_level_statistics(one.eigenvalues, clusters) for one in spectra]
     nu, q, centre, covariance = (np.stack(values) for values in zip(*rows, strict=True))
     if (q <= 0).any():
         raise DataError("spectra: expected levels that fluctuate over runs, got constant ones")
@@ -97,7 +96,7 @@ def settings_of(spectra: Sequence[Spectra], factors: ArrayLike | None = None) ->
         factors = _expand_factor(real_array(factors, "factors"), given, len(sizes))[kept]
     factor = _expand_factor(real_array(factors, "factors"), len(spectra), len(sizes))
     return Settings(
-        notes=tuple(notes),
+        notes=(*notes, *overruled),
         doubt="; ".join(filter(None, [*doubts, _find_correlated(spectra, clusters)])),
         names=_names(spectra),
         learning_rate=np.array([one.learning_rate for one in spectra], dtype=float),
@@ -175,17 +174,14 @@ def _drifts(spectra: Spectra) -> bool:
     return isinstance(found, Mapping) and found.get("answer") == Answer.NO
 
 
-def _find_correlated(spectra: Sequence[Spectra], clusters: Sequence[list[list[int]]]) -> str:
+def _find_correlated(spectra: Sequence[Spectra], clusters: Sequence[list[int]]) -> str:
     """Which two settings fluctuate together most, run by run, where that is no chance; empty where none do.
 
     Runs of the same place that began from the same seed, or saw the same noise, are no independent observations. Means
     of every group of levels are correlated over the runs that both have, and the greatest correlation has a p-value of
     Fisher's, times their number. Means that do not fluctuate have none.
     """
-    means = [
-        np.stack([one.eigenvalues[:, cluster].mean(axis=1) for cluster in found], axis=1)
-        for one, found in zip(spectra, clusters, strict=True)
-    ]
+    means = [np.stack([one.eigenvalues[:, cluster].mean(axis=1) for cluster in clusters], axis=1) for one in spectra]
     pairs = [(i, j) for i, j in combinations(range(len(means)), 2) if min(len(means[i]), len(means[j])) > FEWEST]
     found = []
     for i, j in pairs:

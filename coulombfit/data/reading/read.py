@@ -10,6 +10,8 @@ from typing import Any, SupportsFloat
 from numpy.typing import ArrayLike
 
 from coulombfit.data.arrays import positive, whole_number
+from coulombfit.data.chosen_levels import Levels, places_of
+from coulombfit.data.clusters import Clusters, stated_clusters
 from coulombfit.data.drift import judge_drift
 from coulombfit.data.files.opening import LIMIT, check_limit, exists
 from coulombfit.data.reading.joining import is_recording, join_runs, numbers_of, require_some
@@ -35,6 +37,8 @@ def read(
     factor: str | SupportsFloat | None = None,
     name: str | None = None,
     limit: int = LIMIT,
+    clusters: Clusters | None = "auto",
+    levels: Levels | None = None,
 ) -> Spectra:
     """Read spectra of one training setting: from a file, whose kind is told by its ending, a recording, or many.
 
@@ -66,6 +70,9 @@ def read(
     :param name: what to call the data; the file's stem if not given.
     :param limit: bytes that one array, a table of text, or a recording may take; 4 GiB if not given. What exceeds it is
         refused by the sizes in its header.
+    :param clusters: which levels belong together, as for :class:`coulombfit.Spectra`; with "auto" what saved spectra
+        state.
+    :param levels: which levels to keep, as for :class:`coulombfit.Spectra`.
     :raises FileNotFoundError: where there is no such file.
     :raises ArgumentError: for both ``weights`` and ``eigenvalues``, or ``burn_in`` without one recording.
     :raises DataError: for an unreadable or damaged file, or one that is no regular file or leads to others; for a wrong
@@ -82,6 +89,8 @@ def read(
     paths, alone = _paths(path)
     wanted = Wanted(weights, eigenvalues, snapshot, limit)
     given = {"learning_rate": learning_rate, "batch_size": batch_size, "targets": targets, "factor": factor}
+    stated_clusters(clusters if isinstance(clusters, str) else None, 1)  # refuses other words before anything is read
+    grouping = {"clusters": clusters, "levels": levels}
     if missing := [each for each in paths if not exists(each)]:
         raise FileNotFoundError(f"path: no such file: {missing[0]}")
     if burn_in is not None and not (alone and is_recording(paths[0])):
@@ -92,31 +101,40 @@ def read(
         setting: dict[str, Any] = {**numbers_of(given, paths[0]), "name": name}
         if (known := positive(setting.pop("factor"), "factor")) is not None:
             setting["provenance"] = {"factor": known}
-        if (spectra := trajectory_of(paths[0], wanted.layer, snapshot, burn_in, setting, limit)) is not None:
+        if (spectra := trajectory_of(paths[0], wanted.layer, snapshot, burn_in, setting | grouping, limit)) is not None:
             return _add_provenance(spectra, runs=spectra.runs)
         found = one_snapshot(paths[0], wanted.layer, snapshot, limit)
         found = found._replace(described=merge_settings(found.described, setting))
     else:
         found = runs_in(paths[0], wanted, given) if alone else join_runs(paths, wanted, given)
-    described = found.described
+    described = found.described | grouping
     described["name"] = name or described.get("name") or paths[0].stem
     described |= {each: positive(described.get(each), each) for each in ("learning_rate", "batch_size")}
     if (proportional := positive(described.pop("factor", None), "factor")) is not None:
         described["provenance"]["factor"] = proportional
     spectra = Spectra.from_weights(found.values, **described) if found.matrices else Spectra(found.values, **described)
-    return _judge_stationarity(_add_provenance(spectra, runs=spectra.runs), found.others)
+    return _judge_stationarity(_add_provenance(spectra, runs=spectra.runs), found.others, described["provenance"])
 
 
 def _add_provenance(spectra: Spectra, **provenance: Any) -> Spectra:
     return replace(spectra, provenance={**spectra.provenance, **provenance})
 
 
-def _judge_stationarity(spectra: Spectra, others: Others | None) -> Spectra:
-    """Spectra that say whether their ensemble was stationary, where that can be seen."""
-    if others is None or others.levels.shape != (spectra.runs, len(others.steps), spectra.levels):
+def _judge_stationarity(spectra: Spectra, others: Others | None, known: Mapping[str, Any]) -> Spectra:
+    """Spectra that say whether their ensemble was stationary, where that can be seen.
+
+    :param known: provenance of all levels, before some of them were chosen.
+    """
+    if others is None or others.levels.shape[:2] != (spectra.runs, len(others.steps)):
         return spectra
+    places = places_of(known, others.levels.shape[2])
+    chosen = places_of(spectra.provenance, spectra.levels)
+    before = others.levels[:, :, [places.index(place) for place in chosen]]
+    groups = spectra.clusters if spectra.grouped_by == "stated" else None
     told = f"{spectra.name}: "
-    record = judge_drift(spectra.eigenvalues, others.levels, others.step, others.steps, others.copies, told)
+    record = judge_drift(
+        spectra.eigenvalues, before, others.step, others.steps, others.copies, told, groups=groups, places=chosen
+    )
     return _add_provenance(spectra, stationarity=record)
 
 
@@ -132,6 +150,8 @@ def read_layers(
     factor: str | SupportsFloat | None = None,
     name: str | None = None,
     limit: int = LIMIT,
+    clusters: Clusters | Mapping[str, Clusters] | None = "auto",
+    levels: Levels | Mapping[str, Levels] | None = None,
 ) -> dict[str, Spectra]:
     """Spectra of every layer, by its name: from many files of one run each, one file of many runs, or a recording.
 
@@ -148,7 +168,9 @@ def read_layers(
     :param factor: as in :func:`read`.
     :param name: what to call the data, to which the name of the layer is added.
     :param limit: as in :func:`read`.
-    :raises ArgumentError: as :func:`read`, and for targets of a layer that is not there.
+    :param clusters: as in :func:`read`, for all layers, or by name of a layer, "auto" for those that are not named.
+    :param levels: as in :func:`read`, for all layers, or by name of a layer, all of those that are not named.
+    :raises ArgumentError: as :func:`read`, and for targets, clusters or levels of a layer that is not there.
     :raises DataError: as :func:`read`, and where no layer matches, or files have different layers.
     """
     snapshot = None if snapshot is None else whole_number(snapshot, "snapshot")
@@ -164,14 +186,23 @@ def read_layers(
     if not layers:
         what = "weights (M, N)" if not alone else "weights (run, M, N); of files of one run each, give several"
         raise DataError(f"pattern: expected {pattern!r} to match {what} in {paths[0].name}, got none")
-    if unknown := set(targets or {}) - set(layers):
-        raise ArgumentError(f"targets: expected layers among {list_names(layers)}, got {list_names(unknown)}")
+    by_layer = {"targets": targets or {}, "clusters": clusters, "levels": levels}
+    for argument, given in by_layer.items():
+        if isinstance(given, Mapping) and (unknown := set(given) - set(layers)):
+            raise ArgumentError(f"{argument}: expected layers among {list_names(layers)}, got {list_names(unknown)}")
     setting: dict[str, Any] = {"learning_rate": learning_rate, "batch_size": batch_size, "factor": factor}
     found = {}
     for layer in layers:
-        of_layer = setting | {"targets": (targets or {}).get(layer)}
+        of_layer = setting | {
+            argument: given.get(layer) if isinstance(given, Mapping) else given for argument, given in by_layer.items()
+        }
         source = paths[0] if alone else paths
-        one = read(source, weights=layer, snapshot=snapshot, burn_in=burn_in, name=name, limit=limit, **of_layer)
+        try:
+            one = read(source, weights=layer, snapshot=snapshot, burn_in=burn_in, name=name, limit=limit, **of_layer)
+        except DataError as error:
+            if str(error).startswith(("clusters:", "levels:")):  # which say nothing of the layer
+                raise DataError(f"{error} (layer {layer!r})") from None
+            raise
         found[layer] = replace(one, name=f"{one.name}, {layer}")
     return found
 

@@ -22,18 +22,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.scipy.special import ndtri
 from jaxtyping import Array, Float, Int
 
+from coulombfit.laws.matrix.neighbours import FAR, Neighbourhood
 from coulombfit.laws.matrix.repulsion import Repulsion
 
-__all__ = ["Neighbourhood", "Potentials", "information", "log_conditionals"]
+__all__ = ["Potentials", "information", "log_conditionals", "normal_scores"]
 
 NODES = 32
 """Gauss–Legendre nodes between neighbours: a lone Gaussian level is normalised to 3e-12."""
 REACH = 8.0
 """Half width of the interval of integration in σ, where neighbours are further off."""
-FAR = 4
-"""Orders of the expansion for neighbours far off."""
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(NODES)
 
@@ -44,49 +44,6 @@ class Potentials(NamedTuple):
     centres: Float[Array, " level"]
     variances: Float[Array, " level"]
     beta: Float[Array, ""]
-
-
-class Neighbourhood(NamedTuple):
-    """Levels laid out level by level, with their near neighbours and what is left of those far off.
-
-    ``near`` (level, run, 2K), those above first; ``which`` (level, 2K) their numbers and ``there`` whether there is one;
-    ``between`` (level, run, 2), the next level below and above, infinite where there is none; ``far``
-    (level, run, FAR), Σ_j (x_i − x_j)^−m.
-    """
-
-    x: Float[Array, "level run"]
-    near: Float[Array, "level run neighbour"]
-    which: Int[Array, "level neighbour"]
-    there: Float[Array, "level neighbour"]
-    between: Float[Array, "level run 2"]
-    far: Float[Array, "level run order"]
-
-    @classmethod
-    def of(cls, x: Float[Array | np.ndarray, "run level"], near: int) -> Neighbourhood:
-        """Of spectra in descending order, with the next levels above and below as near neighbours.
-
-        :param near: how many on either side.
-        """
-        x = jnp.asarray(x)
-        levels = x.shape[1]
-        near = min(near, levels - 1)
-        offsets = np.array([*range(-near, 0), *range(1, near + 1)], dtype=int)
-        which = np.arange(levels)[:, None] + offsets
-        there = (which >= 0) & (which < levels)
-        which = np.where(there, which, np.arange(levels)[:, None])
-        by_level = jnp.moveaxis(x, 1, 0)
-        ends = jnp.full((1, x.shape[0]), jnp.inf)
-        between = jnp.stack(
-            [jnp.concatenate([by_level[1:], -ends]), jnp.concatenate([ends, by_level[:-1]])], axis=-1
-        )
-
-        def sum_far(level: Array) -> Array:
-            off = jnp.abs(jnp.arange(levels) - level) > near
-            inverse = jnp.where(off, 1.0 / jnp.where(off, x[:, level][:, None] - x, 1.0), 0.0)
-            return jnp.stack([(inverse**m).sum(axis=1) for m in range(1, FAR + 1)], axis=-1)
-
-        far = lax.map(sum_far, jnp.arange(levels)) if near < levels - 1 else jnp.zeros((*by_level.shape, FAR))
-        return cls(by_level, jnp.moveaxis(by_level[which], 1, 2), which, there.astype(float), between, far)
 
 
 def log_conditionals(
@@ -129,6 +86,71 @@ def information(
     return lax.scan(add, start, (jnp.arange(levels), *data))[0]
 
 
+def normal_scores(
+    repulsion: Repulsion, law: Potentials, data: Neighbourhood
+) -> Float[Array, "level run"]:
+    """Φ⁻¹ of where each level lies in its conditional: standard normal over runs where the law is true."""
+
+    def one(each: tuple[Array, ...]) -> Array:
+        level, x, near, which, there, between, far = each
+        lower, upper = _window(law, level, between)
+
+        def log_integral(low: Array, high: Array) -> Array:
+            half = 0.5 * (high - low)[:, None]
+            points = 0.5 * (high + low)[:, None] + half * _NODES
+            log, _ = _unnormalised(repulsion, law, level, points, x, near, which, there, far)
+            return jax.nn.logsumexp(log + jnp.log(_WEIGHTS) + jnp.log(half), axis=1)
+
+        place = jnp.clip(x, lower, upper)
+        tiny = 1e-12 * (upper - lower)
+        below = log_integral(lower, jnp.maximum(place, lower + tiny))
+        above = log_integral(jnp.minimum(place, upper - tiny), upper)
+        # the smaller of the two tails, so that neither is lost beside the other
+        share = jnp.exp(jnp.minimum(below, above) - jnp.logaddexp(below, above))
+        return jnp.sign(below - above) * -ndtri(jnp.clip(share, 1e-300, 0.5))
+
+    return lax.map(one, (jnp.arange(len(data.x)), *data))
+
+
+def _window(law: Potentials, level: Array, between: Float[Array, "run 2"]) -> tuple[Array, Array]:
+    """Where a level may lie: between its neighbours, no further than REACH widths from where it is most likely."""
+    low, high = between[:, 0], between[:, 1]
+    middle, reach = jnp.clip(law.centres[level], low, high), REACH * jnp.sqrt(law.variances[level])
+    return jnp.maximum(low, middle - reach), jnp.minimum(high, middle + reach)
+
+
+def _unnormalised(
+    repulsion: Repulsion,
+    law: Potentials,
+    level: Array,
+    points: Float[Array, "run point"],
+    x: Float[Array, " run"],
+    near: Float[Array, "run neighbour"],
+    which: Int[Array, " neighbour"],
+    there: Float[Array, " neighbour"],
+    far: Float[Array, "run order"],
+) -> tuple[Float[Array, "run point"], Float[Array, "run point local"]]:
+    """Ln of the conditional without its normaliser, and its derivatives: in c and σ² of the level, in those of its
+    neighbours, and in β."""
+    c, v = law.centres[level], law.variances[level]
+    below = jnp.where(which > level, 1.0, -1.0)
+    distance = jnp.where(there > 0, below * (points[..., None] - near[:, None]), 1.0)
+    gap = jnp.broadcast_to(below * (c - law.centres[which]), distance.shape)
+    factor = repulsion.factor(distance, gap, v + law.variances[which], law.beta)
+    # nested: t (s₁ + t (−s₂/2 + …))
+    shift, orders = points - x[:, None], np.arange(1, FAR + 1)
+    sums = far * (-1.0) ** (orders + 1) / orders
+    series = jnp.zeros_like(shift)
+    for m in reversed(range(FAR)):
+        series = (series + sums[:, m : m + 1]) * shift
+    u = (points - c) / v
+    log = -0.5 * v * u**2 + (there * factor.log).sum(axis=-1) + repulsion.exponent(law.beta) * series
+    by_gap, by_variance = there * below * factor.by_gap, there * factor.by_variance
+    own = jnp.stack([u + by_gap.sum(axis=-1), 0.5 * u**2 + by_variance.sum(axis=-1)], axis=-1)
+    by_beta = (there * factor.by_beta).sum(axis=-1) + repulsion.far_by_beta * series
+    return log, jnp.concatenate([own, -by_gap, by_variance, by_beta[..., None]], axis=-1)
+
+
 def _conditional(
     repulsion: Repulsion,
     law: Potentials,
@@ -141,38 +163,10 @@ def _conditional(
     far: Float[Array, "run order"],
 ) -> tuple[Array, Array, Array, Float[Array, " run"]]:
     """Features F at the nodes (run, node, local) and at the level (run, local), weights of the nodes, and ln p."""
-    c, v = law.centres[level], law.variances[level]
-    low, high = between[:, 0], between[:, 1]
-    middle, reach = jnp.clip(c, low, high), REACH * jnp.sqrt(v)
-    lower, upper = jnp.maximum(low, middle - reach), jnp.minimum(high, middle + reach)
+    lower, upper = _window(law, level, between)
     half = 0.5 * (upper - lower)[:, None]
-    nodes = 0.5 * (upper + lower)[:, None] + half * _NODES
-    points = jnp.concatenate([x[:, None], nodes], axis=1)
-    below = jnp.where(which > level, 1.0, -1.0)
-    distance = jnp.where(there > 0, below * (points[..., None] - near[:, None]), 1.0)
-    # of a level outside the order in which centres put it, as in a search, distances stay positive
-    gap = below * (c - law.centres[which])
-    factor = repulsion.factor(distance, gap + jnp.zeros_like(distance), v + law.variances[which], law.beta)
-    u = points - c
-    shift = points - x[:, None]
-    orders = jnp.arange(1, FAR + 1)
-    sums = far / orders * (-1.0) ** (orders + 1)
-    series = jnp.zeros_like(shift)
-    for m in reversed(range(FAR)):
-        series = (series + sums[:, m : m + 1]) * shift
-    exponent = repulsion.exponent(law.beta)
-    log = -0.5 * u**2 / v + (there * factor.log).sum(axis=-1) + exponent * series
-    by_gap, by_variance = there * below * factor.by_gap, there * factor.by_variance
-    features = jnp.concatenate(
-        [
-            (u / v + by_gap.sum(axis=-1))[..., None],
-            (0.5 * (u / v) ** 2 + by_variance.sum(axis=-1))[..., None],
-            -by_gap,
-            by_variance,
-            ((there * factor.by_beta).sum(axis=-1) + series)[..., None],
-        ],
-        axis=-1,
-    )
+    points = jnp.concatenate([x[:, None], 0.5 * (upper + lower)[:, None] + half * _NODES], axis=1)
+    log, features = _unnormalised(repulsion, law, level, points, x, near, which, there, far)
     log_weights = log[:, 1:] + jnp.log(_WEIGHTS) + jnp.log(half)
     log_norm = jax.nn.logsumexp(log_weights, axis=1)
     weights = jnp.exp(log_weights - log_norm[:, None])

@@ -18,7 +18,8 @@ from jaxtyping import Array, Float
 from numpyro.distributions import Distribution, constraints
 
 from coulombfit.laws.gas.coulomb_gas import descending
-from coulombfit.laws.matrix.conditionals import Neighbourhood, Potentials, log_conditionals
+from coulombfit.laws.matrix.conditionals import Potentials, log_conditionals
+from coulombfit.laws.matrix.neighbours import Neighbourhood
 from coulombfit.laws.matrix.repulsion import GAS, MATRIX, Repulsion
 from coulombfit.laws.validity import checked
 from coulombfit.runtime.precision import refuse_forked

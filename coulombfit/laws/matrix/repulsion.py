@@ -29,8 +29,8 @@ class Factor(NamedTuple):
 class Repulsion(ABC):
     """A factor of the joint law, one a pair of levels."""
 
-    free_beta: ClassVar[bool]
-    """Whether its strength β is a parameter."""
+    far_by_beta: ClassVar[float]
+    """dp/dβ of :meth:`exponent`."""
 
     @abstractmethod
     def factor(self, distance: Array, gap: Array, variance: Array, beta: Array) -> Factor:
@@ -57,7 +57,7 @@ class MatrixRepulsion(Repulsion):
     it is the repulsion of a degenerate pair, and to √(d/Δ) for levels far apart.
     """
 
-    free_beta = False
+    far_by_beta = 0.0
 
     def factor(self, distance: Array, gap: Array, variance: Array, beta: Array) -> Factor:
         z = distance * gap / variance
@@ -76,7 +76,7 @@ class MatrixRepulsion(Repulsion):
 class GasRepulsion(Repulsion):
     """Levels of the Coulomb gas, d^β whatever their centres (Eq. 7)."""
 
-    free_beta = True
+    far_by_beta = 1.0
 
     def factor(self, distance: Array, gap: Array, variance: Array, beta: Array) -> Factor:
         log, zero = jnp.log(distance), jnp.zeros_like(distance)
