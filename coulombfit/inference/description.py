@@ -34,6 +34,8 @@ ENOUGH = 100
 sets of ten. Fewer runs without a finding are "cannot tell"."""
 REPLICATES = 20
 """Least number of predicted ensembles from which a p-value is computed."""
+FEWEST = 20
+"""Least runs of which moments of normal scores have the law that is assumed."""
 MOST = 4000
 """Most runs that are compared; of more, evenly spaced ones are taken, which bounds time and memory."""
 POOL = 2**15
@@ -73,6 +75,8 @@ def describe(tree: xr.DataTree, *, pooled: bool = False) -> Description:
     :param tree: as :attr:`coulombfit.Fit.tree`.
     :param pooled: that these are levels whose pairing is not known: only all levels together say anything.
     """
+    if "run_scores" in tree.children:
+        return _by_places(tree["run_scores"]["normal_score"].to_numpy())
     parts = _parts(tree)
     if isinstance(parts, str):
         return Description(Answer.NOT_RUN, {}, reason=parts)
@@ -85,6 +89,22 @@ def describe(tree: xr.DataTree, *, pooled: bool = False) -> Description:
     adjusted = {name: min(1.0, len(found) * value) for name, value in found.items()}
     enough = Answer.YES if len(data) >= ENOUGH else Answer.CANNOT_TELL
     return Description(Answer.NO if least < ALARM else enough, adjusted, len(data))
+
+
+def _by_places(scores: Float[np.ndarray, "run level"]) -> Description:
+    """Whether each level lies in its conditional as the law says: the skewness and kurtosis of normal scores, whose
+    mean and sd a centre and a width have been fitted to (D'Agostino's transformations)."""
+    if len(scores) < FEWEST:
+        return Description(Answer.NOT_RUN, {}, reason=f"it takes {FEWEST} runs, got {len(scores)}")
+    tests = {"skewness": stats.skewtest, "tails": stats.kurtosistest}
+    found = {
+        f"{name} of level {k}": float(test(scores[:, k]).pvalue)
+        for k in range(scores.shape[1])
+        for name, test in tests.items()
+    }
+    adjusted = {name: min(1.0, len(found) * value) for name, value in found.items()}
+    enough = Answer.YES if len(scores) >= ENOUGH else Answer.CANNOT_TELL
+    return Description(Answer.NO if min(adjusted.values()) < ALARM else enough, adjusted, len(scores))
 
 
 def require_describable(tree: xr.DataTree) -> None:

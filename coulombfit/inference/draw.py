@@ -15,7 +15,7 @@ from jaxtyping import Float
 from coulombfit.inference.log_posterior import log_posterior, represent
 from coulombfit.inference.preparation import Prepared, Question
 from coulombfit.runtime.parallel import Call, side_by_side
-from coulombfit.inference.sandwich import GAIN, climb, draw_about
+from coulombfit.inference.sandwich import GAIN, climb, draw_about, score_runs
 from coulombfit.runtime.seeds import fingerprint_of, key_for
 from coulombfit.samplers.importance import Integral, weigh_many
 from coulombfit.samplers.nuts import chain_for
@@ -36,6 +36,8 @@ class Drawn(NamedTuple):
     """None of a likelihood that is none of the data, and has no evidence."""
     compression: Mapping[str, float] = {}
     """How many nodes stand for the data, and with what error in ln L."""
+    scores: Mapping[str, np.ndarray] = {}
+    """Of each run, where the sampler has found them: how well it is foretold."""
 
 
 def draw(question: Question, data: Sequence[Prepared], *, compress: bool = True) -> list[Drawn]:
@@ -79,4 +81,5 @@ def _draw_from_scores(question: Question, data: Prepared) -> Drawn:
     climbed = climb(data.model, question.likelihood, data.observations, data.unit)
     label = fingerprint_of(data.observations)
     points = draw_about(climbed, question.sampling, question.seed, label)
-    return Drawn(points, {GAIN: np.array(climbed.gain)}, SANDWICH, label)
+    scores = score_runs(data.model, question.likelihood, climbed, data.unit)
+    return Drawn(points, {GAIN: np.array(climbed.gain)}, SANDWICH, label, scores=scores)

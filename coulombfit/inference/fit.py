@@ -88,6 +88,7 @@ def fit(
             prepared.unit,
             question.sampling,
             key,
+            drawn.scores,
         )
     tree.attrs[RECORD] = record.to_json()
     if doubt := record.data.doubt:

@@ -19,21 +19,24 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jaxtyping import Array, Float
 
-from coulombfit.laws.matrix.conditionals import Neighbourhood, information
-from coulombfit.laws.matrix.levels import InteractingLevels
+from coulombfit.laws.matrix.conditionals import Potentials, information, log_conditionals, normal_scores
+from coulombfit.laws.matrix.neighbours import Neighbourhood, count_near
 from coulombfit.models import Likelihood, Model, Standardisation
 from coulombfit.models.site_priors import sites_at
 from coulombfit.runtime.seeds import generator_for
 from coulombfit.samplers.settings import Sampling
 
-__all__ = ["GAIN", "Climbed", "climb", "draw_about"]
+__all__ = ["GAIN", "Climbed", "climb", "draw_about", "score_runs"]
 
 STEPS = 200
 """Most steps of a search; one that converges takes about ten."""
 CLOSE = 1e-8
 """The search ends where the next step promises to add less than this to ln L."""
+SHORTEST = 1e-6
+"""Least share of a step that is tried."""
 GAIN = "gain_left"
 """The statistic that says how much the last step still promised."""
 
@@ -50,13 +53,19 @@ class Evaluated(NamedTuple):
     information: Matrix
     prior_curvature: Matrix
 
+    @property
+    def curvature(self) -> Matrix:
+        """Of both."""
+        return self.information + self.prior_curvature
+
 
 class Climbed(NamedTuple):
-    """The maximum, what was found there, and what the last step promised."""
+    """The maximum, what was found there, what the last step promised, and the data as they were laid out."""
 
     point: Vector
     at: Evaluated
     gain: float
+    data: Neighbourhood
 
 
 def climb(
@@ -64,30 +73,31 @@ def climb(
 ) -> Climbed:
     """The maximum of pseudo-likelihood and prior, in double precision."""
     point, _ = model.start(likelihood)
+    data = Neighbourhood.of(observations, count_near(observations))
     evaluate = _evaluator(model, likelihood)
-    data = _laid_out(model, likelihood, point, observations, unit)
     at = evaluate(point, data, unit)
     gain, share = np.inf, 1.0
     for _ in range(STEPS):
-        step = np.linalg.solve(at.information + at.prior_curvature, at.gradient)
+        step = np.linalg.solve(at.curvature, at.gradient)
         gain = float(step @ at.gradient)
-        if gain < CLOSE:
+        if gain < CLOSE or share < SHORTEST:
             break
         tried = evaluate(point + share * step, data, unit)
         # a step that loses is halved, and the next is longer again
         if tried.value > at.value:
             point, at, share = point + share * step, tried, min(1.0, 2.0 * share)
-        elif share < 1e-6:
-            break
         else:
             share *= 0.5
-    return Climbed(point, at, gain)
+    return Climbed(point, at, gain, data)
 
 
 def draw_about(
     climbed: Climbed, sampling: Sampling, seed: int, label: str
 ) -> Float[np.ndarray, "chain draw coordinate"]:
-    """Draws about the maximum, with the spread that scores of runs say it has."""
+    """Draws about the maximum, with the spread that scores of runs say it has.
+
+    :param label: what tells these data from others, for their stream of random numbers.
+    """
     at, runs = climbed.at, len(climbed.at.scores)
     rng = generator_for(seed, "sandwich", label)
     count = sampling.chains * sampling.draws
@@ -96,39 +106,55 @@ def draw_about(
     kick *= np.sqrt((runs - 1) / rng.chisquare(runs - 1, (count, 1)))
     values, vectors = np.linalg.eigh(at.prior_curvature)
     kick += rng.standard_normal((count, len(values))) * np.sqrt(np.maximum(values, 0.0)) @ vectors.T
-    points = climbed.point + np.linalg.solve(at.information + at.prior_curvature, kick.T).T
+    points = climbed.point + np.linalg.solve(at.curvature, kick.T).T
     return points.reshape(sampling.chains, sampling.draws, -1)
 
 
+def score_runs(
+    model: Model, likelihood: Likelihood, climbed: Climbed, unit: Standardisation
+) -> dict[str, Float[np.ndarray, "run ..."]]:
+    """How well each run is foretold, by name.
+
+    "fitted" is its ln conditionals at the maximum; "held_out" the same where the run had been left out, to first
+    order: the maximum then lies lower by H⁻¹ times its score. "normal_score", shape (run, level), is the place of each
+    level in its conditional at the maximum, standard normal over runs where the law is true.
+    """
+    runs = len(climbed.at.scores)
+    without = climbed.point - np.linalg.solve(climbed.at.curvature, climbed.at.scores.T).T * runs / (runs - 1)
+    program = _run_scores(model, likelihood)
+    names = ("fitted", "held_out", "normal_score")
+    return {name: np.asarray(one) for name, one in zip(names, program(climbed.point, without, climbed.data, unit))}
+
+
 @lru_cache(maxsize=64)
-def _law_at(model: Model, likelihood: Likelihood) -> Callable[..., tuple[InteractingLevels, Array]]:
+def _law_at(model: Model, likelihood: Likelihood) -> Callable[..., tuple[Potentials, Array]]:
+    """``f(point, unit)``: the numbers of the law, and the log prior density of the point."""
     priors = model.site_priors(likelihood)
 
-    def at(point: Array, unit: Standardisation) -> tuple[InteractingLevels, Array]:
+    def at(point: Array, unit: Standardisation) -> tuple[Potentials, Array]:
         sites, log_prior = sites_at(priors, point, unit)
-        return likelihood.law(model, model.parameters(sites, unit)), log_prior
+        return model.conditionals(model.parameters(sites, unit)).potentials, log_prior
 
     return at
 
 
 @lru_cache(maxsize=64)
 def _evaluator(model: Model, likelihood: Likelihood) -> Callable[[Vector, Neighbourhood, Standardisation], Evaluated]:
-    law_at = _law_at(model, likelihood)
+    at, repulsion = _law_at(model, likelihood), model.interacting.repulsion
 
-    def numbers(point: Array, unit: Standardisation) -> tuple[Array, Array]:
-        law, log_prior = law_at(point, unit)
-        potentials = law.potentials
-        return jnp.concatenate([potentials.centres, potentials.variances, potentials.beta[None]]), log_prior
+    def numbers(point: Array, unit: Standardisation) -> Array:
+        law, _ = at(point, unit)
+        return jnp.concatenate([law.centres, law.variances, law.beta[None]])
+
+    def log_prior(point: Array, unit: Standardisation) -> Array:
+        return at(point, unit)[1]
 
     @jax.jit
     def program(point: Array, data: Neighbourhood, unit: Standardisation) -> tuple[Array, ...]:
-        law, log_prior = law_at(point, unit)
-        value, scores, matrix = information(law.repulsion, law.potentials, data)
-        jacobian = jax.jacfwd(lambda z: numbers(z, unit)[0])(point)
-        prior_gradient, prior_hessian = (
-            derivative(lambda z: numbers(z, unit)[1])(point) for derivative in (jax.grad, jax.hessian)
-        )
-        return value + log_prior, scores, matrix, jacobian, prior_gradient, prior_hessian
+        law, prior = at(point, unit)
+        value, scores, matrix = information(repulsion, law, data)
+        slopes = (derivative(log_prior)(point, unit) for derivative in (jax.grad, jax.hessian))
+        return value + prior, scores, matrix, jax.jacfwd(numbers)(point, unit), *slopes
 
     def evaluate(point: Vector, data: Neighbourhood, unit: Standardisation) -> Evaluated:
         value, scores, matrix, jacobian, slope, bend = (np.asarray(one) for one in program(point, data, unit))
@@ -138,12 +164,25 @@ def _evaluator(model: Model, likelihood: Likelihood) -> Callable[[Vector, Neighb
     return evaluate
 
 
-def _laid_out(
-    model: Model,
-    likelihood: Likelihood,
-    point: Vector,
-    observations: Float[np.ndarray, "run level"],
-    unit: Standardisation,
-) -> Neighbourhood:
-    law, _ = _law_at(model, likelihood)(jnp.asarray(point), unit)
-    return jax.tree.map(jnp.asarray, Neighbourhood.of(observations, law.near))
+@lru_cache(maxsize=64)
+def _run_scores(model: Model, likelihood: Likelihood) -> Callable[..., tuple[Array, Array, Array]]:
+    at, repulsion = _law_at(model, likelihood), model.interacting.repulsion
+
+    @jax.jit
+    def program(
+        point: Array, without: Float[Array, "run coordinate"], data: Neighbourhood, unit: Standardisation
+    ) -> tuple[Array, Array, Array]:
+        law, _ = at(point, unit)
+
+        def held_out(one: tuple[Array, dict[str, Array]]) -> Array:
+            elsewhere, parts = one
+            alone = data._replace(**{name: part[:, None] for name, part in parts.items()})
+            return log_conditionals(repulsion, at(elsewhere, unit)[0], alone).sum()
+
+        return (
+            log_conditionals(repulsion, law, data).sum(axis=0),
+            lax.map(held_out, (without, data.by_run())),
+            normal_scores(repulsion, law, data).T,
+        )
+
+    return program

@@ -77,18 +77,21 @@ def tree_of(
     unit: Standardisation,
     sampling: Sampling,
     key: Array,
+    scores: Mapping[str, np.ndarray] | None = None,
 ) -> xr.DataTree:
     """Every group, in units of the data.
 
     :param posterior: draws of the reported parameters, shape (chain, draw, …).
     :param stats: of the sampler, shape (chain, draw) or ().
+    :param scores: of the runs where the sampler has found them, shape (run,) or (run, level), in place of a log
+        likelihood by draws.
     """
     key_prior, key_predictive = jax.random.split(key)
     runs, draws = len(observations), np.asarray(next(iter(posterior.values()))).shape[1]
     rows = _thin(runs, sampling.per_run_runs)
     site, known, inner = likelihood.observed, find_known(model, likelihood), model.dimension
-    per_run, new = likelihood.draws_kept(observations[rows], sampling)
-    kept, predicted = _thin(draws, per_run), _thin(draws, new)
+    new = likelihood.ensembles_kept(observations[rows], sampling)
+    kept, predicted = _thin(draws, sampling.per_run_draws), _thin(draws, new)
     every = np.arange(draws)
     prior = model.in_order(_draw_from_priors(model, likelihood, key_prior, unit, draws))
     dims = ("run", "level")[: observations.ndim]
@@ -98,10 +101,12 @@ def tree_of(
         "posterior": _dataset(drop_known(posterior, known), every, (inner,)),
         "prior": _dataset(drop_known(prior, known), every, (inner,)),
     }
-    if per_run:
+    if scores:
+        groups["run_scores"] = xr.Dataset({name: (dims[: values.ndim], values) for name, values in scores.items()})
+    else:
         each = _log_likelihood(model, likelihood, _take(posterior, kept), jnp.asarray(observations[rows]))
         groups["log_likelihood"] = _dataset({site: each}, kept, ("run",)).assign_coords(which)
-    if new:
+    if new and model.simulates(likelihood):
         predictive = _predict(model, likelihood, _take(posterior, predicted), key_predictive, len(rows))
         groups["posterior_predictive"] = _dataset({site: predictive}, predicted, dims).assign_coords(which)
     groups["sample_stats"] = _dataset(stats, every)

@@ -138,6 +138,10 @@ class Model(ABC):
         """The law of new observations: that of the likelihood, unless the likelihood is a composite."""
         return self.likelihood(likelihood).simulated(self, parameters)
 
+    def simulates(self, likelihood: Likelihood) -> bool:
+        """Whether new observations can be drawn."""
+        return True
+
     def observe(self, spectra: Spectra, likelihood: str | Likelihood) -> Float[np.ndarray, "run ..."]:
         """What ``likelihood`` looks at, one entry a run.
 

@@ -62,6 +62,9 @@ class ClusteredModel(Model):
     def parameters(self, sites: Parameters, unit: Standardisation) -> Parameters:
         return {"centre": unit.undo(sites["centre"]), "sigma": unit.scale * sites["sigma"]}
 
+    def simulates(self, likelihood: Likelihood) -> bool:
+        return not likelihood.spread_of_runs or self.interacting.sample is not dist.Distribution.sample
+
     def conditionals(self, parameters: Parameters) -> InteractingLevels:
         return self.interacting(parameters["centre"], parameters["sigma"], self.sizes, parameters.get("beta", 1.0))
 

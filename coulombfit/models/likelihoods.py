@@ -24,18 +24,15 @@ __all__ = ["LIKELIHOODS", "AllLevels", "Conditionals", "Laws", "Likelihood", "On
 Parameters = dict[str, Array]
 
 AFFORDED = 4.0
-"""Seconds for which scores and new spectra of many levels may be computed, on one core."""
-SCORE, SPECTRUM = 3e-6, 2e-9
-"""Seconds of a conditional, by run, level and neighbour; and of the eigenvalues of a matrix, times its size cubed."""
-NEIGHBOURS = 12
-"""Most neighbours of a level that are reckoned with."""
+"""Seconds for which new spectra of many levels may be computed, on one core."""
+SPECTRUM = 2e-9
+"""Seconds of the eigenvalues of a matrix, over its size cubed."""
 
 
 class Kept(Protocol):
     """How many draws of each chain are asked for."""
 
     chains: int
-    per_run_draws: int
     predictive_draws: int
 
 
@@ -126,9 +123,9 @@ class Likelihood(ABC):
         """Spectra whose clusters are those that it takes."""
         return spectra
 
-    def draws_kept(self, observations: Float[np.ndarray, "run ..."], sampling: Kept) -> tuple[int, int]:
-        """Draws of a chain for which the log likelihood of every run and new observations are kept; 0 for none."""
-        return sampling.per_run_draws, sampling.predictive_draws
+    def ensembles_kept(self, observations: Float[np.ndarray, "run ..."], sampling: Kept) -> int:
+        """Draws of a chain for which new observations are kept; 0 for none."""
+        return sampling.predictive_draws
 
 
 @dataclass(frozen=True)
@@ -269,18 +266,9 @@ class Conditionals(Likelihood):
     def log_frame(self, observations: Float[np.ndarray, "run ..."], unit: Standardisation) -> float:
         return 0.0
 
-    def draws_kept(self, observations: Float[np.ndarray, "run level"], sampling: Kept) -> tuple[int, int]:
+    def ensembles_kept(self, observations: Float[np.ndarray, "run level"], sampling: Kept) -> int:
         runs, levels = observations.shape
-        each = sampling.chains * runs
-        return (
-            _affordable(sampling.per_run_draws, SCORE * each * levels * min(2 * levels - 1, NEIGHBOURS)),
-            _affordable(sampling.predictive_draws, SPECTRUM * each * (levels**3 + 1e4)),
-        )
-
-
-def _affordable(wanted: int, seconds: float) -> int:
-    """As many draws as can be afforded at so many seconds each, no more than are wanted."""
-    return min(wanted, int(AFFORDED / seconds))
+        return min(sampling.predictive_draws, int(AFFORDED / (SPECTRUM * sampling.chains * runs * levels**3)))
 
 
 def _distinct(spectra: Spectra) -> Float[np.ndarray, "run level"]:

@@ -236,6 +236,10 @@ def compare(fits: Mapping[str, Fit], *, evidence: Evidence | None = None) -> Com
 
 def _loo(name: str, fit: Fit) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """What :func:`leave_one_out` finds, shape (run,) each, and the limit of k̂."""
+    if "run_scores" in fit.tree.children:
+        scores = fit.tree["run_scores"].to_dataset()
+        held_out, fitted = (scores[one].to_numpy() for one in ("held_out", "fitted"))
+        return held_out, np.zeros(len(fitted)), fitted, MAX_PARETO_K
     kept = fit.tree["log_likelihood"].to_dataset()
     (values,) = kept.values()
     if not np.isfinite(values).all():

@@ -35,6 +35,10 @@ class Neighbourhood(NamedTuple):
     between: Float[Array, "level run 2"]
     far: Float[Array, "level run order"]
 
+    def by_run(self) -> dict[str, Array]:
+        """What is of each run, with the run as first axis."""
+        return {name: jnp.moveaxis(getattr(self, name), 1, 0) for name in ("x", "near", "between", "far")}
+
     @classmethod
     def of(cls, x: Float[Array | np.ndarray, "run level"], near: int) -> Neighbourhood:
         """Of spectra in descending order, with the next levels above and below as near neighbours.
