@@ -110,6 +110,11 @@ predictive = false
         (('"one-species"]', '"gas"]'), 2, "some are of a pair, some of all levels"),
         (('"x"', '"y"'), 4, "eigenvalues: no array named 'y'"),
         (("[[data]]", "[[data]]\npair = -1"), 2, "data.0.pair: input should be greater than or equal to 0, got -1"),
+        (("[[data]]", "[[data]]\nclusters = 'pairs'"), 2, "clusters: expected auto, single, or clusters of levels"),
+        (("[[data]]", "[[data]]\nclusters = [[0, 2]]"), 4, "clusters: expected neighbouring levels together"),
+        (("[[data]]", "[[data]]\nlevels = '1-'"), 2, "levels: expected numbers and ranges from the top"),
+        (("[[data]]", "[[data]]\nlevels = [0, 0.5]"), 2, "data.0.levels"),
+        (("[[data]]", "[[data]]\nlevels = [2]"), 4, "levels: expected numbers from 0, the topmost, to 1, got 2"),
         (("[[data]]", "[[data]]\npair = 3"), 4, "pair: setting0 has 2 levels, got pair 3"),
         (("title =", "seed = 'a'\ntitle ="), 2, "seed: input should be a valid integer, got 'a'"),
         (("[fit]", "[fit"), 2, "not TOML"),
@@ -128,6 +133,22 @@ def test_what_is_wrong_is_told_before_any_compute(tmp_path: Path, change, code: 
     assert not (tmp_path / "analysis").exists()
 
 
+def test_a_plan_states_levels_and_their_grouping(tmp_path: Path) -> None:
+    write_runs(tmp_path)
+    said = {
+        "": {"clusters": "auto", "levels": None},
+        "clusters = 'single'\nlevels = 'nonzero'\n": {"clusters": "single", "levels": "nonzero"},
+        "clusters = '0;1,2'\nlevels = '0-2'\n": {"clusters": [[0], [1, 2]], "levels": [0, 1, 2]},
+        "clusters = [[1, 2], 'single']\nlevels = [1, 2]\n": {"clusters": [[1, 2], "single"], "levels": [1, 2]},
+    }
+    for text, expected in said.items():
+        (tmp_path / "analysis.toml").write_text(PLAN.replace("[[data]]\n", f"[[data]]\n{text}"))
+        reading = load(tmp_path / "analysis.toml").data[0].reading
+        assert {name: reading[name] for name in ("clusters", "levels")} == expected
+    (tmp_path / "analysis.toml").write_text(PLAN.replace("[[data]]\n", "[[data]]\nclusters = 'single'\n"))
+    assert "pair: no pair 0 among 0 pairs of levels grouped as stated" in invoke(tmp_path, code=4).stderr
+
+
 def test_a_plan_that_is_not_there(tmp_path: Path) -> None:
     assert "no such file" in invoke(tmp_path, code=2).stderr
 
@@ -142,7 +163,7 @@ def test_the_template_is_a_plan(tmp_path: Path) -> None:
     chosen = [
         line
         for line in shown
-        if not line.startswith(("eigenvalues", "burn_in", "targets", "factor", "name", "curvature", "out"))
+        if not line.startswith(("eigenvalues", "burn_in", "targets", "factor", "levels", "name", "curvature", "out"))
     ]
     path.write_text("\n".join(chosen).replace('likelihood = "pair"', "").replace("snapshot = -1", ""))
     assert load(path) == plain

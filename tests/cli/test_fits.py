@@ -89,6 +89,21 @@ def test_names_make_harmless_file_names(weights: Path) -> None:
     assert Path("c-d.W.pair0.gaussian.nc").exists()
 
 
+def test_a_grouping_and_levels_are_stated(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal([5.0, 3.0, 2.99, 0.0], [0.01, 0.01, 0.01, 0.0], (60, 4))
+    np.savez(tmp_path / "x.npz", eigenvalues=x)
+    stated = ("--levels", "nonzero", "--clusters", "1,2;single")
+    output = run("fit", "x.npz", *stated, "--model", "gaussian").stdout
+    assert "grouping: levels 1,2 together, grouped as stated" in output
+    saved = "x.levelsnonzero.clusters1-2-single.gaussian.nc"
+    assert cf.Fit.load(saved).record.data.provenance["levels"] == [1, 2]
+    # the same data grouped in another way are another result
+    other = ("--levels", "1-2", "--clusters", "1,2", "--model", "gaussian", "--out", saved)
+    assert "cannot write" in run("fit", "x.npz", *other, code=2).stderr
+    guessed = json.loads(run("fit", "x.npz", "--levels", "0-2", "--model", "gaussian", "--json").stdout)
+    assert guessed["data"]["grouping"].startswith("levels 1,2 together, grouped by the gaps between their distributions")
+
+
 def test_compare_then_report_from_the_saved_fits(weights: Path) -> None:
     output = run("compare", str(weights), *READING, "--model", "gaussian", "--model", "one-species").stdout
     assert "gaussian" in output.splitlines()[-3]
@@ -161,6 +176,11 @@ def test_a_fit_that_fails_its_gate_exits_with_3_and_is_kept(weights: Path, monke
         (["fit", "{}", "--weights", "V"], 4, "weights: no array named 'V'"),
         (["fit", "{}", "--weights", "W", "--model", "three"], 2, "model: expected one of"),
         (["fit", "{}", "--weights", "W", "--pair", "1"], 4, "no pair 1 among 1 pairs"),
+        (["fit", "{}", "--weights", "W", "--clusters", "single"], 4, "single levels, 0–1: spectra.level(k)"),
+        (["fit", "{}", "--weights", "W", "--clusters", "0;1,2"], 4, "clusters: expected levels among 0–1, got 2"),
+        (["fit", "{}", "--weights", "W", "--levels", "2"], 4, "levels: expected numbers from 0, the topmost, to 1"),
+        (["fit", "no.npz", "--clusters", "pairs"], 2, "clusters: expected auto, single, or clusters of levels"),
+        (["scaling", "no.npz", "--levels", "x"], 2, "levels: expected numbers and ranges from the top"),
         (["fit", "{}", "--weights", "W", "--out", "no/such/fit.nc"], 2, "the folder no/such does not exist"),
         (["fit", "{}", "--weights", "W", "--targets", "4"], 4, "targets: expected shape (2,)"),
         (["fit", "{}", "--weights", "W", "--out", "."], 2, "it is a folder; name a file"),

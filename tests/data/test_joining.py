@@ -168,3 +168,16 @@ def test_of_many_files_names_are_kept_in_short(tmp_path: Path) -> None:
     assert (kept["files"], kept["count"]) == (["00.npy", "20.npy"], 21)
     assert len(kept["sha256_of_names"]) == 64
     assert "sha256_of_names" not in cf.read(paths[:20]).provenance
+
+
+def test_a_grouping_and_levels_of_every_layer(seeds: list[Path]) -> None:
+    layers = cf.read_layers(seeds, clusters="single", levels={"0.weight": [0, 2]})
+    assert {name: one.clusters for name, one in layers.items()} == {"0.weight": [[0], [1]], "2.weight": [[0], [1]]}
+    assert layers["0.weight"].provenance["levels"] == [0, 2]
+    layers = cf.read_layers(seeds, clusters={"2.weight": [[0, 1]]})
+    assert [one.grouped_by for one in layers.values()] == ["gaps", "stated"]
+    assert cf.read(seeds, weights="0.weight", levels="nonzero").levels == 3
+    with pytest.raises(cf.ArgumentError, match=r"clusters: expected layers among 0\.weight, 2\.weight, got 1"):
+        cf.read_layers(seeds, clusters={"1": "single"})
+    with pytest.raises(cf.DataError, match=r"clusters: expected levels among 0–1, got 2 \(layer '2\.weight'\)"):
+        cf.read_layers(seeds, clusters=[[0], [1, 2]])

@@ -204,3 +204,24 @@ def test_nothing_is_unpickled(tmp_path: Path, ending: str) -> None:
     assert not (tmp_path / "sprung").exists()
     pickle.loads(path.read_bytes())
     assert (tmp_path / "sprung").exists()
+
+
+def test_a_grouping_and_levels_are_stated_at_the_door(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal([5.0, 3.0, 2.9, 0.0], [0.05, 0.05, 0.05, 0.0], (40, 3, 4))
+    np.savez(tmp_path / "runs.npz", eigenvalues=x)
+    found = cf.read(tmp_path / "runs.npz", clusters="single", levels="nonzero")
+    assert (found.clusters, found.provenance["levels"]) == ([[0], [1], [2]], [0, 1, 2])
+    # a level that is always zero would have made it impossible to tell
+    assert "changes most" in found.provenance["stationarity"]["verdict"]
+    assert "constant levels" in cf.read(tmp_path / "runs.npz").provenance["stationarity"]["verdict"]
+    some = cf.read(tmp_path / "runs.npz", levels=[1, 2], clusters=[[1, 2]])
+    assert some.pair(0).provenance["levels"] == [1, 2]
+    quantity = some.provenance["stationarity"]["quantity"]
+    assert not set("03") & set(quantity), quantity
+    # what is saved states it, until something else is stated
+    some.save(tmp_path / "some.nc")
+    assert cf.read(tmp_path / "some.nc").grouped_by == "stated"
+    assert cf.read(tmp_path / "some.nc", clusters="single").clusters == [[0], [1]]
+    assert cf.read(tmp_path / "some.nc", levels=[1]).provenance["levels"] == [2]
+    with pytest.raises(cf.DataError, match="clusters: expected 'auto', 'single' or lists"):
+        cf.read(tmp_path / "runs.npz", clusters="pairs")

@@ -156,3 +156,17 @@ def test_files_beside_segments_are_left_alone(tmp_path: Path) -> None:
     x = record(tmp_path / "run", range(3))
     (tmp_path / "run" / "0000x-1.nc").write_text("mine")
     np.testing.assert_array_equal(cf.recording(tmp_path / "run")["eigenvalues"], x)
+
+
+def test_a_grouping_and_levels_of_recordings(tmp_path: Path) -> None:
+    record(tmp_path / "one", range(400))
+    one = cf.read(tmp_path / "one", clusters="single")
+    assert (one.clusters, one.grouped_by) == ([[0], [1]], "stated")
+    assert cf.read(tmp_path / "one", levels=[1]).provenance["levels"] == [1]
+    record(tmp_path / "many", range(20), runs=(12,))
+    many = cf.read(tmp_path / "many", clusters=[[0, 1]], levels="nonzero")
+    assert (many.clusters, many.grouped_by, many.runs) == ([[0, 1]], "stated", 12)
+    assert many.provenance["stationarity"]["answer"] != "not run"
+    assert cf.read_layers(tmp_path / "many", clusters="single")["weights"].clusters == [[0], [1]]
+    with pytest.raises(cf.DataError, match="levels: expected numbers from 0, the topmost, to 1, got 2"):
+        cf.read(tmp_path / "many", levels=[2])

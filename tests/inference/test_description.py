@@ -181,6 +181,42 @@ def test_a_fit_says_what_it_was_given(tmp_path) -> None:
     assert "levels, 0 the topmost, mean ± sd over runs: 0 at 7.0" in summary
 
 
+def test_a_fit_says_who_grouped_its_levels() -> None:
+    x = np.random.default_rng(0).normal([7.0, 4.0, 3.98, 1.0], 0.02, (60, 4))
+    guessed, stated = cf.Spectra(x), cf.Spectra(x, clusters=[[1, 2], "single"])
+    aimed = cf.Spectra(x, targets=[7.0, 4.0, 4.0, 1.0])
+
+    def said(spectra: cf.Spectra) -> str:
+        record = record_given(spectra, pooled=False)
+        return next((line for line in describe_given(record) if line.startswith("grouping: ")), "")
+
+    guess = "; a guess, clusters= or targets= state what is known"
+    for spectra, by in (
+        (guessed, f"grouped by the gaps between their distributions{guess}"),
+        (stated, "grouped as stated"),
+        (aimed, "grouped by their targets"),
+    ):
+        assert said(spectra) == f"grouping: levels 1,2 together, levels 0, 3 single, {by}"
+        assert said(spectra.pair(0)) == f"grouping: levels 1,2 together, {by}"
+        assert said(spectra.level(3)) == f"grouping: level 3 single, {by}"
+    # two levels that are given as they are have not been grouped
+    assert said(cf.Spectra(x[:, 1:3])) == ""
+    assert record_given(cf.Spectra(x[:, :1]), pooled=True).grouping == ""
+
+
+def test_a_level_out_of_a_cluster_is_doubted() -> None:
+    x = np.concatenate([one_species(60, 1), np.random.default_rng(0).normal(1.0, 0.01, (60, 1))], axis=1)
+    level = record_given(cf.Spectra(x).level(0), pooled=False)
+    (doubt,) = doubts_about(level)
+    assert doubt.startswith("of levels 0–1, which belong together as grouped by the gaps between their distributions")
+    assert "only 0 was taken" in doubt
+    assert level.grouping == ""
+    for whole in (cf.Spectra(x).level(2), cf.Spectra(x).pair(0), cf.Spectra(x, clusters="single").level(0)):
+        assert doubts_about(record_given(whole, pooled=False)) == []
+    with pytest.warns(UserWarning, match="level 0: of levels 0–1, which belong together"):
+        fit(cf.Spectra(x).level(0), "gas")
+
+
 def test_a7_a_drifting_ensemble_is_said_by_the_fit(tmp_path) -> None:
     start = one_species(100, 0)
     x = np.stack([start - 1.0, start - 0.5 + 0.01 * one_species(100, 1), one_species(100, 2)], axis=1)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.special import gammaln
 
 import coulombfit as cf
 from coulombfit import plots
@@ -79,6 +80,35 @@ def test_a_gas_of_one_pair_is_the_one_species_pair() -> None:
     for name in ("centre", "sigma"):
         assert gas.loc[f"{name}[0]", "mean"] == pytest.approx(one.loc[name, "mean"], abs=0.1 * one.loc[name, "sd"])
         assert gas.loc[f"{name}[0]", "sd"] == pytest.approx(one.loc[name, "sd"], rel=0.1)
+
+
+def ordered_mehta(levels: int, sigma: float) -> float:
+    """ln ∫ Π|x_i − x_j| exp(−Σ x²/2σ²) over x_1 > … > x_N, by Mehta's integral."""
+    j = np.arange(1, levels + 1)
+    unordered = levels / 2 * np.log(2 * np.pi) + np.sum(gammaln(1 + j / 2) - gammaln(1.5))
+    return unordered - gammaln(levels + 1) + (levels + levels * (levels - 1) / 2) * np.log(sigma)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("levels", [3, 4])
+def test_a_cluster_of_three_and_more_is_a_gas(levels: int) -> None:
+    """Eigenvalues of GOE matrices about one centre, a single level beside them: Eq. 7 with Mehta's normaliser."""
+    rng, sigma, runs = np.random.default_rng(levels), 0.05, 300
+    noise = rng.normal(0.0, sigma / np.sqrt(2), (runs, levels, levels))
+    together = 4.0 + np.linalg.eigvalsh((noise + noise.swapaxes(1, 2)) / np.sqrt(2.0))
+    x = np.column_stack([rng.normal(9.0, 0.1, runs), together])
+    layer = cf.Spectra(x, clusters=[range(1, levels + 1), "single"], name="layer")
+    with pytest.raises(cf.DataError, match=r"got clusters of \(1, \d\) levels.*spectra\.cluster\(k\)"):
+        cf.fit(layer, "gas")
+    found = cf.fit(layer.cluster(1), "gas")
+    assert found.diagnosis.passed
+    assert found.model == Gas((levels,))
+    table = found.table()
+    assert abs(table.loc["centre[0]", "mean"] - 4.0) < 4 * table.loc["centre[0]", "sd"]
+    assert abs(table.loc["sigma[0]", "mean"] - sigma) < 4 * table.loc["sigma[0]", "sd"]
+    law = found.model.levels({"centre": np.array([4.0]), "sigma": np.array([sigma])})
+    assert float(law.log_normaliser) == pytest.approx(ordered_mehta(levels, sigma), rel=1e-5)
+    assert f"grouping: levels {','.join(map(str, range(1, levels + 1)))} together, grouped as stated" in found.summary()
 
 
 @pytest.mark.slow
