@@ -244,6 +244,15 @@ class Spectra:
             provenance=_taking(self.provenance, clusters, columns, self.levels) | {"grouping": by},
         )
 
+    def regrouped(self, clusters: Clusters) -> Spectra:
+        """The same spectra with a grouping that is stated.
+
+        :param clusters: as :class:`Spectra` takes them.
+        :raises DataError: for clusters that are none.
+        """
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return Spectra(**values, clusters=clusters)
+
     def to_dataset(self) -> xr.Dataset:
         """The same content as an xarray dataset with dims (run, level)."""
         dataset = xr.Dataset({"eigenvalues": (("run", "level"), self.eigenvalues)})

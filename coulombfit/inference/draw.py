@@ -14,8 +14,8 @@ from jaxtyping import Float
 
 from coulombfit.inference.log_posterior import log_posterior, represent
 from coulombfit.inference.preparation import Prepared, Question
-from coulombfit.runtime.parallel import Call, side_by_side
 from coulombfit.inference.sandwich import GAIN, climb, draw_about, score_runs
+from coulombfit.runtime.parallel import Call, side_by_side
 from coulombfit.runtime.seeds import fingerprint_of, key_for
 from coulombfit.samplers.importance import Integral, weigh_many
 from coulombfit.samplers.nuts import chain_for

@@ -107,7 +107,7 @@ def _record(spectra: Spectra, question: Question, prepared: Prepared, drawn: Dra
         seed=question.seed,
         standardisation=prepared.unit.to_json(),
         integral=_integral_record(question, prepared, drawn),
-        data=record_given(spectra, pooled=prepared.pooled),
+        data=record_given(spectra, pooled=prepared.pooled, apart=question.likelihood.grouped(spectra) is not spectra),
         structure=model.structure,
         sampling=asdict(question.sampling),
         compression=drawn.compression,

@@ -72,8 +72,8 @@ class Record(_Readable):
     """How a fit came about and what went in; ``record["data"]["runs"]`` is ``record.data.runs``.
 
     ``priors`` and ``fixed`` are what the user gave, as JSON; ``known`` is what is known of reported parameters in
-    consequence; ``integral`` is None where there was none to find; ``nominal_from`` the number of runs from which intervals are nominal, by likelihood, empty where that
-    has not been found out.
+    consequence; ``integral`` is None where there was none to find; ``nominal_from`` the number of runs from which
+    intervals are nominal, by likelihood, empty where that has not been found out.
     """
 
     model: str

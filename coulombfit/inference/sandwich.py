@@ -22,7 +22,8 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from coulombfit.laws.matrix.conditionals import Potentials, information, log_conditionals, normal_scores
+from coulombfit.laws.matrix.conditionals import information, log_conditionals, normal_scores
+from coulombfit.laws.matrix.levels import InteractingLevels
 from coulombfit.laws.matrix.neighbours import Neighbourhood, count_near
 from coulombfit.models import Likelihood, Model, Standardisation
 from coulombfit.models.site_priors import sites_at
@@ -45,7 +46,8 @@ Matrix = Float[np.ndarray, "coordinate coordinate"]
 
 
 class Evaluated(NamedTuple):
-    """At a point: ln of pseudo-likelihood and prior, its gradient, scores of runs, information and prior's curvature."""
+    """At a point: ln of pseudo-likelihood and prior, its gradient, scores of runs, information, and what the prior
+    adds to it."""
 
     value: float
     gradient: Vector
@@ -122,29 +124,29 @@ def score_runs(
     runs = len(climbed.at.scores)
     without = climbed.point - np.linalg.solve(climbed.at.curvature, climbed.at.scores.T).T * runs / (runs - 1)
     program = _run_scores(model, likelihood)
-    names = ("fitted", "held_out", "normal_score")
-    return {name: np.asarray(one) for name, one in zip(names, program(climbed.point, without, climbed.data, unit))}
+    found = program(climbed.point, without, climbed.data, unit)
+    return dict(zip(("fitted", "held_out", "normal_score"), map(np.asarray, found), strict=True))
 
 
 @lru_cache(maxsize=64)
-def _law_at(model: Model, likelihood: Likelihood) -> Callable[..., tuple[Potentials, Array]]:
-    """``f(point, unit)``: the numbers of the law, and the log prior density of the point."""
+def _law_at(model: Model, likelihood: Likelihood) -> Callable[..., tuple[InteractingLevels, Array]]:
+    """``f(point, unit)``: the law, and the log prior density of the point."""
     priors = model.site_priors(likelihood)
 
-    def at(point: Array, unit: Standardisation) -> tuple[Potentials, Array]:
+    def at(point: Array, unit: Standardisation) -> tuple[InteractingLevels, Array]:
         sites, log_prior = sites_at(priors, point, unit)
-        return model.conditionals(model.parameters(sites, unit)).potentials, log_prior
+        return model.conditionals(model.parameters(sites, unit)), log_prior
 
     return at
 
 
 @lru_cache(maxsize=64)
 def _evaluator(model: Model, likelihood: Likelihood) -> Callable[[Vector, Neighbourhood, Standardisation], Evaluated]:
-    at, repulsion = _law_at(model, likelihood), model.interacting.repulsion
+    at = _law_at(model, likelihood)
 
     def numbers(point: Array, unit: Standardisation) -> Array:
-        law, _ = at(point, unit)
-        return jnp.concatenate([law.centres, law.variances, law.beta[None]])
+        potentials = at(point, unit)[0].potentials
+        return jnp.concatenate([potentials.centres, potentials.variances, potentials.beta[None]])
 
     def log_prior(point: Array, unit: Standardisation) -> Array:
         return at(point, unit)[1]
@@ -152,7 +154,7 @@ def _evaluator(model: Model, likelihood: Likelihood) -> Callable[[Vector, Neighb
     @jax.jit
     def program(point: Array, data: Neighbourhood, unit: Standardisation) -> tuple[Array, ...]:
         law, prior = at(point, unit)
-        value, scores, matrix = information(repulsion, law, data)
+        value, scores, matrix = information(law.repulsion, law.potentials, data)
         slopes = (derivative(log_prior)(point, unit) for derivative in (jax.grad, jax.hessian))
         return value + prior, scores, matrix, jax.jacfwd(numbers)(point, unit), *slopes
 
@@ -166,7 +168,7 @@ def _evaluator(model: Model, likelihood: Likelihood) -> Callable[[Vector, Neighb
 
 @lru_cache(maxsize=64)
 def _run_scores(model: Model, likelihood: Likelihood) -> Callable[..., tuple[Array, Array, Array]]:
-    at, repulsion = _law_at(model, likelihood), model.interacting.repulsion
+    at = _law_at(model, likelihood)
 
     @jax.jit
     def program(
@@ -177,12 +179,13 @@ def _run_scores(model: Model, likelihood: Likelihood) -> Callable[..., tuple[Arr
         def held_out(one: tuple[Array, dict[str, Array]]) -> Array:
             elsewhere, parts = one
             alone = data._replace(**{name: part[:, None] for name, part in parts.items()})
-            return log_conditionals(repulsion, at(elsewhere, unit)[0], alone).sum()
+            there, _ = at(elsewhere, unit)
+            return log_conditionals(there.repulsion, there.potentials, alone).sum()
 
         return (
-            log_conditionals(repulsion, law, data).sum(axis=0),
+            log_conditionals(law.repulsion, law.potentials, data).sum(axis=0),
             lax.map(held_out, (without, data.by_run())),
-            normal_scores(repulsion, law, data).T,
+            normal_scores(law.repulsion, law.potentials, data).T,
         )
 
     return program

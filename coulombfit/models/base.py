@@ -19,6 +19,7 @@ from jaxtyping import Array, Float
 from numpyro.distributions import biject_to
 
 from coulombfit.data.spectra import Spectra
+from coulombfit.laws.matrix.levels import InteractingLevels
 from coulombfit.models.likelihoods import LIKELIHOODS, Likelihood
 from coulombfit.models.parameters import Parameter, find_parameter
 from coulombfit.models.site_priors import SitePrior, coordinate_names
@@ -119,7 +120,7 @@ class Model(ABC):
         """Joint law of all levels, descending, event (level,)."""
         raise NotImplementedError(f"{self.name} has no law of all levels")
 
-    def conditionals(self, parameters: Parameters) -> dist.Distribution:
+    def conditionals(self, parameters: Parameters) -> InteractingLevels:
         """Law of each level given all others, descending, event (level,)."""
         raise NotImplementedError(f"{self.name} has no law of one level given the others")
 

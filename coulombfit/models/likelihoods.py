@@ -7,7 +7,7 @@ have. One of your own is a frozen dataclass, subclass of :class:`Likelihood`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -32,8 +32,13 @@ SPECTRUM = 2e-9
 class Kept(Protocol):
     """How many draws of each chain are asked for."""
 
-    chains: int
-    predictive_draws: int
+    @property
+    def chains(self) -> int:
+        """Number of chains."""
+
+    @property
+    def predictive_draws(self) -> int:
+        """Draws of each for which new observations are kept."""
 
 
 @runtime_checkable
@@ -238,7 +243,7 @@ class Conditionals(Likelihood):
     """Each level given all others of its run: asks the model for ``conditionals``.
 
     Besag's pseudo-likelihood, for laws of many levels whose normaliser nobody knows. Its maximum is right and its
-    curvature is not, so that intervals come from how scores scatter over the runs (:mod:`coulombfit.inference.sandwich`).
+    curvature is not: intervals come from how scores scatter over the runs (:mod:`coulombfit.inference.sandwich`).
     """
 
     name = "conditionals"
@@ -252,7 +257,7 @@ class Conditionals(Likelihood):
 
     def grouped(self, spectra: Spectra) -> Spectra:
         # levels may be at any distance, so that there is nothing to guess
-        return replace(spectra, clusters="single") if spectra.grouped_by == "gaps" else spectra
+        return spectra.regrouped("single") if spectra.grouped_by == "gaps" else spectra
 
     def law(self, model: Laws, parameters: Parameters) -> dist.Distribution:
         return model.conditionals(parameters)
@@ -274,8 +279,8 @@ class Conditionals(Likelihood):
 def _distinct(spectra: Spectra) -> Float[np.ndarray, "run level"]:
     if (np.diff(spectra.eigenvalues, axis=1) == 0).any():
         raise DataError(
-            "data: expected distinct levels, got tied ones; levels repel, so equal ones are no spectrum; where they are "
-            "zero, of rank-deficient weights, levels='nonzero' leaves them out"
+            "data: expected distinct levels, got tied ones; levels repel, so equal ones are no spectrum; where they "
+            "are zero, of rank-deficient weights, levels='nonzero' leaves them out"
         )
     return spectra.eigenvalues
 

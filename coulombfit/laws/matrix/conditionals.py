@@ -46,9 +46,7 @@ class Potentials(NamedTuple):
     beta: Float[Array, ""]
 
 
-def log_conditionals(
-    repulsion: Repulsion, law: Potentials, data: Neighbourhood
-) -> Float[Array, "level run"]:
+def log_conditionals(repulsion: Repulsion, law: Potentials, data: Neighbourhood) -> Float[Array, "level run"]:
     """Ln p(x_i | all other levels of the run), each a normalised density of x_i between its neighbours."""
 
     def one(each: tuple[Array, ...]) -> Array:
@@ -86,9 +84,7 @@ def information(
     return lax.scan(add, start, (jnp.arange(levels), *data))[0]
 
 
-def normal_scores(
-    repulsion: Repulsion, law: Potentials, data: Neighbourhood
-) -> Float[Array, "level run"]:
+def normal_scores(repulsion: Repulsion, law: Potentials, data: Neighbourhood) -> Float[Array, "level run"]:
     """Φ⁻¹ of where each level lies in its conditional: standard normal over runs where the law is true."""
 
     def one(each: tuple[Array, ...]) -> Array:

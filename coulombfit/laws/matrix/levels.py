@@ -1,4 +1,4 @@
-r"""Many levels at any distance, by their conditionals: those of a fixed matrix plus noise, and those of the Coulomb gas.
+r"""Many levels at any distance, by their conditionals: those of a fixed matrix plus noise, and of the Coulomb gas.
 
 Conventions as in :mod:`coulombfit.laws.gas`: an event is the *ordered* spectrum ``x1 > … > xN``, shape ``(N,)``, and
 levels come in clusters of common centre and width, counted from the top.

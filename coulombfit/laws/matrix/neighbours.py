@@ -23,7 +23,7 @@ FEWEST = 4
 class Neighbourhood(NamedTuple):
     """Levels laid out level by level, with their near neighbours and what is left of those far off.
 
-    ``near`` (level, run, 2K), those above first; ``which`` (level, 2K) their numbers and ``there`` whether there is one;
+    ``near`` (level, run, 2K), those above first; ``which`` (level, 2K) their numbers, ``there`` whether there is one;
     ``between`` (level, run, 2), the next level below and above, infinite where there is none; ``far``
     (level, run, FAR), Σ_j (x_i − x_j)^−m.
     """
@@ -54,9 +54,7 @@ class Neighbourhood(NamedTuple):
         which = np.where(there, which, np.arange(levels)[:, None])
         by_level = jnp.moveaxis(x, 1, 0)
         ends = jnp.full((1, x.shape[0]), jnp.inf)
-        between = jnp.stack(
-            [jnp.concatenate([by_level[1:], -ends]), jnp.concatenate([ends, by_level[:-1]])], axis=-1
-        )
+        between = jnp.stack([jnp.concatenate([by_level[1:], -ends]), jnp.concatenate([ends, by_level[:-1]])], axis=-1)
 
         def sum_far(level: Array) -> Array:
             off = jnp.abs(jnp.arange(levels) - level) > near
@@ -64,7 +62,9 @@ class Neighbourhood(NamedTuple):
             return jnp.stack([(inverse**m).sum(axis=1) for m in range(1, FAR + 1)], axis=-1)
 
         far = lax.map(sum_far, jnp.arange(levels)) if near < levels - 1 else jnp.zeros((*by_level.shape, FAR))
-        return cls(by_level, jnp.moveaxis(by_level[which], 1, 2), which, there.astype(float), between, far)
+        return cls(
+            by_level, jnp.moveaxis(by_level[which], 1, 2), jnp.asarray(which), jnp.asarray(there, float), between, far
+        )
 
 
 def count_near(x: Float[np.ndarray, "run level"]) -> int:
