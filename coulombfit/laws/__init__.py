@@ -1,6 +1,7 @@
 """The laws of levels, each a NumPyro distribution; conventions in :mod:`coulombfit.laws.pair.common`."""
 
 from coulombfit.laws.gas.coulomb_gas import CoulombGas
+from coulombfit.laws.matrix.levels import GasLevels, MatrixLevels
 from coulombfit.laws.pair.anisotropic import AnisotropicDensity, AnisotropicPair
 from coulombfit.laws.pair.common import descending_pair
 from coulombfit.laws.pair.gaussian import GaussianPair
@@ -12,7 +13,9 @@ __all__ = [
     "AnisotropicDensity",
     "AnisotropicPair",
     "CoulombGas",
+    "GasLevels",
     "GaussianPair",
+    "MatrixLevels",
     "OneSpeciesDensity",
     "OneSpeciesPair",
     "TwoSpeciesDensity",
