@@ -48,7 +48,9 @@ def losses(
     """
     act, hidden = ACTIVATIONS[activation], inputs
     for place, w in enumerate(layers.weights):
-        hidden = jnp.einsum("rbi,roi->rbo", jnp.broadcast_to(hidden, (w.shape[0], *hidden.shape[1:])), w)
+        # samples that all runs share are in one product with the weights of all of them
+        shared = hidden.shape[0] == 1
+        hidden = jnp.einsum("bi,roi->rbo", hidden[0], w) if shared else jnp.einsum("rbi,roi->rbo", hidden, w)
         if layers.biases:
             hidden = hidden + layers.biases[place][:, None]
         if place < len(layers.weights) - 1:
