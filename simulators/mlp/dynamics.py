@@ -21,7 +21,7 @@ from simulators.mlp.network import Layers, losses
 
 __all__ = ["Numbers", "Perceptrons", "mlp_dynamics", "random_layers"]
 
-LANES = 32
+LANES = 16
 """Runs in a chunk: more of them are no faster, and leave a core without work where runs are few."""
 SEEN = 512
 """Samples over which the loss of a snapshot is taken at most."""
