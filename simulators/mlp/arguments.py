@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypedDict
+from typing import TypedDict
+
+from numpy.typing import ArrayLike
 
 from simulators.engine.schedule import Options
+from simulators.mlp.data import Data
 
 __all__ = ["ResponseArguments", "TrainingArguments"]
 
@@ -16,7 +19,7 @@ class ResponseArguments(TypedDict, total=False):
     widths: Sequence[int]
     activation: str
     loss: str
-    data: Any
+    data: str | tuple[ArrayLike, ArrayLike] | Data
     samples: int | None
     data_seed: int
     learning_rate: float

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Float, Int, Key, UInt
 
 from simulators.engine.ensemble import Dynamics
 from simulators.linalg.small_matrices import squared_singular_values
@@ -21,8 +21,10 @@ from simulators.mlp.network import Layers, losses
 
 __all__ = ["Numbers", "Perceptrons", "mlp_dynamics", "random_layers"]
 
-LANES = 16
-"""Runs in a chunk: more of them are no faster, and leave a core without work where runs are few."""
+LANES = (16, 128)
+"""Fewest and most runs in a chunk: more of them leave a core without work where runs are few."""
+WORK = 2**17
+"""Numbers that a step of a chunk works with, beyond which more runs in it are no faster."""
 SEEN = 512
 """Samples over which the loss of a snapshot is taken at most."""
 
@@ -124,7 +126,16 @@ def mlp_dynamics(
         observed["loss"] = np.asarray(_loss_of_chunks(mean_loss)(state.layers, n.inputs[::every], n.targets[::every]))
         return {**observed, **{f"weights_{place}": w for place, w in enumerate(weights)}} if keep_weights else observed
 
-    return Dynamics(init, draw, step, observe, LANES)
+    return Dynamics(init, draw, step, observe, _most(widths, batch_size))
+
+
+def _most(widths: tuple[int, ...], batch_size: int) -> int:
+    """Runs in a chunk: of weights, their changes and gradients, and what nodes have and get back of each sample."""
+    parameters = sum(rows * columns for rows, columns in zip(widths[1:], widths[:-1], strict=True))
+    lanes = LANES[1]
+    while lanes > LANES[0] and lanes * (3 * parameters + 2 * batch_size * sum(widths)) > WORK:
+        lanes //= 2
+    return lanes
 
 
 @lru_cache(maxsize=64)
@@ -134,7 +145,7 @@ def _loss_of_chunks(mean_loss: Any) -> Any:
 
 
 def _next_batch(
-    order: Int[Array, "sample run"], place: Int[Array, ""], bits: Int[Array, "batch run"]
+    order: Int[Array, "sample run"], place: Int[Array, ""], bits: UInt[Array, "batch run"]
 ) -> tuple[Array, Array, Array]:
     """The next samples of an epoch in random order, each swapped to its place when it is its turn (Fisher and Yates).
 

@@ -38,6 +38,8 @@ NO_NOISE = 1e-9
 """Variance of single samples' gradients relative to the greatest up to which a direction has none."""
 DEAD = 2.0
 """Standard deviations that a singular value has to be above 0 for its square to move in proportion to it."""
+ROUNDING = 1e-6
+"""Singular value relative to the greatest of its layer up to which it is 0 but for what training together has left."""
 FORGOTTEN = 0.01
 """A width has been reached when its square lacks less than this fraction."""
 LONGEST = 1e7
@@ -94,7 +96,7 @@ def respond(problem: Problem, warmup: int, learning_rate: float, batch_size: int
     widths, steps = [], []
     for s, slopes in zip(c.values, c.slopes, strict=True):
         variance = np.einsum("ki,ij,kj->k", slopes, covariance, slopes, optimize=True)
-        alive = s > DEAD * np.sqrt(np.maximum(variance, 0.0))
+        alive = (s > DEAD * np.sqrt(np.maximum(variance, 0.0))) & (s > ROUNDING * s.max())
         widths.append(np.where(alive, 2.0 * s * np.sqrt(np.maximum(variance, 0.0)), np.nan))
         steps.append(np.where(alive, _steps(slopes, covariance, memory), np.nan))
     return Response(tuple(widths), tuple(steps))
