@@ -26,13 +26,13 @@ from jaxtyping import Array, Float, Key
 from numpy.typing import ArrayLike
 from scipy.special import roots_hermite
 
-from simulators.engine.arguments import as_numbers, require_one_of, require_positive
+from simulators.engine.arguments import levels_with_widths, require_one_of, require_positive
 from simulators.engine.ensemble import Dynamics
 from simulators.engine.schedule import RELAXATIONS, Options, Schedule
 from simulators.engine.signatures import with_arguments
 from simulators.engine.trajectory import Trajectory, evolve
 
-__all__ = ["coulomb_shift", "simulate"]
+__all__ = ["coulomb_shift", "matrix_shift", "simulate"]
 
 FORMS = ("levels", "matrix")
 DEGENERATE = 1e-9
@@ -97,7 +97,7 @@ def simulate(
     :warns UserWarning: where the run is shorter than 10/h steps, 5/h of the matrix form.
     """
     schedule = Schedule(runs=runs, steps=steps, **options)
-    c, sigma = _potentials(centres, widths)
+    c, sigma = levels_with_widths("centres", centres, widths)
     require_one_of((1, 2), beta=beta)
     require_one_of(FORMS, form=form)
     if schedule.dtype == "float32" and form == "levels" and c.size > SINGLE_PRECISION:
@@ -140,11 +140,33 @@ def coulomb_shift(centres: ArrayLike, widths: ArrayLike, beta: int = 1) -> Float
     :raises ValueError: for an argument outside its range.
     """
     require_one_of((1, 2), beta=beta)
-    c, sigma = _potentials(centres, widths)
+    c, sigma = levels_with_widths("centres", centres, widths)
+    return beta * sigma**2 * _pushes(c).sum(axis=1)
+
+
+def matrix_shift(levels: ArrayLike, widths: ArrayLike) -> Float[np.ndarray, " level"]:
+    r"""Second-order shift of each level's mean where a matrix of those levels is perturbed by Gaussian noise.
+
+    .. math:: \Delta_i = \sum_{j:\, c_j \ne c_i} \frac{\operatorname{Var} N_{ij}}{c_i - c_j}
+        = \frac14 \sum_{j:\, c_j \ne c_i} \frac{\sigma_i^2 + \sigma_j^2}{c_i - c_j}
+
+    The law of trained matrices, :func:`simulators.ensembles.perturbed`: for one width half of
+    :func:`coulomb_shift`. Widths must be small beside the distances; not in the source.
+
+    :param levels: c_i, shape (N,), descending, units of x.
+    :param widths: σ_i, shape (N,), or one number for all, units of x.
+    :raises ValueError: for an argument outside its range.
+    """
+    c, sigma = levels_with_widths("levels", levels, widths)
+    variance = 0.25 * (sigma[:, None] ** 2 + sigma**2)
+    return (variance * _pushes(c)).sum(axis=1)
+
+
+def _pushes(c: np.ndarray) -> Float[np.ndarray, "level level"]:
+    """1/(c_i − c_j), and 0 within a level, of which centres may differ by rounding."""
     apart = c[:, None] - c
-    # a degenerate level whose centres differ by rounding is one level
     other = np.abs(apart) > DEGENERATE * np.ptp(c)
-    return beta * sigma**2 * np.where(other, 1.0 / np.where(other, apart, 1.0), 0.0).sum(axis=1)
+    return np.where(other, 1.0 / np.where(other, apart, 1.0), 0.0)
 
 
 @lru_cache(maxsize=1)
@@ -229,15 +251,3 @@ def _rest(centres: np.ndarray, widths: np.ndarray, beta: int) -> np.ndarray:
             rest[members] = np.sqrt(beta) * roots_hermite(members.size)[0]
     return rest
 
-
-def _potentials(centres: ArrayLike, widths: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Centres and widths (N,), checked."""
-    c = as_numbers("centres", centres, "finite numbers, descending, shape (N,)", (1,))
-    if (np.diff(c) > 0).any():
-        raise ValueError(f"centres: expected finite numbers, descending, shape (N,), got {centres!r}")
-    sigma = as_numbers("widths", widths, f"one finite number above 0, or {c.size}, one a centre", (0, 1))
-    if (sigma <= 0).any():
-        raise ValueError(f"widths: expected finite numbers above 0, got {widths!r}")
-    if sigma.shape not in ((), (1,), c.shape):
-        raise ValueError(f"widths: expected one number or {c.size}, one a centre, got shape {sigma.shape}")
-    return c, np.broadcast_to(sigma, c.shape)

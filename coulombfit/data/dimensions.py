@@ -33,6 +33,13 @@ AXES: dict[str, tuple[str, ...]] = {
     "N": ("N",),
 }
 _KNOWN = {name: axis for axis, names in AXES.items() for name in names}
+_NUMBERED = re.compile(r"(levels?|eigenvalues?)_?\d+")
+"""Levels of one of several layers in a file, as ``level_0``."""
+
+
+def _axis(name: Hashable) -> str | None:
+    """What a dimension is by its name, None where the name says nothing."""
+    return "level" if _NUMBERED.fullmatch(str(name)) else _KNOWN.get(str(name))
 
 
 def axes_of(dims: Sequence[Hashable], meant: Sequence[str], argument: str) -> list[int] | None:
@@ -42,7 +49,7 @@ def axes_of(dims: Sequence[Hashable], meant: Sequence[str], argument: str) -> li
     :param meant: as many of the keys of ``AXES``.
     :raises DataError: for a name that means another axis, or two that mean the same.
     """
-    known = [_KNOWN.get(str(name)) for name in dims]
+    known = [_axis(name) for name in dims]
     if not any(known):
         return None
     shown, wanted = ", ".join(map(str, dims)), ", ".join(meant)
@@ -58,7 +65,7 @@ def axes_of(dims: Sequence[Hashable], meant: Sequence[str], argument: str) -> li
 
 def means(dims: Sequence[Hashable], axis: str) -> bool:
     """Whether one of the dimensions is that axis by its name."""
-    return any(_KNOWN.get(str(name)) == axis for name in dims)
+    return any(_axis(name) == axis for name in dims)
 
 
 def by_name(values: Any, meant: Sequence[str], argument: str) -> Any:

@@ -13,6 +13,7 @@ __all__ = [
     "as_numbers",
     "as_tuples",
     "check_seed",
+    "levels_with_widths",
     "require_not_negative",
     "require_one_of",
     "require_positive",
@@ -62,6 +63,24 @@ def as_numbers(name: str, value: ArrayLike, expected: str, dimensions: tuple[int
     if not np.isfinite(array).all():
         raise ValueError(f"{name}: expected {expected}, got elements that are not finite")
     return array
+
+
+def levels_with_widths(name: str, levels: ArrayLike, widths: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Levels, descending, and the width of each, both (N,); otherwise refuse, naming the argument.
+
+    :param name: what the levels are called.
+    """
+    x = as_numbers(name, levels, "finite numbers, descending, shape (N,)", (1,))
+    if (np.diff(x) > 0).any():
+        raise ValueError(f"{name}: expected finite numbers, descending, shape (N,), got {levels!r}")
+    sigma = as_numbers("widths", widths, f"one finite number above 0, or {x.size}, one a {name.rstrip('s')}", (0, 1))
+    if (sigma <= 0).any():
+        raise ValueError(f"widths: expected finite numbers above 0, got {widths!r}")
+    if sigma.shape not in ((), (1,), x.shape):
+        raise ValueError(
+            f"widths: expected one number or {x.size}, one a {name.rstrip('s')}, got shape {sigma.shape}"
+        )
+    return x, np.broadcast_to(sigma, x.shape)
 
 
 def as_tuples(value: ArrayLike | None) -> Any:

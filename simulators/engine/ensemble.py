@@ -34,7 +34,8 @@ from simulators.engine.streams import key_for
 __all__ = ["Dynamics", "ensemble"]
 
 State = Any
-"""A NamedTuple of arrays, the run in the last axis of each."""
+"""A NamedTuple of arrays, the run in the last axis of each, but for perceptrons, which are large enough for products
+of matrices; what is observed has it there always."""
 Numbers = Any
 """A NamedTuple of NumPy arrays and floats, those of the setting that are not shapes."""
 
@@ -69,6 +70,8 @@ class Dynamics(NamedTuple):
     observe: Callable[[Numbers, State], Mapping[str, np.ndarray]]
     """What to keep of states of chunks side by side, (chunk, …, run), by NumPy. NaN marks a run that has left the
     model's domain."""
+    most: int = LANES
+    """Runs in a chunk at most."""
 
 
 def ensemble(
@@ -238,7 +241,7 @@ def _lanes(dynamics: Dynamics, numbers: Numbers) -> int:
     key = jax.random.key(0)
     one = jax.eval_shape(lambda n: (dynamics.init(n, key, 1), dynamics.draw(n, key, key, 1)), numbers)
     size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(one))
-    lanes = LANES
+    lanes = dynamics.most
     while lanes > 1 and lanes * size > CACHE:
         lanes //= 2
     return lanes

@@ -64,7 +64,8 @@ def test_scores_and_information_are_derivatives(repulsion: Repulsion) -> None:
     )
     slopes = jax.jacfwd(by_run)(numbers)
     assert float(value) == pytest.approx(float(by_run(numbers).sum()), abs=1e-12)
-    np.testing.assert_allclose(scores, slopes.sum(axis=0), rtol=1e-8, atol=1e-7)
+    # no polynomial at the ends, d^1.3, which costs digits
+    np.testing.assert_allclose(scores, slopes.sum(axis=0), rtol=1e-8 if repulsion is MATRIX else 1e-6, atol=1e-7)
     # the information is the variance of the score of a level given the others: on a grid of places of each level
     wanted = np.zeros((7, 7))
     for x in SPECTRA:

@@ -16,7 +16,7 @@ from coulombfit.data.drift import judge_drift
 from coulombfit.data.files.opening import LIMIT, check_limit, exists
 from coulombfit.data.reading.joining import is_recording, join_runs, numbers_of, require_some
 from coulombfit.data.reading.recordings import merge_settings, one_snapshot, trajectory_of
-from coulombfit.data.reading.select import Others, Wanted, layers_in, runs_in
+from coulombfit.data.reading.select import Others, Wanted, layers_in, levels_in, runs_in
 from coulombfit.data.recording.store import Header, list_names, match_names
 from coulombfit.data.spectra import Spectra
 from coulombfit.runtime.errors import ArgumentError, DataError
@@ -156,7 +156,9 @@ def read_layers(
     """Spectra of every layer, by its name: from many files of one run each, one file of many runs, or a recording.
 
     Layers are the matrices whose names match: arrays (M, N) of several files, (run, M, N) of one, with the snapshot
-    axis of :func:`read` where ``snapshot`` is given. Others, such as biases and convolutions, are left out.
+    axis of :func:`read` where ``snapshot`` is given. Others, such as biases and convolutions, are left out. A file
+    without matrices has as layers the eigenvalues of runs by the names of their dimensions, (run, snapshot, level_0),
+    (run, snapshot, level_1), … as :mod:`simulators.mlp` saves them.
 
     :param path: as in :func:`read`.
     :param pattern: of names, such as ``"encoder.*.weight"``.
@@ -178,11 +180,13 @@ def read_layers(
     paths, alone = _paths(path)
     require_some(paths)
     extra = ("run",) * alone + ("snapshot",) * (snapshot is not None)
-    layers = _layers(paths[0], pattern, extra, limit)
+    layers, kind = _layers(paths[0], pattern, extra, limit), "weights"
     for other in paths[1:]:
         if (theirs := _layers(other, pattern, extra, limit)) != layers:
             apart = list_names(sorted(set(layers) ^ set(theirs)))
             raise DataError(f"path: expected the same layers, {paths[0]} and {other} differ in {apart}")
+    if not layers and alone and not is_recording(paths[0]):
+        layers, kind = levels_in(paths[0], pattern, limit), "eigenvalues"
     if not layers:
         what = "weights (M, N)" if not alone else "weights (run, M, N); of files of one run each, give several"
         raise DataError(f"pattern: expected {pattern!r} to match {what} in {paths[0].name}, got none")
@@ -197,8 +201,9 @@ def read_layers(
             argument: given.get(layer) if isinstance(given, Mapping) else given for argument, given in by_layer.items()
         }
         source = paths[0] if alone else paths
+        which: dict[str, Any] = {kind: layer}
         try:
-            one = read(source, weights=layer, snapshot=snapshot, burn_in=burn_in, name=name, limit=limit, **of_layer)
+            one = read(source, snapshot=snapshot, burn_in=burn_in, name=name, limit=limit, **which, **of_layer)
         except DataError as error:
             if str(error).startswith(("clusters:", "levels:")):  # which say nothing of the layer
                 raise DataError(f"{error} (layer {layer!r})") from None

@@ -17,7 +17,7 @@ from coulombfit.data.recording.store import list_names, match_names
 from coulombfit.data.tensors import levels_of
 from coulombfit.runtime.errors import DataError
 
-__all__ = ["DESCRIBED", "Others", "Part", "Wanted", "layers_in", "runs_in"]
+__all__ = ["DESCRIBED", "Others", "Part", "Wanted", "layers_in", "levels_in", "runs_in"]
 
 DEFAULT_NAME = "eigenvalues"
 DESCRIBED = ("learning_rate", "batch_size", "targets")
@@ -72,6 +72,14 @@ def layers_in(path: Path, pattern: str, extra: tuple[str, ...], limit: int) -> l
     with contents_of(path, limit) as contents:
         names = match_names(pattern, contents.shapes)
         return sorted(name for name in names if _may_be(contents, name, (*extra, "M", "N")))
+
+
+def levels_in(path: Path, pattern: str, limit: int) -> list[str]:
+    """Names that match of the arrays that are levels of runs by the names of their dimensions, sorted."""
+    with contents_of(path, limit) as contents:
+        names = match_names(pattern, contents.shapes)
+        named = [name for name in names if means(contents.dims.get(name, ()), "level")]
+        return sorted(name for name in named if means(contents.dims[name], "run"))
 
 
 def _may_be(contents: Contents, name: str, meant: tuple[str, ...]) -> bool:

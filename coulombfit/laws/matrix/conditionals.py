@@ -31,7 +31,8 @@ from coulombfit.laws.matrix.repulsion import Repulsion
 __all__ = ["Potentials", "information", "log_conditionals", "normal_scores"]
 
 NODES = 32
-"""Gauss–Legendre nodes between neighbours: a lone Gaussian level is normalised to 3e-12."""
+"""Gauss–Legendre nodes between neighbours: a lone Gaussian level is normalised to 3e-12. Where β is no whole number,
+d^β at the ends costs digits: 1e-4 is left at β = 0.3, 1e-7 at 1.3."""
 REACH = 8.0
 """Half width of the interval of integration in σ, where neighbours are further off."""
 
