@@ -78,9 +78,7 @@ def given_data(data: Any, widths: tuple[int, ...], loss: str) -> Data:
 
 
 @lru_cache(maxsize=8)
-def made_data(
-    kind: str, widths: tuple[int, ...], activation: str, loss: str, samples: int | None, seed: int
-) -> Data:
+def made_data(kind: str, widths: tuple[int, ...], activation: str, loss: str, samples: int | None, seed: int) -> Data:
     """Data of a kind in ``MADE``.
 
     :param samples: how many; None stands for 1000, of digits for all 1797.

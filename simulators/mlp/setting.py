@@ -25,7 +25,7 @@ from simulators.engine.schedule import Options, Schedule
 from simulators.engine.signatures import with_arguments
 from simulators.mlp.data import MADE, Data, given_data, made_data
 from simulators.mlp.dynamics import Numbers, mlp_dynamics
-from simulators.mlp.minimum import Minimum, Problem, train_together
+from simulators.mlp.minimum import Problem, train_together
 from simulators.mlp.network import ACTIVATIONS, LOSSES
 from simulators.mlp.response import Response, respond
 from simulators.mlp.result import MLPTrajectory, by_layer

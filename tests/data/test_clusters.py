@@ -106,7 +106,9 @@ def test_a_part_of_a_cluster_is_remembered() -> None:
 
 def test_errors_name_the_way_on() -> None:
     single = spectra(clusters="single")
-    with pytest.raises(cf.DataError, match=r"no pair 0 among 0 pairs.*as stated.*single levels, 0–4: spectra\.level\(k"):
+    with pytest.raises(
+        cf.DataError, match=r"no pair 0 among 0 pairs.*as stated.*single levels, 0–4: spectra\.level\(k"
+    ):
         single.pair(0)
     with pytest.raises(cf.DataError, match=r"no pair 1.*cf\.fit\(spectra, 'levels'\).*clusters=\[\[0, 1\], 'single'\]"):
         spectra().pair(1)

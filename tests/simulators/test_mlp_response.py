@@ -115,7 +115,9 @@ def test_a_level_that_is_not_above_its_noise_has_no_width() -> None:
     ],
 )
 def test_what_is_not_known_is_refused(arguments: dict, message: str | None) -> None:
-    setting = MLP(**{**LINEAR, "warmup": 30, **arguments} if arguments.get("start") != "own" else {**LINEAR, **arguments})
+    setting = MLP(
+        **{**LINEAR, "warmup": 30, **arguments} if arguments.get("start") != "own" else {**LINEAR, **arguments}
+    )
     if message is None:
         assert np.isfinite(setting.level_widths()[0]).all(), "an input that never varies moves nothing"
         return

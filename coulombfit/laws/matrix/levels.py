@@ -62,19 +62,20 @@ class InteractingLevels(Distribution):
         validate_args: bool | None = None,
     ):
         refuse_forked()
-        shape = jnp.shape(centres)
+        # what is known stays so inside compiled functions
+        with jax.ensure_compile_time_eval():
+            centres, widths, beta = jnp.asarray(centres), jnp.asarray(widths), jnp.asarray(beta)
+        shape = centres.shape
         if len(shape) != 1 or not shape[0]:
             raise ValueError(f"centres: expected one number a cluster, shape (K,), got shape {shape}")
-        if jnp.shape(widths) != shape:
-            raise ValueError(f"widths: expected {shape[0]}, one a centre, got shape {jnp.shape(widths)}")
+        if widths.shape != shape:
+            raise ValueError(f"widths: expected {shape[0]}, one a centre, got shape {widths.shape}")
         self.sizes = (1,) * shape[0] if sizes is None else tuple(int(size) for size in sizes)
         if len(self.sizes) != shape[0] or min(self.sizes) < 1:
             raise ValueError(f"sizes: expected {shape[0]} whole numbers above 0, one a cluster, got {sizes}")
         self.near = sum(self.sizes) - 1 if near is None else int(near)
-        with jax.ensure_compile_time_eval():
-            dtype = jnp.result_type(jnp.asarray(centres), jnp.asarray(widths), beta, float)
-            self.centres, self.widths = jnp.asarray(centres, dtype), jnp.asarray(widths, dtype)
-            self.beta = jnp.asarray(beta, dtype)
+        dtype = jnp.result_type(centres, widths, beta, float)
+        self.centres, self.widths, self.beta = centres.astype(dtype), widths.astype(dtype), beta.astype(dtype)
         super().__init__((), (sum(self.sizes),), validate_args=validate_args)
 
     @property
