@@ -25,5 +25,4 @@ class Levels(ClusteredModel):
     likelihoods = (Conditionals(),)
     nominal_from = {"conditionals": 30}
     dimension = "level"
-    colour, line = "#000000", "-"
     interacting = MatrixLevels

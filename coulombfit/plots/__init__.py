@@ -14,6 +14,7 @@ from coulombfit.plots.predictive import predictive
 from coulombfit.plots.ranks import calibration, pit, ranks
 from coulombfit.plots.settings import displacement, scaling
 from coulombfit.plots.training import learning_curve, level_diagram
+from coulombfit.plots.widths import widths
 
 __all__ = [
     "calibration",
@@ -37,4 +38,5 @@ __all__ = [
     "scaling",
     "spacing",
     "styles",
+    "widths",
 ]

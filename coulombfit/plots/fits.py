@@ -141,23 +141,25 @@ def spacing(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
 
 @own_lettering
 def levels(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
-    """Histogram of all levels of a gas, new levels under each model (lines), and the bare centres (ticks on top).
+    """Histogram of all levels, new levels under each model (lines) where they were drawn, and centres (ticks on top).
 
-    :param fits: fits of the same data with likelihood "levels", by the name to show.
+    :param fits: fits of all levels of the same data, by the name to show.
     :param ax: what to draw on; the axes of a new figure where None.
     :raises ValueError: for other fits.
     """
     _require(fits)
     if any(fit.observed_by.of_pairs for fit in fits.values()):
-        raise ValueError("fits: expected fits of all levels of a gas")
+        raise ValueError("fits: expected fits of all levels, not of a pair")
     ax = one_axes(ax)
     observed = next(iter(fits.values())).observations
     edges = edges_of_levels(observed)
     ax.hist(observed.ravel(), edges, density=True, label="levels", color=grey(ax, 0.2), histtype="stepfilled")
     for name, style in styles(fits).items():
-        ax.hist(
-            _predicted_levels(fits[name]).ravel(), edges, density=True, label=legible(name), histtype="step", **style
-        )
+        if "posterior_predictive" in fits[name].tree.children:
+            new = _predicted_levels(fits[name]).ravel()
+            ax.hist(new, edges, density=True, label=legible(name), histtype="step", **style)
+        else:
+            ax.plot([], [], label=f"{legible(name)}, centres", **style)
         for centre in fits[name].parameters.get("centre", np.zeros((1, 1, 0))).mean(axis=(0, 1)):
             ax.plot([centre, centre], [0.95, 1.0], transform=ax.get_xaxis_transform(), color=style["color"])
     ax.set(xlabel=EIGENVALUE, ylabel=DENSITY)

@@ -117,7 +117,7 @@ def test_normal_scores_far_out() -> None:
 
 
 def test_a_pair_of_one_width_has_its_joint_law_from_conditionals() -> None:
-    """Ln p(x₁, x₂) and the two conditionals have the same derivatives along x₁ and x₂: Rice and Gaussian (physics.md)."""
+    """Ln p(x₁, x₂) and the two conditionals have the same derivatives along x₁ and x₂: Rice and Gaussian."""
     c, sigma = np.array([4.15, 4.0]), 0.1
 
     def joint(x: np.ndarray) -> float:

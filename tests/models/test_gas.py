@@ -132,7 +132,7 @@ def test_what_has_no_normaliser_is_refused() -> None:
     tied = np.array([[2.0, 2.0], [2.1, 1.9], [2.2, 1.8]])
     with pytest.raises(cf.DataError, match="distinct levels, got tied"):
         cf.fit(tied, "gas")
-    with pytest.raises(ValueError, match="model 'gas' takes 'levels', got 'pair'"):
+    with pytest.raises(ValueError, match="model 'gas' takes 'levels', 'conditionals', got 'pair'"):
         cf.fit(spectra(20, seed=2), "gas", "pair")
 
 
