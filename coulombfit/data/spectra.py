@@ -156,6 +156,8 @@ class Spectra:
         known, rows = dict(setting.pop("provenance", None) or {}), x.reshape(-1, x.shape[2])
         columns = chosen_levels(setting.get("levels"), rows, precision_of(eigenvalues)) or list(range(x.shape[2]))
         stated = stated_clusters(setting.get("clusters"), columns)
+        if x.shape[2] == 1:
+            known.setdefault("levels", [0])
         groups = stated or [[columns[k] for k in group] for group in group_by_gaps(rows[:, columns])]
         kept, record = thin(x, groups, None if steps is None else real_array(steps, "steps"))
         return cls(kept, **setting, provenance=known | {"trajectory": record})

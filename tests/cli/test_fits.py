@@ -101,7 +101,9 @@ def test_a_grouping_and_levels_are_stated(tmp_path: Path) -> None:
     other = ("--levels", "1-2", "--clusters", "1,2", "--model", "gaussian", "--out", saved)
     assert "cannot write" in run("fit", "x.npz", *other, code=2).stderr
     guessed = json.loads(run("fit", "x.npz", "--levels", "0-2", "--model", "gaussian", "--json").stdout)
-    assert guessed["data"]["grouping"].startswith("levels 1,2 together, grouped by the gaps between their distributions")
+    assert guessed["data"]["grouping"].startswith(
+        "levels 1,2 together, grouped by the gaps between their distributions"
+    )
 
 
 def test_compare_then_report_from_the_saved_fits(weights: Path) -> None:

@@ -46,7 +46,7 @@ def test_who_knows_goes_before_who_guesses() -> None:
 def test_those_who_know_have_to_agree() -> None:
     pair = setting(0, 0.1, clusters=[[0], [1, 2]])
     for other in (setting(1, 0.02, clusters="single"), setting(1, 0.02, targets=CENTRES)):
-        with pytest.raises(cf.DataError, match="levels 1,2 together.*as stated, and levels 0–2 single in"):
+        with pytest.raises(cf.DataError, match=r"levels 1,2 together.*as stated, and levels 0–2 single in"):
             one_grouping([pair, other])
 
 
@@ -54,7 +54,7 @@ def test_levels_have_to_be_the_same() -> None:
     one = setting(0, 0.1)
     with pytest.raises(cf.DataError, match=r"expected the same degenerate levels.*3 levels in .* and 2 in .*levels="):
         one_grouping([one, setting(1, 0.1, levels=[1, 2])])
-    with pytest.raises(cf.DataError, match="the same levels of the matrix in every setting, got levels 0 .*and 2 in"):
+    with pytest.raises(cf.DataError, match=r"the same levels of the matrix in every setting, got levels 0 .*and 2 in"):
         one_grouping([one.level(0), setting(1, 0.02).level(2)])
     # nothing is known of where levels of a plain array stand
     plain = cf.Spectra(setting(1, 0.1).eigenvalues[:, 1:])

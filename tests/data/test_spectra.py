@@ -90,7 +90,9 @@ def test_pairs_are_found_by_gaps_from_the_top() -> None:
 def test_three_levels_in_a_bunch_are_no_pair() -> None:
     x = np.hstack([ensemble(4.0), np.random.default_rng(1).normal(4.03, 0.02, (300, 1))])
     assert group_by_gaps(np.sort(x, axis=1)[:, ::-1]) == [[0, 1, 2]]
-    with pytest.raises(cf.DataError, match=r"no pair 0 among 0 pairs.*levels 0,1,2 at.*spectra.cluster.*clusters=.*targets="):
+    with pytest.raises(
+        cf.DataError, match=r"no pair 0 among 0 pairs.*levels 0,1,2 at.*spectra.cluster.*clusters=.*targets="
+    ):
         cf.Spectra(x).pair(0)
 
 

@@ -82,7 +82,10 @@ def test_b5_one_refused_set_does_not_lose_the_others() -> None:
     assert found.table.loc["spectrum 3", "mean"].tolist() == alone.table.loc["spectrum 1", "mean"].tolist()
     three = np.concatenate([good[1], 0.1 * good[0][:, :1]], axis=1)
     gas = cf.fit_many([good[0], three], "gas", sampling=cf.Sampling(chains=1, draws=200))
-    assert "expected levels that form the clusters of the first, got levels 0,1 together in 'spectrum 0'" in gas.fits["refused"].iloc[1]
+    assert (
+        "expected levels that form the clusters of the first, got levels 0,1 together in 'spectrum 0'"
+        in gas.fits["refused"].iloc[1]
+    )
     with pytest.raises(cf.DataError, match=r"spectrum 0: data: expected pairs of distinct levels, got 20 tied"):
         cf.fit_many([tied] * 2, "one-species")
 

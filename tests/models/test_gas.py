@@ -83,7 +83,7 @@ def test_a_gas_of_one_pair_is_the_one_species_pair() -> None:
 
 
 def ordered_mehta(levels: int, sigma: float) -> float:
-    """ln ∫ Π|x_i − x_j| exp(−Σ x²/2σ²) over x_1 > … > x_N, by Mehta's integral."""
+    """Ln ∫ Π|x_i − x_j| exp(−Σ x²/2σ²) over x_1 > … > x_N, by Mehta's integral."""
     j = np.arange(1, levels + 1)
     unordered = levels / 2 * np.log(2 * np.pi) + np.sum(gammaln(1 + j / 2) - gammaln(1.5))
     return unordered - gammaln(levels + 1) + (levels + levels * (levels - 1) / 2) * np.log(sigma)
