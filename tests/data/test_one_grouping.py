@@ -43,6 +43,16 @@ def test_who_knows_goes_before_who_guesses() -> None:
     assert "by their targets in" in notes[0]
 
 
+def test_a_study_names_the_settings_whose_guess_is_overruled() -> None:
+    several = [setting(seed, sigma) for seed, sigma in enumerate((0.02, 0.05, 0.1))]
+    several[1] = setting(1, 0.05, clusters="single")
+    verdict = cf.displacement(several, quadratic=False).verdict
+    assert verdict.endswith(
+        "levels of 'sigma 0.1' are grouped as stated in 'sigma 0.05', where its own gaps would say levels 1,2 together, "
+        "level 0 single."
+    )
+
+
 def test_those_who_know_have_to_agree() -> None:
     pair = setting(0, 0.1, clusters=[[0], [1, 2]])
     for other in (setting(1, 0.02, clusters="single"), setting(1, 0.02, targets=CENTRES)):
