@@ -48,8 +48,8 @@ def test_a_study_names_the_settings_whose_guess_is_overruled() -> None:
     several[1] = setting(1, 0.05, clusters="single")
     verdict = cf.displacement(several, quadratic=False).verdict
     assert verdict.endswith(
-        "levels of 'sigma 0.1' are grouped as stated in 'sigma 0.05', where its own gaps would say levels 1,2 together, "
-        "level 0 single."
+        "levels of 'sigma 0.1' are grouped as stated in 'sigma 0.05', where its own gaps would say levels 1,2 "
+        "together, level 0 single."
     )
 
 
