@@ -92,7 +92,7 @@ def _run(
         # all is read before anything is computed: an error comes at once
         needed = sets if rule is None else changed
         spectra = {name: _read(name, *sets[name]) for name in needed}
-        _check_models(analysis)
+        _check_models(analysis, {name: (sets[name][0], spectra[name]) for name in changed})
     mark_owner(out, analysis.name, analysis.source)
     for folder in ("kept/sets", "fits"):
         (out / folder).mkdir(parents=True, exist_ok=True)
@@ -176,14 +176,23 @@ def _read(name: str, data: Data, files: list[Path]) -> Any:
     return spectra
 
 
-def _check_models(analysis: Analysis) -> None:
+def _check_models(analysis: Analysis, read: Mapping[str, tuple[Data, Any]]) -> None:
+    """Refuse models that are none, and spectra without the pair that is to be fitted.
+
+    :raises DataError: naming the set.
+    """
     from coulombfit.inference.preparation import ask
     from coulombfit.models import find_models
 
     wanted = analysis.fit
-    find_models(wanted.models, wanted.likelihood)
+    of_pairs = next(iter(find_models(wanted.models, wanted.likelihood).values())).of_pairs
     for model in wanted.models:
         ask(model, wanted.likelihood, wanted.sampler, None, analysis.seed, **wanted.stated)
+    for name, (data, spectra) in read.items() if of_pairs else ():
+        try:
+            spectra.pair(data.pair)
+        except DataError as error:
+            raise DataError(f"{error} (of {name})") from None
 
 
 def _infer_scaling(analysis: Analysis, spectra: Mapping[str, Any], key: str) -> dict[str, Any]:

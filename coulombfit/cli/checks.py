@@ -59,7 +59,7 @@ def scaling(
         if figure is not None:
             plots.require_figure(figure)
         spectra = [reading.read(file, factor=factor_key) for file in files]
-        label = outputs.result_label("the scaling rule", [one.fingerprint for one in spectra])
+        label = outputs.result_label("the scaling rule", [outputs.identity_of(one) for one in spectra])
         outputs.require_unused(out, label, overwrite=overwrite)
         outputs.require_companion(figure, out, overwrite=overwrite)
         result = cf.scaling(

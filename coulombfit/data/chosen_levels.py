@@ -1,4 +1,4 @@
-"""Which levels of a matrix are looked at, and where they stand in it.
+"""Which levels of a matrix are looked at, where they stand in it, and which of them belong together.
 
 Places are counted from the top of the whole matrix, 0 the topmost, and kept in ``provenance["levels"]`` where not all
 levels are there, so that levels of levels chosen before are still called by their place in the matrix.
@@ -12,10 +12,20 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from coulombfit.data.clusters import list_levels, whole
+from coulombfit.data.clusters import group_by_gaps, group_by_targets, list_levels, whole
 from coulombfit.runtime.errors import DataError
 
-__all__ = ["Levels", "chosen_levels", "known_places", "parted_in", "places_of", "stated_in"]
+__all__ = [
+    "Levels",
+    "chosen_levels",
+    "grouped",
+    "known_places",
+    "parted_in",
+    "places_of",
+    "stated_in",
+    "stating",
+    "taking",
+]
 
 Levels = str | Sequence[int]
 """What a user may choose: numbers of levels from the top, or "nonzero"."""
@@ -110,3 +120,34 @@ def stated_in(provenance: Mapping[str, Any], levels: int) -> list[list[int]] | N
             "level, pair, cluster or levels=, or give clusters="
         )
     return found
+
+
+def grouped(
+    x: Float[np.ndarray, "run level"], targets: Float[np.ndarray, " level"] | None, provenance: Mapping[str, Any]
+) -> tuple[list[list[int]], str]:
+    """Columns that belong together, from the top, and who says so."""
+    if (stated := stated_in(provenance, x.shape[1])) is not None:
+        column = {place: k for k, place in enumerate(places_of(provenance, x.shape[1]))}
+        here = [[column[place] for place in cluster if place in column] for cluster in stated]
+        return [cluster for cluster in here if cluster], "stated"
+    if targets is not None:
+        return group_by_targets(x, targets), "targets"
+    return group_by_gaps(x), "gaps"
+
+
+def stating(
+    provenance: Mapping[str, Any], clusters: list[list[int]], columns: list[int], levels: int
+) -> dict[str, Any]:
+    """Provenance of some columns of so many, with the grouping that a user states."""
+    places = places_of(provenance, levels)
+    guessed = {name: value for name, value in provenance.items() if name not in ("grouping", "parted")}
+    stated = [[places[k] for k in cluster] for cluster in clusters]
+    return guessed | {"levels": [places[k] for k in columns], "clusters": stated}
+
+
+def taking(provenance: Mapping[str, Any], clusters: list[list[int]], columns: list[int], levels: int) -> dict[str, Any]:
+    """Provenance of some columns of so many: their places, and the clusters of which they leave a part behind."""
+    places, taken = places_of(provenance, levels), set(columns)
+    cut = [[places[k] for k in cluster] for cluster in clusters if taken & set(cluster) and set(cluster) - taken]
+    known = {**provenance, "levels": [places[k] for k in columns]}
+    return known | {"parted": [*parted_in(provenance), *cut]} if cut else known

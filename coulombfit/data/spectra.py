@@ -15,14 +15,8 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from coulombfit.data.arrays import positive, precision_of, real_array, whole_number
-from coulombfit.data.chosen_levels import Levels, chosen_levels, parted_in, places_of, stated_in
-from coulombfit.data.clusters import (
-    Clusters,
-    group_by_gaps,
-    group_by_targets,
-    refuse_pair,
-    stated_clusters,
-)
+from coulombfit.data.chosen_levels import Levels, chosen_levels, grouped, stated_in, stating, taking
+from coulombfit.data.clusters import Clusters, group_by_gaps, refuse_pair, stated_clusters
 from coulombfit.data.coincidences import refuse_copies
 from coulombfit.data.dimensions import SNAPSHOTS, refuse_numbering
 from coulombfit.data.tensors import levels_of
@@ -94,10 +88,10 @@ class Spectra:
         columns = chosen_levels(levels, x, precision_of(eigenvalues))
         taken = list(range(x.shape[1])) if columns is None else columns
         if (stated := stated_clusters(clusters, taken)) is not None:
-            known = _stating(known, stated, taken, x.shape[1])
+            known = stating(known, stated, taken, x.shape[1])
         elif columns is not None:
             # what is zero is no neighbour that repels
-            known = _taking(known, [] if levels == "nonzero" else _grouped(x, targets, known)[0], columns, x.shape[1])
+            known = taking(known, [] if levels == "nonzero" else grouped(x, targets, known)[0], columns, x.shape[1])
         if columns is not None:
             x, targets = np.ascontiguousarray(x[:, columns]), None if targets is None else targets[columns]
         stated_in(known, x.shape[1])  # refuses what groups other levels
@@ -156,6 +150,8 @@ class Spectra:
         known, rows = dict(setting.pop("provenance", None) or {}), x.reshape(-1, x.shape[2])
         columns = chosen_levels(setting.get("levels"), rows, precision_of(eigenvalues)) or list(range(x.shape[2]))
         stated = stated_clusters(setting.get("clusters"), columns)
+        if x.shape[2] == 1:
+            known.setdefault("levels", [0])
         groups = stated or [[columns[k] for k in group] for group in group_by_gaps(rows[:, columns])]
         kept, record = thin(x, groups, None if steps is None else real_array(steps, "steps"))
         return cls(kept, **setting, provenance=known | {"trajectory": record})
@@ -176,12 +172,12 @@ class Spectra:
 
         The rules are in :mod:`coulombfit.data.clusters`; the last is a guess.
         """
-        return _grouped(self.eigenvalues, self.targets, self.provenance)[0]
+        return grouped(self.eigenvalues, self.targets, self.provenance)[0]
 
     @property
     def grouped_by(self) -> str:
         """Who says which levels belong together: "stated", "targets", or "gaps", which is a guess."""
-        return _grouped(self.eigenvalues, self.targets, self.provenance)[1]
+        return grouped(self.eigenvalues, self.targets, self.provenance)[1]
 
     @property
     def fingerprint(self) -> str:
@@ -225,7 +221,7 @@ class Spectra:
 
     def _cluster(self, k: int, size: int | None, what: str) -> Spectra:
         k = whole_number(k, what)
-        clusters, by = _grouped(self.eigenvalues, self.targets, self.provenance)
+        clusters, by = grouped(self.eigenvalues, self.targets, self.provenance)
         found = [cluster for cluster in clusters if size is None or len(cluster) == size]
         if not 0 <= k < len(found):
             refuse_pair(k, self.eigenvalues, clusters, by, size)
@@ -235,13 +231,13 @@ class Spectra:
 
     def _take(self, columns: list[int], what: str) -> Spectra:
         """Some of the levels, with the record of which they are and who grouped them."""
-        clusters, by = _grouped(self.eigenvalues, self.targets, self.provenance)
+        clusters, by = grouped(self.eigenvalues, self.targets, self.provenance)
         return replace(
             self,
             eigenvalues=self.eigenvalues[:, columns],
             targets=None if self.targets is None else self.targets[columns],
             name=f"{self.name} {what}".strip(),
-            provenance=_taking(self.provenance, clusters, columns, self.levels) | {"grouping": by},
+            provenance=taking(self.provenance, clusters, columns, self.levels) | {"grouping": by},
         )
 
     def regrouped(self, clusters: Clusters) -> Spectra:
@@ -270,39 +266,6 @@ class Spectra:
         :raises OSError: where ``path`` cannot be written.
         """
         write_netcdf(self.to_dataset(), path)
-
-
-def _grouped(
-    x: Float[np.ndarray, "run level"], targets: Float[np.ndarray, " level"] | None, provenance: Mapping[str, Any]
-) -> tuple[list[list[int]], str]:
-    """Columns that belong together, from the top, and who says so."""
-    if (stated := stated_in(provenance, x.shape[1])) is not None:
-        column = {place: k for k, place in enumerate(places_of(provenance, x.shape[1]))}
-        here = [[column[place] for place in cluster if place in column] for cluster in stated]
-        return [cluster for cluster in here if cluster], "stated"
-    if targets is not None:
-        return group_by_targets(x, targets), "targets"
-    return group_by_gaps(x), "gaps"
-
-
-def _stating(
-    provenance: Mapping[str, Any], clusters: list[list[int]], columns: list[int], levels: int
-) -> dict[str, Any]:
-    """Provenance of some columns of so many, with the grouping that a user states."""
-    places = places_of(provenance, levels)
-    guessed = {name: value for name, value in provenance.items() if name not in ("grouping", "parted")}
-    stated = [[places[k] for k in cluster] for cluster in clusters]
-    return guessed | {"levels": [places[k] for k in columns], "clusters": stated}
-
-
-def _taking(
-    provenance: Mapping[str, Any], clusters: list[list[int]], columns: list[int], levels: int
-) -> dict[str, Any]:
-    """Provenance of some columns of so many: their places, and the clusters of which they leave a part behind."""
-    places, taken = places_of(provenance, levels), set(columns)
-    cut = [[places[k] for k in cluster] for cluster in clusters if taken & set(cluster) and set(cluster) - taken]
-    known = {**provenance, "levels": [places[k] for k in columns]}
-    return known | {"parted": [*parted_in(provenance), *cut]} if cut else known
 
 
 def _refuse_negative(x: Float[np.ndarray, "run level"], precision: float) -> None:

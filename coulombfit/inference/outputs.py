@@ -27,6 +27,7 @@ __all__ = [
     "PAGES",
     "fit_label",
     "fit_name",
+    "identity_of",
     "label_of",
     "page_label",
     "require_companion",
@@ -69,6 +70,14 @@ def label_of(question: Question, spectra: Spectra) -> str:
     data = {"fingerprint": spectra.fingerprint, "provenance": spectra.provenance}
     asked = {"model": question.model.name, "likelihood": question.likelihood.name, "data": data}
     return fit_label(asked | question.model.stated.to_json())
+
+
+def identity_of(spectra: Spectra) -> str:
+    """What stands for these data in the label of a result that depends on how their levels are grouped: the
+    fingerprint, and where the grouping is stated a digest of both."""
+    if spectra.grouped_by != "stated":
+        return spectra.fingerprint
+    return hashlib.sha256(f"{spectra.fingerprint} {json.dumps(spectra.clusters)}".encode()).hexdigest()
 
 
 def page_label(fingerprints: Iterable[str]) -> str:

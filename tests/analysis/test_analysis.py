@@ -146,7 +146,10 @@ def test_a_plan_states_levels_and_their_grouping(tmp_path: Path) -> None:
         reading = load(tmp_path / "analysis.toml").data[0].reading
         assert {name: reading[name] for name in ("clusters", "levels")} == expected
     (tmp_path / "analysis.toml").write_text(PLAN.replace("[[data]]\n", "[[data]]\nclusters = 'single'\n"))
-    assert "pair: no pair 0 among 0 pairs of levels grouped as stated" in invoke(tmp_path, code=4).stderr
+    error = invoke(tmp_path, code=4).stderr
+    assert "pair: no pair 0 among 0 pairs of levels grouped as stated" in error
+    assert "(of setting0)" in error
+    assert not (tmp_path / "analysis" / "fits").exists()
 
 
 def test_a_plan_that_is_not_there(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 import coulombfit as cf
 from coulombfit.cli.app import app
+from coulombfit.inference import outputs
 from simulators import ensembles
 
 QUICK = ("--quiet",)
@@ -158,3 +159,12 @@ def test_a_demo_is_made_again_and_never_over_other_files() -> None:
     Path("mine").mkdir()
     Path("mine/report.html").write_text("what somebody has written")
     refused("demo", "--out", "mine")
+
+
+def test_b2_data_grouped_in_another_way_are_another_result() -> None:
+    x = np.random.default_rng(0).normal([5.0, 3.0], 0.05, (20, 2))
+    labels = {
+        outputs.identity_of(cf.Spectra(x, clusters=clusters)) for clusters in ("auto", "single", [[0, 1]], [[0], [1]])
+    }
+    assert len(labels) == 3
+    assert cf.Spectra(x).fingerprint in labels

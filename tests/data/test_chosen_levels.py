@@ -54,6 +54,7 @@ def test_zeros_of_eigenvalues_in_their_own_precision() -> None:
         ([-1], "levels: expected numbers from 0, the topmost, to 3, got -1"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_what_are_no_levels_is_refused(levels, message) -> None:
     with pytest.raises(cf.DataError, match=message):
         cf.Spectra(X, levels=levels)
@@ -75,7 +76,7 @@ def test_clusters_are_of_the_levels_that_are_chosen() -> None:
 
 def test_a_trajectory_without_its_dead_levels() -> None:
     x = np.column_stack([RNG.normal([5.0, 2.0, 1.9], 0.05, (400, 3)), np.zeros(400)])
-    with pytest.raises(cf.DataError, match="level 3 constant.*levels='nonzero'"):
+    with pytest.raises(cf.DataError, match=r"level 3 constant.*levels='nonzero'"):
         cf.Spectra.from_trajectory(x)
     found = cf.Spectra.from_trajectory(x, levels="nonzero", clusters="single")
     assert (found.clusters, found.provenance["levels"]) == ([[0], [1], [2]], [0, 1, 2])

@@ -30,6 +30,7 @@ def spectra(**options) -> cf.Spectra:
         ([[0], [1], [2], "single"], [[0], [1], [2]]),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_a_grouping_is_stated(clusters, expected) -> None:
     assert stated_clusters(clusters, 3) == expected
 
@@ -54,6 +55,7 @@ def test_a_grouping_is_stated(clusters, expected) -> None:
         ([[-1], [0], [1], [2]], "clusters: expected levels among 0–2, got -1"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_what_is_no_grouping_is_refused(clusters, message) -> None:
     with pytest.raises(cf.DataError, match=message):
         stated_clusters(clusters, 3)
@@ -70,7 +72,7 @@ def test_what_is_stated_goes_before_targets_and_gaps(tmp_path) -> None:
     assert (again.clusters, again.grouped_by) == (stated.clusters, "stated")
     assert replace(again, name="other").clusters == stated.clusters
     assert replace(again, clusters="single").clusters == known.clusters
-    with pytest.raises(cf.DataError, match="provenance: its clusters group levels 0–4.*got 2 levels"):
+    with pytest.raises(cf.DataError, match=r"provenance: its clusters group levels 0–4.*got 2 levels"):
         replace(stated, eigenvalues=stated.eigenvalues[:, 3:], targets=None)
     # a provenance of other making may mean something else by these words
     foreign = spectra(provenance={"clusters": "k-means", "levels": 5, "parted": True, "grouping": [1]})
@@ -104,6 +106,7 @@ def test_a_part_of_a_cluster_is_remembered() -> None:
     assert "parted" not in replace(spectra().level(2), clusters="single").provenance
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_errors_name_the_way_on() -> None:
     single = spectra(clusters="single")
     with pytest.raises(
@@ -118,10 +121,10 @@ def test_errors_name_the_way_on() -> None:
         spectra().cluster(4)
     with pytest.raises(cf.DataError, match="level: expected 0, the topmost, to 4, got 5"):
         spectra().level(5)
-    with pytest.raises(ValueError, match="level: expected a whole number, got 1.0"):
+    with pytest.raises(ValueError, match=r"level: expected a whole number, got 1\.0"):
         spectra().level(1.0)  # type: ignore[arg-type]
     many = cf.Spectra(np.random.default_rng(0).normal(np.arange(1, 301), 0.01, (20, 300)))
-    with pytest.raises(cf.DataError, match="… 300 in all.*single levels, 0–299") as refused:
+    with pytest.raises(cf.DataError, match=r"… 300 in all.*single levels, 0–299") as refused:
         many.pair(0)
     assert len(str(refused.value)) < 800
 

@@ -43,10 +43,20 @@ def test_who_knows_goes_before_who_guesses() -> None:
     assert "by their targets in" in notes[0]
 
 
+def test_a_study_names_the_settings_whose_guess_is_overruled() -> None:
+    several = [setting(seed, sigma) for seed, sigma in enumerate((0.02, 0.05, 0.1))]
+    several[1] = setting(1, 0.05, clusters="single")
+    verdict = cf.displacement(several, quadratic=False).verdict
+    assert verdict.endswith(
+        "levels of 'sigma 0.1' are grouped as stated in 'sigma 0.05', where its own gaps would say levels 1,2 "
+        "together, level 0 single."
+    )
+
+
 def test_those_who_know_have_to_agree() -> None:
     pair = setting(0, 0.1, clusters=[[0], [1, 2]])
     for other in (setting(1, 0.02, clusters="single"), setting(1, 0.02, targets=CENTRES)):
-        with pytest.raises(cf.DataError, match="levels 1,2 together.*as stated, and levels 0–2 single in"):
+        with pytest.raises(cf.DataError, match=r"levels 1,2 together.*as stated, and levels 0–2 single in"):
             one_grouping([pair, other])
 
 
@@ -54,7 +64,7 @@ def test_levels_have_to_be_the_same() -> None:
     one = setting(0, 0.1)
     with pytest.raises(cf.DataError, match=r"expected the same degenerate levels.*3 levels in .* and 2 in .*levels="):
         one_grouping([one, setting(1, 0.1, levels=[1, 2])])
-    with pytest.raises(cf.DataError, match="the same levels of the matrix in every setting, got levels 0 .*and 2 in"):
+    with pytest.raises(cf.DataError, match=r"the same levels of the matrix in every setting, got levels 0 .*and 2 in"):
         one_grouping([one.level(0), setting(1, 0.02).level(2)])
     # nothing is known of where levels of a plain array stand
     plain = cf.Spectra(setting(1, 0.1).eigenvalues[:, 1:])

@@ -103,7 +103,7 @@ class Displacement:
                 Answer.NO: f"{what} are NOT in agreement with {other}",
             }.get(answers[name], f"the data cannot tell whether {what} are those of {other}")
             parts.append(f"{said} (p {probability(p[name])})")
-        return "; ".join(parts) + "."
+        return "; ".join([*parts, *self.settings.notes]) + "."
 
     def summary(self) -> Text:
         """The tables and the verdict as text."""

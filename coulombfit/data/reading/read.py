@@ -113,6 +113,8 @@ def read(
     if (proportional := positive(described.pop("factor", None), "factor")) is not None:
         described["provenance"]["factor"] = proportional
     spectra = Spectra.from_weights(found.values, **described) if found.matrices else Spectra(found.values, **described)
+    if spectra.levels == 1 and (weights or is_recording(paths[0])) and "levels" not in spectra.provenance:
+        spectra = _add_provenance(spectra, levels=[0])  # the one level of each run, not levels pooled from pairs
     return _judge_stationarity(_add_provenance(spectra, runs=spectra.runs), found.others, described["provenance"])
 
 
