@@ -58,7 +58,7 @@ print(cf.compare(fits).verdict)
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
 plots.levels(fits, left)
 for level in theory:
-    left.axvline(level, color="black", linewidth=0.6, linestyle=":")
+    left.axvline(level, ymax=0.82, color="black", linewidth=0.6, linestyle=":")
 plots.widths(fits, right, predicted={"theory": (theory, width)})
 plots.savefig(figure, arguments.out, "page")
 print(f"saved {arguments.out}")

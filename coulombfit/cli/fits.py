@@ -27,12 +27,20 @@ from coulombfit.samplers.settings import DEFAULT
 __all__ = ["calibrate", "compare", "fit", "report"]
 
 READING, GIVEN = Reading(), Given()
+PAIRED, UNPAIRED = "one-species", "levels"
+NO_PAIR = (
+    "no degenerate pair among these levels: every level is fitted, by model 'levels'; --model, --pair or --clusters say "
+    "otherwise"
+)
 
 
 @command
 def fit(
     file: File,
-    model: Annotated[str, typer.Option(help=MODEL_HELP)] = "one-species",
+    model: Annotated[
+        str | None,
+        typer.Option(help=f"{MODEL_HELP} one-species of the topmost pair if not given; of levels without a pair, levels."),
+    ] = None,
     likelihood: Likelihood = None,
     reading: Reading = READING,
     given: Given = GIVEN,
@@ -47,7 +55,7 @@ def fit(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Infer centre and width(s) of a degenerate pair of levels, or of all levels.
+    """Infer centre and width(s) of a degenerate pair of levels, or of all levels, which may be any.
 
     Example: coulombfit fit runs.npz --weights W --learning-rate-key lr --batch-size-key batch_size
     """
@@ -57,11 +65,16 @@ def fit(
         from coulombfit.inference.preparation import ask
 
         stated = given.arguments
-        question = ask(model, likelihood, sampler, None, seed, **stated)
+        question = ask(model or PAIRED, likelihood, sampler, None, seed, **stated)
         require_all_writable(out, report, inputs=[file])
         outputs.require_ending("out", out, ".nc")
         outputs.require_ending("report", report, *outputs.PAGES)
-        spectra = reading.read_levels(file, of_pairs=question.likelihood.of_pairs)
+        whole = reading.read(file)
+        chosen_alone = model is None and likelihood is None and reading.pair is None and not whole.pairs
+        if chosen_alone:
+            question = ask(UNPAIRED, likelihood, sampler, None, seed, **stated)
+        model = model or question.model.name
+        spectra = reading.take_levels(whole, of_pairs=question.likelihood.of_pairs)
         path = out or Path(outputs.fit_name(file, model, likelihood, reading.names(spectra)))
         require_all_writable(path, report, inputs=[file])
         outputs.require_unused(path, outputs.label_of(question, spectra), overwrite=overwrite)
@@ -71,8 +84,10 @@ def fit(
         result.save(path)
         if report is not None:
             cf.write_report(report, fits={model: result}, title=f"{model} fit of {spectra.name}")
-    answer = {**fit_for_json(result, path), "given": given.for_json, "report": report}
-    finish({model: result}, answer, f"{result.summary()}\n{saved_lines(path, report)}", as_json, quiet, asked_for=model)
+    note = NO_PAIR if chosen_alone else ""
+    answer = {**fit_for_json(result, path), "given": given.for_json, "report": report, "note": note}
+    text = "\n".join([*([note] if note else []), result.summary(), saved_lines(path, report)])
+    finish({model: result}, answer, text, as_json, quiet, asked_for=model)
 
 
 @command

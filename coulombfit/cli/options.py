@@ -147,7 +147,10 @@ class Reading(Chosen):
 
     def read_levels(self, path: Path, *, of_pairs: bool) -> cf.Spectra:
         """The pair, or all levels where the model is one of all levels."""
-        spectra = self.read(path)
+        return self.take_levels(self.read(path), of_pairs=of_pairs)
+
+    def take_levels(self, spectra: cf.Spectra, *, of_pairs: bool) -> cf.Spectra:
+        """The pair of spectra, or all their levels where the model is one of all levels."""
         return spectra if self.pair is None and not of_pairs else spectra.pair(self.pair or 0)
 
     def names(self, spectra: cf.Spectra) -> list[str]:

@@ -175,6 +175,11 @@ class Spectra:
         return grouped(self.eigenvalues, self.targets, self.provenance)[0]
 
     @property
+    def pairs(self) -> int:
+        """How many of the :attr:`clusters` are pairs."""
+        return sum(len(cluster) == 2 for cluster in self.clusters)
+
+    @property
     def grouped_by(self) -> str:
         """Who says which levels belong together: "stated", "targets", or "gaps", which is a guess."""
         return grouped(self.eigenvalues, self.targets, self.provenance)[1]
