@@ -29,8 +29,8 @@ __all__ = ["calibrate", "compare", "fit", "report"]
 READING, GIVEN = Reading(), Given()
 PAIRED, UNPAIRED = "one-species", "levels"
 NO_PAIR = (
-    "no degenerate pair among these levels: every level is fitted, by model 'levels'; --model, --pair or --clusters say "
-    "otherwise"
+    "no degenerate pair among these levels: every level is fitted, by model 'levels'; --model, --pair or --clusters "
+    "say otherwise"
 )
 
 
@@ -39,7 +39,9 @@ def fit(
     file: File,
     model: Annotated[
         str | None,
-        typer.Option(help=f"{MODEL_HELP} one-species of the topmost pair if not given; of levels without a pair, levels."),
+        typer.Option(
+            help=f"{MODEL_HELP} one-species of the topmost pair if not given; of levels without a pair, levels."
+        ),
     ] = None,
     likelihood: Likelihood = None,
     reading: Reading = READING,

@@ -44,7 +44,14 @@ def draw_laws(fits: Mapping[str, Fit]) -> list[Picture]:
             "All levels of all runs (grey), new levels under each model (lines) and the bare centres (ticks on "
             "top), from which repulsion displaces the levels. Lines that leave the grey are alarming."
         )
-        return [_picture(plots.levels(fits), "Levels", caption)]
+        across = (
+            f"Width of every level against its centre, posterior mean and {INTERVAL:.0%} interval. Under the scaling "
+            "rule σ² is in proportion to noise over curvature; a level far off a common curve is worth a look."
+        )
+        return [
+            _picture(plots.levels(fits), "Levels", caption),
+            _picture(plots.widths(fits), "Widths", across),
+        ]
     pictures = []
     if first.observations.ndim > 1:
         caption = (

@@ -36,17 +36,19 @@ class Verdict(NamedTuple):
     answer: Answer | None
 
 
-def symbol(parameter: str, reports: Iterable[Parameter] = ()) -> Markup:
+def symbol(parameter: str, reports: Iterable[Parameter] = (), dimension: str = "level") -> Markup:
     """A parameter as it is written; of a cluster or a level with its number.
 
     :param parameter: as in a table.
     :param reports: of the model.
+    :param dimension: of the model, what its numbers are of.
     """
     name, _, index = parameter.partition("[")
-    of = " of level " if name == "amplitude" else " of cluster "
     # html of a table is written by whoever writes the model
     written = SCALING_NUMBERS.get(name) or find_parameter(name, reports).html
-    return (Markup(written) if written else escape(name)) + (f"{of}{index.removesuffix(']')}" if index else "")
+    return (Markup(written) if written else escape(name)) + (
+        f" of {dimension} {index.removesuffix(']')}" if index else ""
+    )
 
 
 def verdicts(

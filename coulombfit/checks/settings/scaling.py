@@ -27,6 +27,7 @@ from coulombfit.checks.settings.scaling_model import (
 )
 from coulombfit.checks.settings.scaling_result import Scaling
 from coulombfit.checks.settings.statistics import Settings, settings_of
+from coulombfit.checks.settings.width_of_new_setting import Extent
 from coulombfit.data.spectra import Spectra, real_array
 from coulombfit.inference.convergence import diagnose
 from coulombfit.inference.posterior_table import posterior_table
@@ -120,7 +121,15 @@ def scaling(
         steps=steps,
         notes=settings.notes,
         doubt=settings.doubt,
+        extent=_extent(settings, np.zeros(count) if omega is None else omega),
     )
+
+
+def _extent(settings: Settings, curvature: np.ndarray) -> Extent:
+    rate, batch = settings.learning_rate, settings.batch_size
+    log_rate = np.log(rate[:, None] / (1.0 - 0.5 * rate[:, None] * curvature))
+    place = {"b_learning_rate": 0.5 * float(log_rate.mean()), "b_batch_size": -0.5 * float(np.log(batch).mean())}
+    return Extent(place, (rate.min(), rate.max()), (batch.min(), batch.max()), tuple(curvature.tolist()))
 
 
 def _curvature(curvature: ArrayLike, count: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,9 @@ from coulombfit.answers.result import Text
 from coulombfit.answers.tables import as_text
 from coulombfit.checks.settings.finite_steps import FiniteSteps
 from coulombfit.checks.settings.scaling_model import EXPONENT_SD, EXPONENTS
+from coulombfit.checks.settings.width_of_new_setting import Extent, predict_widths
 from coulombfit.inference.convergence import Diagnosis
+from coulombfit.runtime.errors import ArgumentError
 
 __all__ = ["DECISIVE", "Scaling"]
 
@@ -40,7 +43,7 @@ class Scaling:
     the rule with finite steps and Ω inferred, where that was to be asked. ``tree`` has the draws, ``diagnosis`` says
     whether the sampler converged, ``tolerance`` is that of ``within``, ``margin`` that of ``answers``. ``notes`` say
     what was left out of the data, ``doubt`` what forbids an answer: runs that still drift, or of different settings
-    that fluctuate together.
+    that fluctuate together. ``extent`` says which settings they were.
     """
 
     tree: xr.DataTree
@@ -54,6 +57,30 @@ class Scaling:
     steps: FiniteSteps | None = None
     notes: tuple[str, ...] = ()
     doubt: str = ""
+    extent: Extent | None = None
+
+    def predict(self, *, learning_rate: float, batch_size: float, factor: float = 1.0, seed: int = 0) -> pd.DataFrame:
+        """Widths σ of a setting that has not been run: a row a level, with mean, sd and 90 % interval.
+
+        The interval is one for the width itself, of which a run of the setting would show a sample: exponents and
+        amplitudes are uncertain, and a new setting scatters about the rule as the others do. Where finite steps were
+        inferred (``steps``), the form for small steps with its own exponent is used, which holds amid the settings.
+
+        :param learning_rate: α, a number without unit.
+        :param batch_size: \\|B\\|, samples a step.
+        :param factor: f of the setting, what σ is known to be proportional to besides.
+        :param seed: the same seed gives the same numbers.
+        :raises ArgumentError: for numbers that make no sense, or αΩ ≥ 2 where Ω was given.
+        :warns UserWarning: for a setting outside those that the rule was inferred from.
+        """
+        if self.extent is None:
+            raise ArgumentError("scaling: expected a result of coulombfit.scaling, got one without its extent")
+        found = predict_widths(
+            self.tree["posterior"].to_dataset(), self.extent, learning_rate, batch_size, factor, seed
+        )
+        if beyond := self.extent.beyond(learning_rate, batch_size):
+            warnings.warn(f"{beyond}, where the rule was inferred: this extrapolates", stacklevel=2)
+        return found
 
     @property
     def answers(self) -> dict[str, Answer]:
