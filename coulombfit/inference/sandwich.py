@@ -30,7 +30,7 @@ from coulombfit.models.site_priors import sites_at
 from coulombfit.runtime.seeds import generator_for
 from coulombfit.samplers.settings import Sampling
 
-__all__ = ["GAIN", "Climbed", "climb", "draw_about", "score_runs"]
+__all__ = ["GAIN", "Climbed", "climb", "covariance_at", "draw_about", "score_runs"]
 
 STEPS = 200
 """Most steps of a search; one that converges takes about ten."""
@@ -110,6 +110,14 @@ def draw_about(
     kick += rng.standard_normal((count, len(values))) * np.sqrt(np.maximum(values, 0.0)) @ vectors.T
     points = climbed.point + np.linalg.solve(at.curvature, kick.T).T
     return points.reshape(sampling.chains, sampling.draws, -1)
+
+
+def covariance_at(climbed: Climbed) -> Matrix:
+    """Covariance of the maximum over repetitions, H⁻¹JH⁻¹ with the prior's share."""
+    at = climbed.at
+    spread = len(at.scores) * np.cov(at.scores, rowvar=False).reshape(at.curvature.shape) + at.prior_curvature
+    half = np.linalg.solve(at.curvature, spread)
+    return np.linalg.solve(at.curvature, half.T)
 
 
 def score_runs(

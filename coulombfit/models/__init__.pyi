@@ -4,6 +4,7 @@ from .gas import FreeGas as FreeGas
 from .gas import Gas as Gas
 from .likelihoods import LIKELIHOODS as LIKELIHOODS
 from .likelihoods import AllLevels as AllLevels
+from .likelihoods import Conditionals as Conditionals
 from .likelihoods import Likelihood as Likelihood
 from .likelihoods import OneLevel as OneLevel
 from .likelihoods import Pair as Pair
@@ -20,6 +21,7 @@ __all__ = [
     "LIKELIHOODS",
     "MODELS",
     "AllLevels",
+    "Conditionals",
     "FreeGas",
     "Gas",
     "Likelihood",

@@ -26,6 +26,7 @@ PRINTED = {
     "hidden_layer": "anisotropic is preferred over two-species",
     "jax_loop": "linear response",
     "own_law": "brody (spacing) is calibrated",
+    "split_students": "matrix law        ",
     "scaling_rule": "without scatter b_batch_size would be",
     "torch_loop": "linear response",
     "width_from_gradients": "the width predicted by Eq. 9",

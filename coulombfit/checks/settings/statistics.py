@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from coulombfit.answers.answer import Answer
+from coulombfit.checks.settings.level_statistics import level_statistics
 from coulombfit.data.coincidences import shared_runs
 from coulombfit.data.one_grouping import one_grouping
 from coulombfit.data.spectra import Spectra, real_array
@@ -86,7 +87,7 @@ def settings_of(spectra: Sequence[Spectra], factors: ArrayLike | None = None) ->
     for one in spectra:
         if one.runs <= len(sizes) + 1:
             raise DataError(f"spectra: expected more runs than levels, got {one.runs} in {one.name!r}")
-    rows = [_level_statistics(one.eigenvalues, clusters) for one in spectra]
+    rows = [level_statistics(one.eigenvalues, clusters) for one in spectra]
     nu, q, centre, covariance = (np.stack(values) for values in zip(*rows, strict=True))
     if (q <= 0).any():
         raise DataError("spectra: expected levels that fluctuate over runs, got constant ones")
@@ -198,13 +199,3 @@ def _find_correlated(spectra: Sequence[Spectra], clusters: Sequence[list[int]]) 
     _, r, i, j = max(close, key=lambda each: abs(each[1]))
     names = f"{spectra[i].name or i!r} and {spectra[j].name or j!r}"
     return f"runs of {names} fluctuate together, with a correlation of {r:.2f}: as of one seed, or of shared noise"
-
-
-def _level_statistics(x: Float[np.ndarray, "run level"], clusters: list[list[int]]) -> tuple[np.ndarray, ...]:
-    runs = len(x)
-    parts = [x[:, cluster] for cluster in clusters]
-    nu = np.array([runs * part.shape[1] * (part.shape[1] + 1) / 2 - 1 for part in parts])
-    q = np.array([np.sum((part - part.mean()) ** 2) for part in parts])
-    means = np.stack([part.mean(axis=1) for part in parts], axis=1)
-    covariance = np.atleast_2d(np.cov(means, rowvar=False)) / runs
-    return nu, q, means.mean(axis=0), covariance
