@@ -86,7 +86,7 @@ class MLP:
     learning_rate: float = 0.05
     batch_size: int = 16
     momentum: float = 0.0
-    weight_decay: float = 0.01
+    weight_decay: float = 0.02
     replacement: bool = True
     biases: bool = False
     start: str = "common"

@@ -28,6 +28,7 @@ PRINTED = {
     "own_law": "brody (spacing) is calibrated",
     "scaling_rule": "without scatter b_batch_size would be",
     "torch_loop": "linear response",
+    "transformer": "26944 parameters in 15 matrices",
     "width_from_gradients": "the width predicted by Eq. 9",
 }
 

@@ -239,6 +239,9 @@ SIMULATIONS = {
     "machines with chains": lambda: gaussian_rbm.simulate(runs=2, steps=10, noise="pcd"),
     "gases": lambda: dyson.simulate(centres=[1.0, 0.0], widths=0.1, runs=2, steps=100),
     "matrices": lambda: dyson.simulate(centres=[0.0, 0.0], widths=0.1, form="matrix", beta=2, runs=2, steps=10),
+    "perceptrons": lambda: mlp.simulate(
+        widths=(4, 3, 2), activation="gelu", samples=20, batch_size=4, momentum=0.1, replacement=False, runs=2, steps=10
+    ),
 }
 
 

@@ -57,9 +57,9 @@ def propagated_back(
     [
         ("tanh", "mse", (4, 3, 2), False, 0.0),
         ("gelu", "cross-entropy", (4, 3, 2), True, 0.4),
-        ("relu", "mse", (4, 5, 3, 2), True, 0.0),
-        ("sigmoid", "cross-entropy", (4, 3, 2), False, 0.4),
-        ("identity", "mse", (4, 3, 2), False, 0.0),
+        pytest.param("relu", "mse", (4, 5, 3, 2), True, 0.0, marks=pytest.mark.slow),
+        pytest.param("sigmoid", "cross-entropy", (4, 3, 2), False, 0.4, marks=pytest.mark.slow),
+        pytest.param("identity", "mse", (4, 3, 2), False, 0.0, marks=pytest.mark.slow),
     ],
 )
 def test_steps_are_those_of_a_network_written_in_numpy(
@@ -204,8 +204,15 @@ def test_every_layer_is_a_trajectory_and_one_file_has_all(tmp_path: Path) -> Non
 # --- data
 
 
-@pytest.mark.parametrize("loss", ["mse", "cross-entropy"])
-@pytest.mark.parametrize("data", ["teacher", "mixture"])
+@pytest.mark.parametrize(
+    ("data", "loss"),
+    [
+        ("teacher", "mse"),
+        pytest.param("teacher", "cross-entropy", marks=pytest.mark.slow),
+        pytest.param("mixture", "mse", marks=pytest.mark.slow),
+        ("mixture", "cross-entropy"),
+    ],
+)
 def test_made_data_can_be_learnt_and_depend_on_their_seed(data: str, loss: str) -> None:
     setting = MLP(widths=(6, 4, 3), data=data, loss=loss, samples=200, weight_decay=1e-3)
     made, other = setting._data, dataclasses.replace(setting, data_seed=1)._data
