@@ -250,4 +250,3 @@ def _rest(centres: np.ndarray, widths: np.ndarray, beta: int) -> np.ndarray:
         if members.size > 1:
             rest[members] = np.sqrt(beta) * roots_hermite(members.size)[0]
     return rest
-

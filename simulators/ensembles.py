@@ -81,10 +81,8 @@ def two_species(
         return np.asarray(jnp.stack([middle + 0.5 * spacing, middle - 0.5 * spacing], axis=1))
 
 
-def perturbed(
-    *, levels: ArrayLike, widths: ArrayLike, runs: int, seed: int = 0
-) -> Float[np.ndarray, "run level"]:
-    r"""Eigenvalues, descending, of a fixed matrix plus Gaussian noise: the law of a trained matrix, whatever its levels.
+def perturbed(*, levels: ArrayLike, widths: ArrayLike, runs: int, seed: int = 0) -> Float[np.ndarray, "run level"]:
+    r"""Eigenvalues, descending, of a fixed matrix plus Gaussian noise: the law of trained matrices of any levels.
 
     .. math:: X = C + N, \qquad \operatorname{Var} N_{ii} = \sigma_i^2, \qquad
         \operatorname{Var} N_{ij} = \tfrac14(\sigma_i^2 + \sigma_j^2)

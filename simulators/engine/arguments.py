@@ -77,9 +77,7 @@ def levels_with_widths(name: str, levels: ArrayLike, widths: ArrayLike) -> tuple
     if (sigma <= 0).any():
         raise ValueError(f"widths: expected finite numbers above 0, got {widths!r}")
     if sigma.shape not in ((), (1,), x.shape):
-        raise ValueError(
-            f"widths: expected one number or {x.size}, one a {name.rstrip('s')}, got shape {sigma.shape}"
-        )
+        raise ValueError(f"widths: expected one number or {x.size}, one a {name.rstrip('s')}, got shape {sigma.shape}")
     return x, np.broadcast_to(sigma, x.shape)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
@@ -78,9 +79,7 @@ def given_data(data: Any, widths: tuple[int, ...], loss: str) -> Data:
 
 
 @lru_cache(maxsize=8)
-def made_data(
-    kind: str, widths: tuple[int, ...], activation: str, loss: str, samples: int | None, seed: int
-) -> Data:
+def made_data(kind: str, widths: tuple[int, ...], activation: str, loss: str, samples: int | None, seed: int) -> Data:
     """Data of a kind in ``MADE``.
 
     :param samples: how many; None stands for 1000, of digits for all 1797.
@@ -127,7 +126,7 @@ def _digits(widths: tuple[int, ...], samples: int | None) -> Data:
 
 def _activated(activation: str, z: np.ndarray) -> np.ndarray:
     with isolated(True):
-        return np.asarray(ACTIVATIONS[activation](z))
+        return np.asarray(ACTIVATIONS[activation](jnp.asarray(z)))
 
 
 def _indicators(labels: np.ndarray, classes: int) -> Float[np.ndarray, "sample class"]:

@@ -51,7 +51,9 @@ class Minimum(NamedTuple):
 def objective(problem: Problem, layers: Layers) -> Float[Array, ""]:
     """Mean loss over all data plus ½λ Σ W²."""
     data = problem.data
-    loss = losses(problem.activation, problem.loss, layers, jnp.asarray(data.inputs)[None], jnp.asarray(data.targets)[None])
+    loss = losses(
+        problem.activation, problem.loss, layers, jnp.asarray(data.inputs)[None], jnp.asarray(data.targets)[None]
+    )
     return loss[0] + 0.5 * problem.weight_decay * sum((w**2).sum() for w in layers.weights)
 
 

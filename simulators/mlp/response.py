@@ -141,7 +141,7 @@ def _curvature(problem: Problem, warmup: int) -> Curvature:
         gradients = np.asarray(jax.jit(lambda all_: jax.lax.map(of_one, all_, batch_size=TOGETHER))(data))
         rates, modes = np.linalg.eigh(0.5 * (hessian + hessian.T))
         gradients = (gradients - gradients.mean(axis=0)) @ modes
-        values, slopes = _levels(minimum.layers.weights, modes)
+        values, slopes = _levels(tuple(np.asarray(w) for w in minimum.layers.weights), modes)
     return Curvature(rates, gradients.T @ gradients / len(gradients), values, slopes)
 
 

@@ -25,7 +25,7 @@ from simulators.engine.schedule import Options, Schedule
 from simulators.engine.signatures import with_arguments
 from simulators.mlp.data import MADE, Data, given_data, made_data
 from simulators.mlp.dynamics import Numbers, mlp_dynamics
-from simulators.mlp.minimum import Minimum, Problem, train_together
+from simulators.mlp.minimum import Problem, train_together
 from simulators.mlp.network import ACTIVATIONS, LOSSES
 from simulators.mlp.response import Response, respond
 from simulators.mlp.result import MLPTrajectory, by_layer
@@ -184,12 +184,8 @@ class MLP:
             self.start == "own",
             bool(keep_weights),
         )
-        exact = Numbers(
-            self._data.inputs,
-            self._data.targets,
-            start.layers,
-            *map(np.asarray, (self.learning_rate, self.momentum, self.weight_decay)),
-        )
+        rates = (self.learning_rate, self.momentum, self.weight_decay)
+        exact = Numbers._make((self._data.inputs, self._data.targets, start.layers, *rates))
         numbers = jax.tree.map(lambda leaf: np.asarray(leaf, schedule.dtype), exact)
         record = {**self._record(), "keep_weights": bool(keep_weights)}
         observed, kept = ensemble(dynamics, numbers, schedule, record)

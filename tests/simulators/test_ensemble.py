@@ -15,7 +15,7 @@ import jax
 import numpy as np
 import pytest
 
-from simulators import dyson, gaussian_rbm, teacher_student
+from simulators import dyson, gaussian_rbm, mlp, teacher_student
 from simulators.engine import checkpoint
 from simulators.engine import ensemble as training
 from simulators.teacher_student.dynamics import student_dynamics, student_numbers

@@ -35,7 +35,7 @@ def propagated_back(
     """Loss and gradients of one network, as in a textbook."""
     act, slope = SLOPES[activation]
     hidden, before = [x], []
-    for place, (w, b) in enumerate(zip(weights, biases)):
+    for place, (w, b) in enumerate(zip(weights, biases, strict=True)):
         before.append(hidden[-1] @ w.T + b)
         hidden.append(act(before[-1]) if place < len(weights) - 1 else before[-1])
     if loss == "mse":
@@ -80,14 +80,14 @@ def test_steps_are_those_of_a_network_written_in_numpy(
         for t in range(5):
             value, on_weights, on_biases = propagated_back(weights, offsets, x, y, activation, loss)
             assert run.loss[k, t] == pytest.approx(value, rel=1e-12)
-            for layer, w in zip(run.layers, weights):
+            for layer, w in zip(run.layers, weights, strict=True):
                 np.testing.assert_allclose(layer.weights[k, t], w, rtol=1e-11, atol=1e-13)
                 singular = np.linalg.svd(w, compute_uv=False)
                 np.testing.assert_allclose(layer.eigenvalues[k, t], singular**2, rtol=1e-10, atol=1e-13)
-            decayed = [g + 0.2 * w for g, w in zip(on_weights, weights)]
+            decayed = [g + 0.2 * w for g, w in zip(on_weights, weights, strict=True)]
             gradient = [*decayed, *(g * biases for g in on_biases)]
-            change = [momentum * c - 0.3 * g for c, g in zip(change, gradient)]
-            moved = [p + c for p, c in zip((*weights, *offsets), change)]
+            change = [momentum * c - 0.3 * g for c, g in zip(change, gradient, strict=True)]
+            moved = [p + c for p, c in zip((*weights, *offsets), change, strict=True)]
             weights, offsets = moved[: len(weights)], moved[len(weights) :]
 
 
