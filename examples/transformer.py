@@ -88,9 +88,13 @@ def start(key):
 
 
 def normal(x):
-    """Zero mean and unit variance over the width."""
+    """Zero mean and at most unit variance over the width.
+
+    The 1 is no small number: where only the direction of x counted, decay would shrink the weights before it until
+    their training is unstable, and there would be no minimum to fluctuate about.
+    """
     x = x - x.mean(axis=-1, keepdims=True)
-    return x / jnp.sqrt((x**2).mean(axis=-1, keepdims=True) + 1e-5)
+    return x / jnp.sqrt((x**2).mean(axis=-1, keepdims=True) + 1.0)
 
 
 def attention(w, block, x):

@@ -136,7 +136,7 @@ def test_perceptrons_give_a_file_of_all_layers() -> None:
         "layer_1": (12, 3),
     }
     assert layers["layer_0"].batch_size == 6
-    result = run("simulate", "mlp", "--widths", "5,4.5", code=2)
+    result = run("simulate", "mlp", "--widths", "5,4.5", "--out", "other.nc", code=2)
     assert "widths: expected two or more whole numbers above 0" in result.stderr
 
 
