@@ -13,6 +13,7 @@ from scipy.special import erf, expit
 import coulombfit as cf
 import simulators
 from simulators import MLP, mlp
+from simulators.engine import checkpoint
 
 RNG = np.random.default_rng(1)
 FEW = (RNG.standard_normal((7, 4)), RNG.standard_normal((7, 2)))
@@ -137,6 +138,30 @@ def test_a_run_is_the_same_in_whatever_ensemble(replacement: bool) -> None:
         np.testing.assert_allclose(watched.layer(place).eigenvalues[:, -1:], few.layer(place).eigenvalues, rtol=1e-12)
     assert np.unique(many.layer(0).eigenvalues).size == 37 * 3
     assert MLP(**SMALL, replacement=replacement).simulate(runs=3, steps=30, seed=5).parameters == few.parameters
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle of an epoch, with the changes of the heavy ball."""
+    setting = {**SMALL, "replacement": False, "momentum": 0.5, "runs": 3, "steps": 30, "save_every": 5}
+    expected = mlp.simulate(**setting)
+    save, left = checkpoint.Checkpoint.save, [4]
+
+    def failing(self: checkpoint.Checkpoint, *arguments: Any, **more: Any) -> None:
+        save(self, *arguments, **more)
+        left[0] -= 1
+        if left[0] <= 0:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(checkpoint.Checkpoint, "save", failing)
+        mlp.simulate(**setting, checkpoint=tmp_path / "work")
+    assert list((tmp_path / "work").glob("group-*.npz"))
+    found = mlp.simulate(**setting, checkpoint=tmp_path / "work")
+    np.testing.assert_array_equal(found.loss, expected.loss)
+    for one, other in zip(found.layers, expected.layers, strict=True):
+        np.testing.assert_array_equal(one.eigenvalues, other.eigenvalues)
 
 
 def test_training_without_noise_goes_to_the_minimum_where_others_begin() -> None:
