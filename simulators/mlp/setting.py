@@ -207,7 +207,7 @@ class MLP:
     def steps_to_stationarity(self) -> tuple[Float[np.ndarray, " level"], ...]:
         """Steps from the common minimum on after which the square of a level's width lacks less than 1 %, by layer.
 
-        By linear response, within 4 %; NaN as in :meth:`level_widths`.
+        By linear response; NaN as in :meth:`level_widths`.
 
         :raises ValueError: as :meth:`level_widths`.
         """
