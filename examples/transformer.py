@@ -24,12 +24,12 @@ import coulombfit as cf
 
 SMOKE = os.environ.get("COULOMBFIT_SMOKE") == "1"  # small, to see that it runs
 WIDTH, HEADS, CONTEXT, BLOCKS = 32, 4, 32, 2
-SETTING = {"learning_rate": 0.1, "batch_size": 16}
-DECAY, EVERY = 5e-3, 10
+SETTING = {"learning_rate": 0.2, "batch_size": 16}
+DECAY, EVERY = 1e-3, 10
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--steps", type=int, default=60 if SMOKE else 30_000, help="training steps")
-parser.add_argument("--late", type=float, default=0.5, help="the part of training, from its end, that counts as late")
+parser.add_argument("--late", type=float, default=0.4, help="the part of training, from its end, that counts as late")
 parser.add_argument("--recording", type=Path, default=Path("transformer_run"), help="the folder to record to")
 parser.add_argument("--out", type=Path, default=Path("transformer.png"), help="the figure to write")
 arguments = parser.parse_args([] if "ipykernel" in sys.modules else None)  # a notebook has no command line
@@ -80,7 +80,7 @@ def start(key):
         shapes |= {f"{block}.{name}": (WIDTH, WIDTH) for name in ("query", "key", "value", "mix")}
         shapes |= {f"{block}.up": (4 * WIDTH, WIDTH), f"{block}.down": (WIDTH, 4 * WIDTH)}
     keys = jax.random.split(key, len(shapes))
-    scales = {"embedding": 1.0, "positions": 1.0}  # of these, one column is taken at a time
+    scales = {"embedding": 0.3, "positions": 0.3}  # of these, one column is taken at a time
     return {
         name: scales.get(name, shape[1] ** -0.5) * jax.random.normal(each, shape)
         for each, (name, shape) in zip(keys, shapes.items(), strict=True)
