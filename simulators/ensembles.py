@@ -82,7 +82,7 @@ def two_species(
 
 
 def perturbed(*, levels: ArrayLike, widths: ArrayLike, runs: int, seed: int = 0) -> Float[np.ndarray, "run level"]:
-    r"""Eigenvalues, descending, of a fixed matrix plus Gaussian noise: the law of a trained matrix, whatever its levels.
+    r"""Eigenvalues, descending, of a fixed matrix plus Gaussian noise: the law of trained matrices of any levels.
 
     .. math:: X = C + N, \qquad \operatorname{Var} N_{ii} = \sigma_i^2, \qquad
         \operatorname{Var} N_{ij} = \tfrac14(\sigma_i^2 + \sigma_j^2)

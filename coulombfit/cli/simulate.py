@@ -7,7 +7,7 @@ import json
 from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -48,11 +48,12 @@ class Run:
 
 
 MACHINE_RUN, STUDENT_RUN, GAS_RUN = (Run(steps=steps) for steps in (3500, 8000, 500))
+NETWORK_RUN = Run(runs=100, steps=3000)
 
 
 def save_trajectory(
     kind: str, physics: dict[str, Any], run: Run, out: Path, *, overwrite: bool, quiet: bool
-) -> simulators.Trajectory:
+) -> simulators.Trajectory | simulators.MLPTrajectory:
     """Simulate and write; one line and an exit code where that cannot be.
 
     :param kind: a module of ``simulators``.
@@ -73,12 +74,20 @@ def save_trajectory(
         except simulators.Diverged as error:
             typer.echo(f"error: {error}", err=True)
             raise typer.Exit(Exit.DIVERGED) from None
+        except ImportError as error:  # data that another package has
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(Exit.USAGE) from None
         write_result(trajectory.to_dataset(), out, label)
     return trajectory
 
 
 def print_result(
-    trajectory: simulators.Trajectory, out: Path, name: str, theory: Any, as_json: bool, quiet: bool
+    trajectory: simulators.Trajectory | simulators.MLPTrajectory,
+    out: Path,
+    name: str,
+    theory: Any,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """What was made, beside what theory says of it."""
     numbers_ = ", ".join(f"{value:.5g}" for value in ([] if theory is None else theory))
@@ -203,6 +212,63 @@ def simulate_dyson(
     physics = gas | {"beta": beta, "form": form}
     trajectory = save_trajectory("dyson", physics, run, out, overwrite=overwrite, quiet=quiet)
     print_result(trajectory, out, "coulomb_shifts", simulators.dyson.coulomb_shift(**gas, beta=beta), as_json, quiet)
+
+
+@simulate.command("mlp")
+@command
+def simulate_perceptrons(
+    widths: Annotated[str, typer.Option(help="Nodes of each layer, inputs first, comma-separated.")] = "64,16,10",
+    out: Annotated[Path, typer.Option(help="The netCDF file to write, with all layers.")] = Path("mlp.nc"),
+    activation: Annotated[str, typer.Option(help="identity, tanh, relu, gelu or sigmoid.")] = "tanh",
+    loss: Annotated[str, typer.Option(help="cross-entropy or mse.")] = "cross-entropy",
+    data: Annotated[str, typer.Option(help="teacher, mixture, or digits of scikit-learn.")] = "mixture",
+    samples: Annotated[int | None, typer.Option(help="Number of samples; 1000, or all digits, if not given.")] = None,
+    data_seed: Annotated[int, typer.Option(help="Seed of data that is made.")] = 0,
+    learning_rate: LearningRate = 0.05,
+    batch_size: BatchSize = 16,
+    momentum: Annotated[float, typer.Option(help="Momentum γ, from 0 to below 1.")] = 0.0,
+    weight_decay: Annotated[float, typer.Option(help="Weight decay λ.")] = 0.02,
+    replacement: Annotated[bool, typer.Option(help="Draw each batch anew from all data, or go through epochs.")] = True,
+    biases: Annotated[bool, typer.Option(help="Train biases, too.")] = False,
+    start: Annotated[str, typer.Option(help="common, one minimum for all runs, or own, random ones.")] = "common",
+    start_seed: Annotated[int, typer.Option(help="Seed of the common start.")] = 0,
+    warmup: Annotated[
+        int | None, typer.Option(help="Steps of training together at most; 5000 if not given, 0 for own starts.")
+    ] = None,
+    run: Run = NETWORK_RUN,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train multilayer perceptrons by mini-batch SGD about a common minimum.
+
+    Example: coulombfit simulate mlp --widths 64,16,10 --data digits --batch-size 32 --out mlp.nc
+    """
+    with exit_on_errors():
+        layers = [int(one) if one.is_integer() else one for one in parse_numbers("widths", widths)]
+    physics: dict[str, Any] = {
+        "widths": layers,
+        "activation": activation,
+        "loss": loss,
+        "data": data,
+        "samples": samples,
+        "data_seed": data_seed,
+        "learning_rate": learning_rate,
+        "batch_size": batch_size,
+        "momentum": momentum,
+        "weight_decay": weight_decay,
+        "replacement": replacement,
+        "biases": biases,
+        "start": start,
+        "start_seed": start_seed,
+        "warmup": warmup,
+    }
+    saved = save_trajectory("mlp", physics, run, out, overwrite=overwrite, quiet=quiet)
+    trajectory = cast(simulators.MLPTrajectory, saved)
+    text = f"saved {out}; layers {', '.join(f'layer_{place}' for place in range(len(trajectory.layers)))}"
+    text += f", loss {trajectory.loss[:, -1].mean():.5g}"
+    result = {"file": out, "loss": float(trajectory.loss[:, -1].mean()), "excluded": trajectory.excluded}
+    finish({}, {**result, **trajectory.parameters}, text, as_json, quiet)
 
 
 def parse_numbers(name: str, text: str) -> list[float]:

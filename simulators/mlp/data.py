@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
@@ -125,7 +126,7 @@ def _digits(widths: tuple[int, ...], samples: int | None) -> Data:
 
 def _activated(activation: str, z: np.ndarray) -> np.ndarray:
     with isolated(True):
-        return np.asarray(ACTIVATIONS[activation](z))
+        return np.asarray(ACTIVATIONS[activation](jnp.asarray(z)))
 
 
 def _indicators(labels: np.ndarray, classes: int) -> Float[np.ndarray, "sample class"]:

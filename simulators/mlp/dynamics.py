@@ -24,7 +24,7 @@ __all__ = ["Numbers", "Perceptrons", "mlp_dynamics", "random_layers"]
 LANES = (16, 128)
 """Fewest and most runs in a chunk: more of them leave a core without work where runs are few."""
 WORK = 2**17
-"""Numbers that a step of a chunk works with, beyond which more runs in it are no faster."""
+"""Numbers that a step of a chunk works with, half a megabyte of single precision: more runs in it are no faster."""
 SEEN = 512
 """Samples over which the loss of a snapshot is taken at most."""
 

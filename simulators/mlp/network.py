@@ -3,7 +3,8 @@
     f(x) = W_L a(W_(L−1) … a(W_1 x))
 
 Here, unlike in other simulators, the run is the first axis of every array: products of matrices of a few thousand
-elements are worth a library's call, and XLA's batched products take the batch in front (docs/simulators.md has times).
+elements are worth a library's call, and XLA's batched products take the batch in front
+(``benchmarks/perceptron_layouts.py``).
 """
 
 from __future__ import annotations

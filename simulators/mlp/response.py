@@ -105,16 +105,15 @@ def respond(problem: Problem, warmup: int, learning_rate: float, batch_size: int
 def _steps(
     slopes: Float[np.ndarray, "level direction"], covariance: np.ndarray, memory: Float[np.ndarray, " direction"]
 ) -> Float[np.ndarray, " level"]:
-    """Steps from the minimum on after which the squared width of each level lacks less than FORGOTTEN, within 4 %."""
+    """Steps from the minimum on after which the squared width of each level lacks less than FORGOTTEN."""
     whole = np.einsum("ki,ij,kj->k", slopes, covariance, slopes, optimize=True)
-    found = np.full(len(slopes), np.inf)
-    for steps in np.unique(np.round(np.geomspace(1.0, LONGEST, 400))):
-        left = slopes * memory**steps
-        lacking = np.einsum("ki,ij,kj->k", left, covariance, left, optimize=True)
-        found = np.where((lacking <= FORGOTTEN * whole) & np.isinf(found), steps, found)
-        if np.isfinite(found).all():
-            break
-    return found
+    low, high = np.zeros(len(slopes)), np.full(len(slopes), np.log(LONGEST))
+    for _ in range(20):  # halves, to a part in 10⁵
+        middle = 0.5 * (low + high)
+        left = slopes * memory ** np.exp(middle)[:, None]
+        enough = np.einsum("ki,ij,kj->k", left, covariance, left, optimize=True) <= FORGOTTEN * whole
+        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    return np.ceil(np.exp(high))
 
 
 @lru_cache(maxsize=4)
@@ -141,7 +140,7 @@ def _curvature(problem: Problem, warmup: int) -> Curvature:
         gradients = np.asarray(jax.jit(lambda all_: jax.lax.map(of_one, all_, batch_size=TOGETHER))(data))
         rates, modes = np.linalg.eigh(0.5 * (hessian + hessian.T))
         gradients = (gradients - gradients.mean(axis=0)) @ modes
-        values, slopes = _levels(minimum.layers.weights, modes)
+        values, slopes = _levels(tuple(np.asarray(w) for w in minimum.layers.weights), modes)
     return Curvature(rates, gradients.T @ gradients / len(gradients), values, slopes)
 
 

@@ -86,7 +86,7 @@ class MLP:
     learning_rate: float = 0.05
     batch_size: int = 16
     momentum: float = 0.0
-    weight_decay: float = 0.01
+    weight_decay: float = 0.02
     replacement: bool = True
     biases: bool = False
     start: str = "common"
@@ -184,12 +184,8 @@ class MLP:
             self.start == "own",
             bool(keep_weights),
         )
-        exact = Numbers(
-            self._data.inputs,
-            self._data.targets,
-            start.layers,
-            *map(np.asarray, (self.learning_rate, self.momentum, self.weight_decay)),
-        )
+        rates = (self.learning_rate, self.momentum, self.weight_decay)
+        exact = Numbers._make((self._data.inputs, self._data.targets, start.layers, *rates))
         numbers = jax.tree.map(lambda leaf: np.asarray(leaf, schedule.dtype), exact)
         record = {**self._record(), "keep_weights": bool(keep_weights)}
         observed, kept = ensemble(dynamics, numbers, schedule, record)
@@ -211,7 +207,7 @@ class MLP:
     def steps_to_stationarity(self) -> tuple[Float[np.ndarray, " level"], ...]:
         """Steps from the common minimum on after which the square of a level's width lacks less than 1 %, by layer.
 
-        By linear response, within 4 %; NaN as in :meth:`level_widths`.
+        By linear response; NaN as in :meth:`level_widths`.
 
         :raises ValueError: as :meth:`level_widths`.
         """

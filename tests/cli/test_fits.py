@@ -142,6 +142,21 @@ def test_machines_and_gases_give_files_that_fit_takes() -> None:
     assert cf.read("g.nc").eigenvalues.shape == (30, 4)
 
 
+@pytest.mark.slow
+def test_perceptrons_give_a_file_of_all_layers() -> None:
+    mlp = ("simulate", "mlp", "--widths", "5,4,3", "--samples", "60", "--runs", "12", "--steps", "40")
+    output = run(*mlp, "--no-replacement", "--batch-size", "6", "--data", "teacher").stdout
+    assert "saved mlp.nc; layers layer_0, layer_1, loss" in output
+    layers = cf.read_layers("mlp.nc")
+    assert {name: spectra.eigenvalues.shape for name, spectra in layers.items()} == {
+        "layer_0": (12, 4),
+        "layer_1": (12, 3),
+    }
+    assert layers["layer_0"].batch_size == 6
+    result = run("simulate", "mlp", "--widths", "5,4.5", "--out", "other.nc", code=2)
+    assert "widths: expected two or more whole numbers above 0" in result.stderr
+
+
 def test_a_simulation_of_which_nothing_is_left_exits_with_6() -> None:
     rbm = ("simulate", "rbm", "--batch-size", "1", "--learning-rate", "0.5", "--runs", "9", "--steps", "400")
     result = run(*rbm, code=6)

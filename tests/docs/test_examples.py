@@ -29,6 +29,7 @@ PRINTED = {
     "split_students": "matrix law        ",
     "scaling_rule": "without scatter b_batch_size would be",
     "torch_loop": "linear response",
+    "transformer": "26944 parameters in 15 matrices",
     "width_from_gradients": "the width predicted by Eq. 9",
 }
 

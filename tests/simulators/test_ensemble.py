@@ -15,7 +15,7 @@ import jax
 import numpy as np
 import pytest
 
-from simulators import dyson, gaussian_rbm, teacher_student
+from simulators import dyson, gaussian_rbm, mlp, teacher_student
 from simulators.engine import checkpoint
 from simulators.engine import ensemble as training
 from simulators.teacher_student.dynamics import student_dynamics, student_numbers
@@ -239,6 +239,9 @@ SIMULATIONS = {
     "machines with chains": lambda: gaussian_rbm.simulate(runs=2, steps=10, noise="pcd"),
     "gases": lambda: dyson.simulate(centres=[1.0, 0.0], widths=0.1, runs=2, steps=100),
     "matrices": lambda: dyson.simulate(centres=[0.0, 0.0], widths=0.1, form="matrix", beta=2, runs=2, steps=10),
+    "perceptrons": lambda: mlp.simulate(
+        widths=(4, 3, 2), activation="gelu", samples=20, batch_size=4, momentum=0.1, replacement=False, runs=2, steps=10
+    ),
 }
 
 

@@ -13,6 +13,7 @@ from scipy.special import erf, expit
 import coulombfit as cf
 import simulators
 from simulators import MLP, mlp
+from simulators.engine import checkpoint
 
 RNG = np.random.default_rng(1)
 FEW = (RNG.standard_normal((7, 4)), RNG.standard_normal((7, 2)))
@@ -35,7 +36,7 @@ def propagated_back(
     """Loss and gradients of one network, as in a textbook."""
     act, slope = SLOPES[activation]
     hidden, before = [x], []
-    for place, (w, b) in enumerate(zip(weights, biases)):
+    for place, (w, b) in enumerate(zip(weights, biases, strict=True)):
         before.append(hidden[-1] @ w.T + b)
         hidden.append(act(before[-1]) if place < len(weights) - 1 else before[-1])
     if loss == "mse":
@@ -57,9 +58,9 @@ def propagated_back(
     [
         ("tanh", "mse", (4, 3, 2), False, 0.0),
         ("gelu", "cross-entropy", (4, 3, 2), True, 0.4),
-        ("relu", "mse", (4, 5, 3, 2), True, 0.0),
-        ("sigmoid", "cross-entropy", (4, 3, 2), False, 0.4),
-        ("identity", "mse", (4, 3, 2), False, 0.0),
+        pytest.param("relu", "mse", (4, 5, 3, 2), True, 0.0, marks=pytest.mark.slow),
+        pytest.param("sigmoid", "cross-entropy", (4, 3, 2), False, 0.4, marks=pytest.mark.slow),
+        pytest.param("identity", "mse", (4, 3, 2), False, 0.0, marks=pytest.mark.slow),
     ],
 )
 def test_steps_are_those_of_a_network_written_in_numpy(
@@ -80,14 +81,14 @@ def test_steps_are_those_of_a_network_written_in_numpy(
         for t in range(5):
             value, on_weights, on_biases = propagated_back(weights, offsets, x, y, activation, loss)
             assert run.loss[k, t] == pytest.approx(value, rel=1e-12)
-            for layer, w in zip(run.layers, weights):
+            for layer, w in zip(run.layers, weights, strict=True):
                 np.testing.assert_allclose(layer.weights[k, t], w, rtol=1e-11, atol=1e-13)
                 singular = np.linalg.svd(w, compute_uv=False)
                 np.testing.assert_allclose(layer.eigenvalues[k, t], singular**2, rtol=1e-10, atol=1e-13)
-            decayed = [g + 0.2 * w for g, w in zip(on_weights, weights)]
+            decayed = [g + 0.2 * w for g, w in zip(on_weights, weights, strict=True)]
             gradient = [*decayed, *(g * biases for g in on_biases)]
-            change = [momentum * c - 0.3 * g for c, g in zip(change, gradient)]
-            moved = [p + c for p, c in zip((*weights, *offsets), change)]
+            change = [momentum * c - 0.3 * g for c, g in zip(change, gradient, strict=True)]
+            moved = [p + c for p, c in zip((*weights, *offsets), change, strict=True)]
             weights, offsets = moved[: len(weights)], moved[len(weights) :]
 
 
@@ -137,6 +138,30 @@ def test_a_run_is_the_same_in_whatever_ensemble(replacement: bool) -> None:
         np.testing.assert_allclose(watched.layer(place).eigenvalues[:, -1:], few.layer(place).eigenvalues, rtol=1e-12)
     assert np.unique(many.layer(0).eigenvalues).size == 37 * 3
     assert MLP(**SMALL, replacement=replacement).simulate(runs=3, steps=30, seed=5).parameters == few.parameters
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle of an epoch, with the changes of the heavy ball."""
+    setting = {**SMALL, "replacement": False, "momentum": 0.5, "runs": 3, "steps": 30, "save_every": 5}
+    expected = mlp.simulate(**setting)
+    save, left = checkpoint.Checkpoint.save, [4]
+
+    def failing(self: checkpoint.Checkpoint, *arguments: Any, **more: Any) -> None:
+        save(self, *arguments, **more)
+        left[0] -= 1
+        if left[0] <= 0:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(checkpoint.Checkpoint, "save", failing)
+        mlp.simulate(**setting, checkpoint=tmp_path / "work")
+    assert list((tmp_path / "work").glob("group-*.npz"))
+    found = mlp.simulate(**setting, checkpoint=tmp_path / "work")
+    np.testing.assert_array_equal(found.loss, expected.loss)
+    for one, other in zip(found.layers, expected.layers, strict=True):
+        np.testing.assert_array_equal(one.eigenvalues, other.eigenvalues)
 
 
 def test_training_without_noise_goes_to_the_minimum_where_others_begin() -> None:
@@ -204,8 +229,15 @@ def test_every_layer_is_a_trajectory_and_one_file_has_all(tmp_path: Path) -> Non
 # --- data
 
 
-@pytest.mark.parametrize("loss", ["mse", "cross-entropy"])
-@pytest.mark.parametrize("data", ["teacher", "mixture"])
+@pytest.mark.parametrize(
+    ("data", "loss"),
+    [
+        ("teacher", "mse"),
+        pytest.param("teacher", "cross-entropy", marks=pytest.mark.slow),
+        pytest.param("mixture", "mse", marks=pytest.mark.slow),
+        ("mixture", "cross-entropy"),
+    ],
+)
 def test_made_data_can_be_learnt_and_depend_on_their_seed(data: str, loss: str) -> None:
     setting = MLP(widths=(6, 4, 3), data=data, loss=loss, samples=200, weight_decay=1e-3)
     made, other = setting._data, dataclasses.replace(setting, data_seed=1)._data

@@ -15,13 +15,15 @@ import numpy as np
 import pytest
 
 import simulators
-from simulators import GaussianRBM, Schedule, TeacherStudent, dyson, gaussian_rbm, teacher_student
+from simulators import MLP, GaussianRBM, Schedule, TeacherStudent, dyson, gaussian_rbm, mlp, teacher_student
 from simulators.engine.schedule import Options
 from simulators.gaussian_rbm import arguments as machine_arguments
+from simulators.mlp import arguments as network_arguments
 from simulators.teacher_student import arguments as student_arguments
 from simulators.teacher_student.activations import LARGEST
 
 STUDENT = {"Z": teacher_student.Z_EQ26, "learning_rate": 0.2, "noise": 0.05, "batch_size": 4, "momentum": 0.1}
+NETWORK = {"widths": (5, 3), "loss": "mse", "data": "teacher", "samples": 30, "batch_size": 4}
 MACHINE = {"learning_rate": 0.02, "batch_size": 32, "kernel": [[4.0, 0.1], [0.1, 3.0]]}
 SHORT = {"runs": 5, "steps": 20, "seed": 3}
 
@@ -71,7 +73,7 @@ def test_leading_order_of_widths() -> None:
     np.testing.assert_array_equal(GaussianRBM(**MACHINE).widths(finite_step=False), expected)
 
 
-@pytest.mark.parametrize(("make", "arguments"), [(TeacherStudent, STUDENT), (GaussianRBM, MACHINE)])
+@pytest.mark.parametrize(("make", "arguments"), [(TeacherStudent, STUDENT), (GaussianRBM, MACHINE), (MLP, NETWORK)])
 def test_settings_are_frozen_and_equal_where_their_arguments_are(
     make: type, arguments: dict[str, Any], unchecked: None
 ) -> None:
@@ -140,7 +142,7 @@ def test_symmetric_noise_without_a_hidden_layer_has_the_widths_of_any() -> None:
 
 FUNCTIONS = [
     getattr(module, name)
-    for module in (teacher_student, gaussian_rbm, dyson)
+    for module in (teacher_student, gaussian_rbm, mlp, dyson)
     for name in module.__all__
     if inspect.isfunction(getattr(module, name))
 ]
@@ -167,7 +169,7 @@ def test_signatures() -> None:
 
 
 def test_all_parameters_are_documented_once_and_shown_everywhere() -> None:
-    assert len(FORWARDS) == 12
+    assert len(FORWARDS) == 15
     for function in FORWARDS:
         text = inspect.getdoc(function) or ""
         for name in inspect.signature(function).parameters:
@@ -186,6 +188,7 @@ def test_all_parameters_are_documented_once_and_shown_everywhere() -> None:
         (machine_arguments.DisplacementArguments, (GaussianRBM,)),
         (machine_arguments.StationarityArguments, (GaussianRBM,)),
         (machine_arguments.TargetArguments, (GaussianRBM,)),
+        (network_arguments.TrainingArguments, (MLP, Schedule)),
         (Options, (Schedule,)),
     ],
 )
@@ -225,6 +228,7 @@ def test_wrong_keywords_are_named_as_python_names_them(call: Callable[[], Any], 
 def test_the_front_door_has_the_settings() -> None:
     assert simulators.TeacherStudent is teacher_student.TeacherStudent
     assert simulators.GaussianRBM is gaussian_rbm.GaussianRBM
+    assert simulators.MLP is mlp.MLP
 
 
 def test_warnings_point_at_the_caller(tmp_path: Path) -> None:
