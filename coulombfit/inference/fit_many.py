@@ -167,7 +167,8 @@ def _prepare_all(
             if found.model != first.model:
                 raise DataError(f"expected levels that form the clusters {first.model.structure} of the first")
             prepared[name] = found
-            if not found.pooled and (doubt := doubt_levels(spectra)):
+            doubtful = found.model.needs_degenerate and not found.pooled
+            if doubtful and (doubt := doubt_levels(spectra)):
                 doubts[name] = doubt
         except DataError as error:
             refused[name] = str(error)

@@ -17,9 +17,9 @@ MOST = 6
 """Levels that are listed one by one."""
 
 
-def record_given(spectra: Spectra, *, pooled: bool) -> DataRecord:
+def record_given(spectra: Spectra, *, pooled: bool, degenerate: bool = True) -> DataRecord:
     """Name, runs, setting, fingerprint, provenance, every level with its place, mean and sd, and what
-    makes it doubtful that two levels are a degenerate pair."""
+    makes it doubtful that two levels are a degenerate pair, where they are taken for one."""
     x = spectra.eigenvalues
     places = spectra.provenance.get("levels")
     if not isinstance(places, Sequence) or len(places) != spectra.levels:
@@ -34,7 +34,7 @@ def record_given(spectra: Spectra, *, pooled: bool) -> DataRecord:
         provenance=spectra.provenance,
         pooled=pooled,
         levels=tuple({"level": int(k), "mean": float(mean), "sd": float(sd)} for k, mean, sd in statistics),
-        doubt="" if pooled else doubt_levels(spectra),
+        doubt="" if pooled or not degenerate else doubt_levels(spectra),
     )
 
 

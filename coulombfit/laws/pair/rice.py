@@ -24,6 +24,8 @@ RATIO += (-55384775 / 262144, -2180461 / 2048, -24713030909 / 4194304, -72763141
 """Coefficients of z⁻¹, z⁻², … of I₁/I₀ − 1, from the Riccati equation A' = 1 − A/z − A² of A = I₁/I₀."""
 FAR = 200.0
 """δ²/2σ² from which the variance is an asymptotic series in its inverse."""
+MEAN = (1 / 2, 1 / 8, 3 / 16, 75 / 128, 735 / 256, 19845 / 1024, 343035 / 2048, 57972915 / 32768)
+"""Coefficients of a⁻², a⁻⁴, … of ⟨S⟩/δ − 1."""
 VARIANCE = (-1 / 2, -1 / 2, -11 / 8, -51 / 8, -669 / 16, -5685 / 16, -475155 / 128, -5894595 / 128)
 """Coefficients of a⁻², a⁻⁴, … of Var S/2σ² − 1 with a² = δ²/2σ²."""
 NODES = 40
@@ -52,23 +54,26 @@ def _ratio_less_one(z: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """I₁(z)/I₀(z) − 1, also where it is −1/2z."""
     large = z > LARGE
     near, inverse = jnp.where(large, 1.0, z), 1.0 / jnp.where(large, z, 1.0)
-    series = jnp.zeros_like(inverse)
-    for coefficient in reversed(RATIO):
-        series = (series + coefficient) * inverse
-    return jnp.where(large, series, i1e(near) / i0e(near) - 1.0)
+    return jnp.where(large, _series(RATIO, inverse), i1e(near) / i0e(near) - 1.0)
 
 
 def rice_moments(split: ArrayLike, sigma: ArrayLike) -> tuple[Array, Array]:
     """Mean and variance of S: √π σ [(1 + 2y) I₀(y) + 2y I₁(y)] e⁻ʸ with y = δ²/8σ², and 4σ² + δ² − ⟨S⟩²."""
-    y = jnp.square(split / sigma) / 8.0
-    mean = jnp.sqrt(jnp.pi) * sigma * ((1.0 + 2.0 * y) * i0e(y) + 2.0 * y * i1e(y))
-    far = 4.0 * y > FAR
-    inverse = 1.0 / jnp.where(far, 4.0 * y, 1.0)
-    series = jnp.zeros_like(inverse)
-    for coefficient in reversed(VARIANCE):
-        series = (series + coefficient) * inverse
-    plain = 4.0 * jnp.square(sigma) + jnp.square(split) - jnp.square(mean)
-    return mean, jnp.where(far, 2.0 * jnp.square(sigma) * (1.0 + series), plain)
+    whole = jnp.square(split / sigma) / 8.0
+    far = 4.0 * whole > FAR
+    y, inverse = jnp.where(far, 1.0, whole), 1.0 / jnp.where(far, 4.0 * whole, 1.0)
+    near = jnp.sqrt(jnp.pi) * sigma * ((1.0 + 2.0 * y) * i0e(y) + 2.0 * y * i1e(y))
+    plain = 4.0 * jnp.square(sigma) + jnp.square(split) - jnp.square(near)
+    mean = jnp.where(far, split * (1.0 + _series(MEAN, inverse)), near)
+    return mean, jnp.where(far, 2.0 * jnp.square(sigma) * (1.0 + _series(VARIANCE, inverse)), plain)
+
+
+def _series(coefficients: tuple[float, ...], x: Array) -> Array:
+    """c₁x + c₂x² + …"""
+    total = jnp.zeros_like(x)
+    for coefficient in reversed(coefficients):
+        total = (total + coefficient) * x
+    return total
 
 
 def mean_cosine(split: ArrayLike, sigma: ArrayLike) -> Array:
@@ -135,7 +140,7 @@ class RiceSpacing(Distribution):
         inside = (q > 0) & (q < 1)
         target = jnp.where(inside, q, 0.5)
         scale = jnp.sqrt(2.0) * self.sigma
-        a = jnp.broadcast_to(self.split / scale, jnp.broadcast_shapes(q.shape, jnp.shape(self.sigma)))
+        a = jnp.broadcast_to(self.split / scale, jnp.broadcast_shapes(q.shape, self.batch_shape))
 
         def halve(_: ArrayLike, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
             low, high = bracket

@@ -174,7 +174,7 @@ class SplitAnisotropicPair(Distribution):
         m2 = jnp.square(self.sigma_m)
         both = 0.25 * (2.0 * m2 + rice_moments(self.split, self.sigma_m)[1])
         apart = self.asymmetry * m2 * mean_cosine(self.split, self.sigma_m)
-        return jnp.stack(jnp.broadcast_arrays(both + apart, both - apart), axis=-1)
+        return jnp.stack([jnp.broadcast_to(v, self.batch_shape) for v in (both + apart, both - apart)], axis=-1)
 
 
 def _angular_term(node: tuple[Array, ...], placed: tuple[Array, ...], variables: tuple[Array, ...]) -> Array:
