@@ -35,7 +35,7 @@ from coulombfit.runtime.progress import tracked
 from coulombfit.runtime.seeds import check_seed
 from coulombfit.samplers.importance import RELIABLE, Integral, weigh
 
-__all__ = ["Evidence", "evidence", "has_evidence", "savage_dickey"]
+__all__ = ["Evidence", "evidence", "has_evidence", "integral_of", "marginal_likelihood", "savage_dickey"]
 
 DECISIVE = 3.0
 """Log Bayes factor from which a preference is stated, 20 to 1 (Kass and Raftery 1995: strong)."""
@@ -165,7 +165,7 @@ def evidence(fits: Mapping[str, Fit], *, seed: int = 0, progress: bool | None = 
             raise ArgumentError(f"fits: expected fits of the same observations, got different ones in {name!r}")
     rows, changes = {}, {}
     for name, fit in tracked(fits.items(), "integrating", show=progress):
-        found = _integral_of_fit(fit, seed)
+        found = integral_of(fit, seed)
         rows[name] = {"log_evidence": found.log_value, "se": found.se, "pareto_k": found.k_hat}
         changes[name] = _sensitivity(fit.model, fit.observed_by, fit.unit, found)
     table = pd.DataFrame.from_dict(rows, orient="index").sort_values("log_evidence", ascending=False)
@@ -228,7 +228,7 @@ def savage_dickey(fit: Fit) -> float:
     return float(np.log(stats.gaussian_kde(np.concatenate([draws, -draws]))(0.0)[0] / prior))
 
 
-def _integral_of_fit(fit: Fit, seed: int) -> Integral:
+def integral_of(fit: Fit, seed: int) -> Integral:
     """What the fit has found itself, where it comes from this process and this seed."""
     if fit.integral is None or fit.record.seed != seed:
         return marginal_likelihood(fit.model, fit.observed_by, fit.observations, fit.unit, seed=seed)
