@@ -25,7 +25,7 @@ RUNS = (30, 100, 300, 1000)
 def data_sets(split: float, runs: int, count: int, seed: int = 0) -> np.ndarray:
     """So many data sets of a pair with σ = 1, shape (set, run, 2); ``split`` in widths."""
     with double_precision():
-        law = cf.laws.SplitPair(4.0, split, 1.0)
+        law = cf.laws.SplitPair(40.0, split, 1.0)
         return np.asarray(law.sample(jax.random.key(seed), (count, runs)))
 
 

@@ -117,5 +117,5 @@ def test_shapes_and_what_is_refused() -> None:
     assert law.cdf(jnp.ones((4, 1, 1))).shape == law.icdf(jnp.full((4, 1, 1), 0.5)).shape == (4, 3, 2)
     with pytest.raises(ValueError, match="split"):
         laws.RiceSpacing(-0.1, 1.0, validate_args=True)
-    slopes = jax.grad(lambda s: laws.RiceSpacing(0.3, 1.0).log_prob(s))
+    slopes = jax.grad(lambda s: laws.RiceSpacing(0.3, 1.0, validate_args=False).log_prob(s))
     assert not np.isnan([slopes(-1.0), slopes(0.0)]).any()
