@@ -230,9 +230,7 @@ class Model(ABC):
         sites = self.sites(likelihood)
         return self.stated.applied(self.name, sites, self.reports, self.sampled_as, self.even_in)
 
-    def start(
-        self, likelihood: Likelihood
-    ) -> tuple[Float[np.ndarray, " coordinate"], int | tuple[int, ...] | None]:
+    def start(self, likelihood: Likelihood) -> tuple[Float[np.ndarray, " coordinate"], int | tuple[int, ...] | None]:
         """Where to begin a search, in coordinates, and the coordinate in which the density is even; or those in which
         it is even when all change their sign."""
         names = coordinate_names(self.site_priors(likelihood))

@@ -73,8 +73,8 @@ class SplitPair(Model):
 class SplitPairTwoWidths(SplitPair):
     """Two levels with centres c ± δ/2 and noise of two widths; δ = 0 is the anisotropic pair.
 
-    Here ``sigma_1`` is the width of the upper level and ``sigma_2`` that of the lower one, whichever is the greater: not
-    the wider and the narrower one as in "two-species" and "anisotropic". Where δ is not told from 0, which level is the
+    Here ``sigma_1`` is the width of the upper level and ``sigma_2`` that of the lower one, whichever is the greater:
+    not the wider and the narrower one as in "two-species" and "anisotropic". Where δ is not told from 0, which level is the
     wider cannot be told either. Spacings depend on δ and σ_m alone: they are data of "split-pair", whose σ is then σ_m.
 
     Sampled in a signed split and a signed asymmetry q = (σ₁² − σ₂²)/2σ_m²: the law is even when both change their sign,
@@ -126,7 +126,10 @@ def _size(signed: Array) -> Array:
 
 
 def _moments(split: Any, sigma: Any, r: Any) -> tuple[Any, Any]:
-    """Var x/⟨S²⟩ and U₄ of a level picked at random: ⟨δx⁴⟩ = (⟨R⁴⟩ + 6⟨R²S²⟩ + ⟨S⁴⟩)/16, R = rξ + ζ, ξ = S cos θ − δ."""
+    """Var x/⟨S²⟩ and U₄ of a level picked at random.
+
+    ⟨δx⁴⟩ = (⟨R⁴⟩ + 6⟨R²S²⟩ + ⟨S⁴⟩)/16, with R = rξ + ζ, ξ = S cos θ − δ and ζ independent of S.
+    """
     d2, m2 = split**2, sigma**2
     variance, square = 1.5 * m2 + 0.25 * d2, 4.0 * m2 + d2
     mixed = 2.0 * m2 * d2 + 8.0 * m2**2 * (1.0 + r**2)

@@ -104,7 +104,13 @@ SLOW = [
     *((name, likelihood) for name in ("gaussian", "one-species") for likelihood in ("pair", "density", "spacing")),
     ("two-species", "pair"),
 ]
-LONG = [("anisotropic", "pair"), ("two-species", "density"), ("gas-beta", "levels")]
+LONG = [
+    ("split-pair", "pair"),
+    ("split-pair", "spacing"),
+    ("anisotropic", "pair"),
+    ("two-species", "density"),
+    ("gas-beta", "levels"),
+]
 
 
 @pytest.mark.parametrize(

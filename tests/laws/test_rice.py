@@ -34,13 +34,19 @@ def test_bessel_function_and_its_derivatives() -> None:
 def test_density_and_probability_agree_with_mpmath(split: float) -> None:
     """To 1e-11 relative down to the smallest probabilities, also of the upper tail's complement."""
     centre = max(split, 0.5)
-    s = [x for x in (1e-9, 1e-3, 0.4, split - 30, split - 8, split - 2, centre, split + 0.7, split + 3, split + 30) if x > 0]
+    s = [
+        x
+        for x in (1e-9, 1e-3, 0.4, split - 30, split - 8, split - 2, centre, split + 0.7, split + 3, split + 30)
+        if x > 0
+    ]
     law = laws.RiceSpacing(split, 1.0)
     density, cdf = np.asarray(law.log_prob(np.array(s))), np.asarray(law.cdf(np.array(s)))
     with mp.workdps(40):
         for k, at in enumerate(map(mp.mpf, s)):
             d = mp.mpf(split)
-            assert abs(density[k] - mp.log(exact.rice(at, d, mp.mpf(1)))) < 1e-12 * max(1, abs(density[k])) + 4e-16 * split
+            assert (
+                abs(density[k] - mp.log(exact.rice(at, d, mp.mpf(1)))) < 1e-12 * max(1, abs(density[k])) + 4e-16 * split
+            )
             low = max(mp.mpf(0), min(at, d) - 14 - max(0, (d - at)))
             breaks = [low + (at - low) * j / 40 for j in range(41)]
             if density[k] < -600:

@@ -103,7 +103,7 @@ def test_equal_widths_are_one_width() -> None:
 
 
 def test_exchanging_both_the_widths_and_the_levels_is_a_reflection() -> None:
-    """x → −x turns the upper level into the lower one."""
+    """The map x → −x turns the upper level into the lower one."""
     one = laws.SplitAnisotropicPair(0.0, 0.07, 0.05, 0.03)
     other = laws.SplitAnisotropicPair(0.0, 0.07, 0.03, 0.05)
     pairs = np.array([[0.1, -0.02], [0.03, 0.01], [0.0, -0.2]])
@@ -169,7 +169,7 @@ def test_samplers_draw_a_matrix_plus_noise(problem: Problem) -> None:
 
 @pytest.mark.parametrize("law", [laws.SplitPair, laws.SplitAnisotropicPair])
 def test_shapes_and_dtypes(law: type) -> None:
-    names = [name for name in law.arg_constraints]
+    names = list(law.arg_constraints)
     shapes = dict(zip(names, [(3, 1), (2,), (), (2,)], strict=False))
     made = law(**{name: jnp.full(shape, 0.5) for name, shape in shapes.items()})
     assert (made.batch_shape, made.event_shape) == ((3, 2), (2,))

@@ -41,7 +41,9 @@ def test_the_posterior_is_even_and_smooth_in_what_turns(name: str) -> None:
         assert [names[k] for k in axes] == [model.even_in, *model.turning_with]
         assert start[axes[0]] == 0.5
         weighted = uncompressed(pair.terms(data, unit))
-        one = jax.jit(lambda z: (density(z, weighted, unit), *(f(density)(z, weighted, unit) for f in (jax.grad, jax.hessian))))
+        one = jax.jit(
+            lambda z: (density(z, weighted, unit), *(f(density)(z, weighted, unit) for f in (jax.grad, jax.hessian)))
+        )
         for split in (0.4, 0.0):
             point = np.linspace(0.1, 0.3, len(names))
             point[axes[0]] = split
@@ -158,7 +160,7 @@ def test_priors_and_values_of_the_split_are_stated_in_units_of_the_data() -> Non
     for wrong in (dist.Normal(0.0, 1.0), dist.Uniform(0.1, 0.2)):
         with pytest.raises(ValueError, match="priors: expected a law of split from 0 on, as HalfNormal"):
             model.informed({"split": wrong}).site_priors(pair)
-    with pytest.raises(ValueError, match="fixed: expected split from 0 on, got -0.1"):
+    with pytest.raises(ValueError, match=r"fixed: expected split from 0 on, got -0\.1"):
         model.informed(fixed={"split": -0.1}).site_priors(pair)
 
 

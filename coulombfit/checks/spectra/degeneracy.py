@@ -132,13 +132,13 @@ def degeneracy(
         some = integral_of(found, seed)
     posterior = found.tree["posterior"].to_dataset()
     width = posterior["sigma_m"] if "sigma_m" in posterior else posterior["sigma"]
-    numbers = {name: np.asarray(values).ravel() for name, values in posterior.items()}
+    numbers = {str(name): np.asarray(values).ravel() for name, values in posterior.items()}
     numbers["split_over_width"] = np.asarray(posterior["split"] / width).ravel()
     order = ["split", "split_over_width", *(name for name in numbers if name not in ("split", "split_over_width"))]
     ends = intervals_of(numbers, chosen.edge)
     reached = ends["split"][0] <= 0.0  # δ/σ has its edge where δ has
     rows = {
-        str(name): {"median": np.median(numbers[name]), "lower": float(ends[name][0]), "upper": float(ends[name][1])}
+        name: {"median": np.median(numbers[name]), "lower": float(ends[name][0]), "upper": float(ends[name][1])}
         for name in order
     }
     rows["split_over_width"]["lower"] *= 0.0 if reached else 1.0

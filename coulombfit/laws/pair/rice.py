@@ -19,7 +19,17 @@ __all__ = ["RiceSpacing", "log_i0e", "mean_cosine", "rice_moments"]
 
 LARGE = 25.0
 """Argument from which I₁/I₀ − 1 is its asymptotic series, and cancels no more: 14 terms leave less than 1e-14 of it."""
-RATIO = (-1 / 2, -1 / 8, -1 / 8, -25 / 128, -13 / 32, -1073 / 1024, -103 / 32, -375733 / 32768, -23797 / 512)
+RATIO: tuple[float, ...] = (
+    -1 / 2,
+    -1 / 8,
+    -1 / 8,
+    -25 / 128,
+    -13 / 32,
+    -1073 / 1024,
+    -103 / 32,
+    -375733 / 32768,
+    -23797 / 512,
+)
 RATIO += (-55384775 / 262144, -2180461 / 2048, -24713030909 / 4194304, -72763141 / 2048, -7780757249041 / 33554432)
 """Coefficients of z⁻¹, z⁻², … of I₁/I₀ − 1, from the Riccati equation A' = 1 − A/z − A² of A = I₁/I₀."""
 FAR = 200.0
@@ -69,7 +79,7 @@ def rice_moments(split: ArrayLike, sigma: ArrayLike) -> tuple[Array, Array]:
 
 
 def _series(coefficients: tuple[float, ...], x: Array) -> Array:
-    """c₁x + c₂x² + …"""
+    """The polynomial c₁x + c₂x² + … without a constant."""
     total = jnp.zeros_like(x)
     for coefficient in reversed(coefficients):
         total = (total + coefficient) * x
@@ -169,7 +179,7 @@ def _cdf(a: Float[Array, "*shape"], b: Float[Array, "*shape"]) -> Float[Array, "
     first = jnp.where(lower, jnp.maximum(b - reach, 0.0), b)
     half = 0.5 * (jnp.where(lower, b, b + reach) - first)
 
-    def add(total: Array, node: tuple[Array, Array]) -> tuple[Array, None]:
+    def add(total: Array, node: tuple[Array, ...]) -> tuple[Array, None]:
         t = first + half * (1.0 + node[0])
         return total + node[1] * t * jnp.exp(-0.5 * jnp.square(t - a)) * i0e(a * t), None
 
