@@ -1,8 +1,9 @@
 """Models of two levels that need not be degenerate: a fixed matrix plus noise, with the split δ of its eigenvalues.
 
-The prior of δ is half-normal with the standard deviation of all levels for its own, s: that of two levels is at least
-δ/2, so that δ/s is 2 at most, however far they are split. It does not depend on σ, so that at δ = 0 these models are
-those of a degenerate pair with their priors, and the evidence for δ = 0 is the posterior over the prior density there.
+The prior of δ is half-normal with twice the standard deviation s of all levels for its own. As s is at least δ/2, δ/s
+is 2 at most, however far two levels are split, and the prior is nearly flat on all that can be. It does not depend on
+σ, so that at δ = 0 these models are those of a degenerate pair with their priors, and the evidence for δ = 0 is the
+posterior over the prior density there.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from coulombfit.numerics.intervals import Edge
 
 __all__ = ["SPLIT_SD", "SplitPair", "SplitPairTwoWidths"]
 
-SPLIT_SD = 1.0
+SPLIT_SD = 2.0
 """Scale of the half-normal prior of δ, in units of the data's standard deviation; see above."""
 SITE = "signed_split"
 
@@ -74,8 +75,8 @@ class SplitPairTwoWidths(SplitPair):
     """Two levels with centres c ± δ/2 and noise of two widths; δ = 0 is the anisotropic pair.
 
     Here ``sigma_1`` is the width of the upper level and ``sigma_2`` that of the lower one, whichever is the greater:
-    not the wider and the narrower one as in "two-species" and "anisotropic". Where δ is not told from 0, which level is the
-    wider cannot be told either. Spacings depend on δ and σ_m alone: they are data of "split-pair", whose σ is then σ_m.
+    not the wider and the narrower one as in "two-species" and "anisotropic". Where δ is not told from 0, which level is
+    the wider cannot be told either. Spacings depend on δ and σ_m alone: they are data of "split-pair", whose σ is then σ_m.
 
     Sampled in a signed split and a signed asymmetry q = (σ₁² − σ₂²)/2σ_m²: the law is even when both change their sign,
     which is to call the upper level the lower one.

@@ -29,7 +29,7 @@ def test_the_three_answers() -> None:
     assert "log Bayes factor for no split −3.1" in no.verdict
     for unsure in (
         made(1.0, 0.0, 1.1),
-        made(-0.1, 0.0, 0.9),
+        made(0.6, 0.0, 0.9),
         made(-2.9, 0.5, 2.0),
         made(-3.1, 0.0, 2.0),
         made(9.0, 0.0, 0.2, pareto_k=0.8),
