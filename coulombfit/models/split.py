@@ -75,8 +75,9 @@ class SplitPairTwoWidths(SplitPair):
     """Two levels with centres c ± δ/2 and noise of two widths; δ = 0 is the anisotropic pair.
 
     Here ``sigma_1`` is the width of the upper level and ``sigma_2`` that of the lower one, whichever is the greater:
-    not the wider and the narrower one as in "two-species" and "anisotropic". Where δ is not told from 0, which level is
-    the wider cannot be told either. Spacings depend on δ and σ_m alone: they are data of "split-pair", whose σ is then σ_m.
+    not the wider and the narrower one as in "two-species" and "anisotropic". Where δ is not told from 0, which level
+    is the wider cannot be told either. Spacings depend on δ and σ_m alone: they are data of "split-pair", whose σ is
+    then σ_m.
 
     Sampled in a signed split and a signed asymmetry q = (σ₁² − σ₂²)/2σ_m²: the law is even when both change their sign,
     which is to call the upper level the lower one.

@@ -24,7 +24,7 @@ from coulombfit.answers.answer import Answer
 from coulombfit.answers.numbers import format_signed, probability
 from coulombfit.answers.result import Text
 from coulombfit.inference.fit_result import Fit
-from coulombfit.inference.log_posterior import log_posterior, represent
+from coulombfit.inference.marginal import DECISIVE, integral_of
 from coulombfit.inference.tree import sites_of
 from coulombfit.models import MODELS, Likelihood, Model, Standardisation
 from coulombfit.models.parameters import find_parameter
@@ -33,12 +33,10 @@ from coulombfit.runtime.errors import ArgumentError
 from coulombfit.runtime.precision import double_precision
 from coulombfit.runtime.progress import tracked
 from coulombfit.runtime.seeds import check_seed
-from coulombfit.samplers.importance import RELIABLE, Integral, weigh
+from coulombfit.samplers.importance import RELIABLE, Integral
 
-__all__ = ["Evidence", "evidence", "has_evidence", "integral_of", "marginal_likelihood", "savage_dickey"]
+__all__ = ["Evidence", "evidence", "has_evidence", "savage_dickey"]
 
-DECISIVE = 3.0
-"""Log Bayes factor from which a preference is stated, 20 to 1 (Kass and Raftery 1995: strong)."""
 ALWAYS = ("centre", "width")
 """Columns that ``sensitivity`` has of every model, 0 where its prior is not varied; other parameters add columns."""
 FACTORS = {"sd × 1/2": 0.5, "sd × 2": 2.0}
@@ -226,32 +224,6 @@ def savage_dickey(fit: Fit) -> float:
             f"fit: expected a prior of {name} with a finite density above 0 at {name} = {edge.at:g}, got {2 * prior:g}"
         )
     return float(np.log(stats.gaussian_kde(np.concatenate([draws, -draws]))(0.0)[0] / prior))
-
-
-def integral_of(fit: Fit, seed: int) -> Integral:
-    """What the fit has found itself, where it comes from this process and this seed."""
-    if fit.integral is None or fit.record.seed != seed:
-        return marginal_likelihood(fit.model, fit.observed_by, fit.observations, fit.unit, seed=seed)
-    return replace(
-        fit.integral, log_value=fit.integral.log_value - fit.observed_by.log_frame(fit.observations, fit.unit)
-    )
-
-
-@double_precision()
-def marginal_likelihood(
-    model: Model,
-    likelihood: Likelihood,
-    observations: Float[np.ndarray, "run ..."],
-    unit: Standardisation,
-    *,
-    seed: int = 0,
-) -> Integral:
-    """Ln ∫ L π of a model in units of the data; points are in unconstrained coordinates of its sites."""
-    density, _ = log_posterior(model, likelihood)
-    represented = represent(model, likelihood, observations, unit)
-    _, mirrored = model.start(likelihood)
-    found = weigh(density, represented.peak, represented.weighted, unit, mirrored=mirrored, seed=seed)
-    return replace(found, log_value=found.log_value - likelihood.log_frame(observations, unit))
 
 
 @double_precision()

@@ -19,9 +19,9 @@ from coulombfit.answers.answer import Answer, judge_interval
 from coulombfit.answers.numbers import format_interval, format_signed
 from coulombfit.answers.result import Text
 from coulombfit.answers.tables import as_text
-from coulombfit.checks.fits.evidence import DECISIVE, integral_of, marginal_likelihood
 from coulombfit.data.spectra import Spectra
 from coulombfit.inference.fit import fit
+from coulombfit.inference.marginal import DECISIVE, integral_of, marginal_likelihood
 from coulombfit.inference.preparation import spectra_of
 from coulombfit.models import MODELS, Model, find_model
 from coulombfit.numerics.intervals import INTERVAL, intervals_of
@@ -34,8 +34,8 @@ from coulombfit.samplers.importance import RELIABLE
 __all__ = ["Degeneracy", "degeneracy"]
 
 FAVOURED = 0.7
-"""Log Bayes factor for δ = 0, 2 to 1, above which, and with an interval within the margin, a pair is degenerate. It takes
-some 10⁵ runs until 20 to 1 could be expected; ``benchmarks/degeneracy.py`` prints how often either answer is wrong."""
+"""Log Bayes factor for δ = 0, 2 to 1, above which, and with an interval within the margin, a pair is degenerate. It
+takes some 10⁵ runs until 20 to 1 could be expected; ``benchmarks/degeneracy.py`` prints how often answers are wrong."""
 SPLITS = tuple(name for name, one in MODELS.items() if one.edge and one.edge.parameter == "split" and one.at_edge)
 """Models with a split, and another at none."""
 
@@ -47,7 +47,7 @@ class Degeneracy:
     ``table`` has a row a number, with median and 90 % interval: ``split``, ``split_over_width`` (δ/σ), and what else
     the model reports. ``log_bayes_factor`` is that of the degenerate pair over the split one, ``se`` its standard
     error, ``pareto_k`` the greater one of the two integrals; ``margin`` the δ/σ within which a pair counts as
-    degenerate; ``converged`` whether the fit has; ``tree`` has the draws.
+    degenerate; ``converged`` whether the fit has, ``runs`` how many there were; ``tree`` has the draws.
     """
 
     table: pd.DataFrame
@@ -58,7 +58,6 @@ class Degeneracy:
     converged: bool
     tree: xr.DataTree
     runs: int
-    degenerate: str = "one-species"
 
     @property
     def answer(self) -> Answer:
@@ -151,5 +150,4 @@ def degeneracy(
         converged=found.diagnosis.passed,
         tree=xr.DataTree.from_dict({"posterior": posterior.assign(split_over_width=posterior["split"] / width)}),
         runs=spectra.runs,
-        degenerate=without.name,
     )
