@@ -50,7 +50,14 @@ TWO = [
     for name, split in SPLITS.items()
     for widths, (s1, s2) in WIDTHS.items()
 ]
-every = pytest.mark.parametrize("problem", ONE + TWO, ids=lambda p: p.name)
+# what is asked of the others is asked in the slow tests
+QUICK = {p.name for p in ONE} | {
+    f"split anisotropic pair, {name}" for name in ("as wide, lower wider", "apart, extreme")
+}
+every = pytest.mark.parametrize(
+    "problem",
+    [pytest.param(p, id=p.name, marks=() if p.name in QUICK else pytest.mark.slow) for p in ONE + TWO],
+)
 DRAWN = [p for p in ONE + TWO if "as wide" in p.name or "apart" in p.name]
 
 
@@ -136,7 +143,14 @@ def _normaliser(problem: Problem) -> tuple[float, np.ndarray, np.ndarray]:
     return mass.sum(), mean, np.einsum("ab,abc->c", mass, (x - mean) ** 2)
 
 
-@pytest.mark.parametrize("problem", [p for p in ONE + TWO if "extreme" not in p.name], ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "problem",
+    [
+        pytest.param(p, id=p.name, marks=() if "apart" in p.name else pytest.mark.slow)
+        for p in ONE + TWO
+        if "extreme" not in p.name
+    ],
+)
 def test_laws_are_normalised_and_have_the_stated_moments(problem: Problem) -> None:
     mass, mean, variance = _normaliser(problem)
     law = problem.make()

@@ -16,6 +16,7 @@ from coulombfit.runtime.precision import double_precision
 
 NAMES = ("split-pair", "split-pair-two-widths")
 each = pytest.mark.parametrize("name", NAMES)
+quick_first = pytest.mark.parametrize("name", [NAMES[0], pytest.param(NAMES[1], marks=pytest.mark.slow)])
 
 
 def pairs(split: float, runs: int, seed: int = 1) -> np.ndarray:
@@ -28,7 +29,7 @@ def fitted() -> cf.Fit:
     return cf.fit(pairs(0.12, 200), "split-pair")
 
 
-@each
+@quick_first
 def test_the_posterior_is_even_and_smooth_in_what_turns(name: str) -> None:
     """Value, gradient and second derivatives at a point and at its image; also where the split is zero."""
     model = MODELS[name]
@@ -91,7 +92,7 @@ def test_the_upper_level_has_the_first_width() -> None:
 
 
 @pytest.mark.parametrize("likelihood", ["pair", "spacing"])
-@pytest.mark.parametrize("split", [0.0, 0.1, 1.5])
+@pytest.mark.parametrize("split", [pytest.param(0.0, marks=pytest.mark.slow), 0.1, 1.5])
 def test_compressed_observations_stand_for_all(likelihood: str, split: float) -> None:
     model, data = MODELS["split-pair"], cf.Spectra(pairs(split, 5000))
     seen = model.likelihood(likelihood)
@@ -118,6 +119,7 @@ def test_a_fit_reports_and_recovers(fitted: cf.Fit) -> None:
     assert "split = 0" not in fitted.summary()
 
 
+@pytest.mark.slow
 def test_savage_dickey_at_the_edge_is_the_ratio_of_evidences() -> None:
     data = pairs(0.0, 100)
     fits = {name: cf.fit(data, name) for name in ("split-pair", "one-species")}
