@@ -103,9 +103,9 @@ def test_a_bias_of_the_size_that_is_stated_is_seen(datasets: int) -> None:
 SLOW = [
     *((name, likelihood) for name in ("gaussian", "one-species") for likelihood in ("pair", "density", "spacing")),
     ("two-species", "pair"),
+    ("split-pair", "pair"),
 ]
 LONG = [
-    ("split-pair", "pair"),
     ("split-pair", "spacing"),
     ("split-pair-two-widths", "pair"),
     ("anisotropic", "pair"),
