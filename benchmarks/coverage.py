@@ -5,7 +5,8 @@
 
 Data sets are drawn at one truth from every model's own law and fitted by `cf.fit_many`; coverage of a parameter is the
 share of data sets whose 90 % interval holds its truth. Two widths are as 2 to 1, r = 0.6, where --r does not say
-otherwise: r = 0 are equal widths. The gas has a cluster of two levels and one of one, and that with β free a pair.
+otherwise: r = 0 are equal widths. Split levels are 0.16 apart, four widths. The gas has a cluster of two levels and one
+of one, and that with β free a pair.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ TRUTHS: dict[str, dict[str, float]] = {
     "one-species": ONE,
     "two-species": two_widths(R),
     "anisotropic": two_widths(R),
+    "split-pair": {"centre": CENTRE, "split": 0.16, "sigma": SIGMA},
+    "split-pair-two-widths": {"centre": CENTRE, "split": 0.16, "sigma_1": 0.02, "sigma_2": 0.04, "sigma_m": 0.001**0.5},
     "gas": {"centre[0]": CENTRE, "centre[1]": 2.0, "sigma[0]": SIGMA, "sigma[1]": 0.03},
     "gas-beta": {"centre[0]": CENTRE, "sigma[0]": SIGMA, "beta": 1.0},
 }

@@ -13,6 +13,8 @@ from .checks.settings.displacement import Displacement as Displacement
 from .checks.settings.displacement import displacement as displacement
 from .checks.settings.scaling import scaling as scaling
 from .checks.settings.scaling_result import Scaling as Scaling
+from .checks.spectra.degeneracy import Degeneracy as Degeneracy
+from .checks.spectra.degeneracy import degeneracy as degeneracy
 from .checks.spectra.moments import Moments as Moments
 from .checks.spectra.moments import moments as moments
 from .checks.spectra.moments import predicted_moments as predicted_moments
@@ -51,6 +53,7 @@ __all__ = [
     "Comparison",
     "Consistency",
     "DataError",
+    "Degeneracy",
     "Diagnosis",
     "Displacement",
     "Evidence",
@@ -69,6 +72,7 @@ __all__ = [
     "WidthPrediction",
     "calibrate",
     "compare",
+    "degeneracy",
     "diagnose",
     "displacement",
     "evidence",

@@ -101,7 +101,7 @@ def check(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Ask a degenerate pair whether spacings and widths tell the same σ_m, law by law, and for its moments.
+    """Ask a pair whether spacings and widths tell the same σ_m, law by law, for its moments, and if it is degenerate.
 
     Example: coulombfit check students.nc
     """
@@ -113,20 +113,28 @@ def check(
         spectra = reading.read_levels(file, of_pairs=True)
         result = cf.width_consistency(spectra, tolerance=tolerance, seed=seed, progress=False if quiet else None)
         shape = cf.moments(spectra, seed=seed)
+        split = cf.degeneracy(spectra, seed=seed, progress=False if quiet else None)
         data = record_given(spectra, pooled=False)
     table: dict[str, Any] = {
         f"{model} ({likelihood})": {name: float(value) for name, value in row.items() if isfinite(value)}
         for (model, likelihood), row in result.table.iterrows()
     }
-    verdict = f"{result.verdict} {shape.verdict}"
+    verdict = f"{result.verdict} {shape.verdict} {split.verdict}"
     answer = {
         "verdict": verdict,
         "data": given_for_json(data),
         "trustworthy": result.trustworthy,
         "log_ratio": table,
         "moments": shape.table,
+        "degeneracy": {"answer": split.answer, "log_bayes_factor": split.log_bayes_factor, "parameters": split.table},
     }
-    finish({}, answer, "\n".join([*describe_given(data), result.summary(), shape.summary()]), as_json, quiet)
+    finish(
+        {},
+        answer,
+        "\n".join([*describe_given(data), result.summary(), shape.summary(), split.summary()]),
+        as_json,
+        quiet,
+    )
     if not result.trustworthy:
         typer.echo("error: Pareto k̂ is above its limit; take more runs", err=True)
         raise typer.Exit(Exit.NOT_CONVERGED)

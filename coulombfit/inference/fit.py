@@ -49,8 +49,10 @@ def fit(
 
     :param data: spectra of two levels (``spectra.pair(k)``), or a plain array of shape (run, 2). For a density also
         levels pooled from whole pairs whose pairing is not known, shape (level,).
-    :param model: "gaussian", "one-species", "two-species" or "anisotropic" (:mod:`coulombfit.models.pairs`); "gas" or
-        "gas-beta" of all levels (:mod:`coulombfit.models.gas`); or a :class:`coulombfit.Model` of your own.
+    :param model: "gaussian", "one-species", "two-species" or "anisotropic" (:mod:`coulombfit.models.pairs`);
+        "split-pair" or "split-pair-two-widths" of two levels that need not be degenerate
+        (:mod:`coulombfit.models.split`); "gas" or "gas-beta" of all levels (:mod:`coulombfit.models.gas`); or a
+        :class:`coulombfit.Model` of your own.
     :param likelihood: "pair", the default, is the joint law of the two levels; "spacing" the law of S = x₁ − x₂ alone;
         "density" the law of one level, with the intervals corrected for the repulsion between the two
         (:mod:`coulombfit.inference.godambe`); "density-raw" the same without that correction; "levels" the law of all
@@ -68,7 +70,8 @@ def fit(
     :return: a :class:`Fit`, converged or not: see ``fit.diagnosis``.
     :raises ArgumentError: for an unknown name, or a combination that does not exist.
     :raises DataError: for data that no law of the model can describe.
-    :warns UserWarning: where two levels cannot be a degenerate pair: they are too far apart for how they fluctuate.
+    :warns UserWarning: where two levels cannot be a degenerate pair, and the model needs one: they are too far apart
+        for how they fluctuate.
     """
     question = ask(model, likelihood, sampler, sampling, seed, priors, fixed)
     spectra = spectra_of(data)
@@ -107,7 +110,12 @@ def _record(spectra: Spectra, question: Question, prepared: Prepared, drawn: Dra
         seed=question.seed,
         standardisation=prepared.unit.to_json(),
         integral=_integral_record(question, prepared, drawn),
-        data=record_given(spectra, pooled=prepared.pooled, apart=question.likelihood.grouped(spectra) is not spectra),
+        data=record_given(
+            spectra,
+            pooled=prepared.pooled,
+            degenerate=model.needs_degenerate,
+            apart=question.likelihood.grouped(spectra) is not spectra,
+        ),
         structure=model.structure,
         sampling=asdict(question.sampling),
         compression=drawn.compression,

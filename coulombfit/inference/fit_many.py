@@ -171,9 +171,8 @@ def _prepare_all(
                 told = tell_apart(leading[1], repr(leading[0]), spectra, repr(name))
                 raise DataError(f"expected levels that form the clusters of the first, got {told}; {WAY_ON}")
             prepared[name] = found
-            if not found.pooled and (
-                doubt := doubt_levels(spectra, apart=question.likelihood.grouped(spectra) is not spectra)
-            ):
+            degenerate = found.model.needs_degenerate and question.likelihood.grouped(spectra) is spectra
+            if not found.pooled and (doubt := doubt_levels(spectra, degenerate=degenerate)):
                 doubts[name] = doubt
         except DataError as error:
             refused[name] = str(error)

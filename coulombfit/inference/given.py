@@ -19,10 +19,11 @@ MOST = 6
 """Levels that are listed one by one."""
 
 
-def record_given(spectra: Spectra, *, pooled: bool, apart: bool = False) -> DataRecord:
+def record_given(spectra: Spectra, *, pooled: bool, degenerate: bool = True, apart: bool = False) -> DataRecord:
     """Name, runs, setting, fingerprint, provenance, every level with its place, mean and sd, which belong together and
     who says so, and what makes it doubtful that two levels are a degenerate pair, or a level one by itself.
 
+    :param degenerate: that two levels are taken for a degenerate pair.
     :param apart: that levels were taken one by one, at whatever distance.
     """
     x, places = spectra.eigenvalues, places_of(spectra.provenance, spectra.levels)
@@ -36,18 +37,18 @@ def record_given(spectra: Spectra, *, pooled: bool, apart: bool = False) -> Data
         provenance=spectra.provenance,
         pooled=pooled,
         levels=tuple({"level": int(k), "mean": float(mean), "sd": float(sd)} for k, mean, sd in statistics),
-        doubt="" if pooled else doubt_levels(spectra, apart=apart),
+        doubt="" if pooled else doubt_levels(spectra, degenerate=degenerate and not apart),
         grouping="" if pooled else APART if apart and spectra.levels > 1 else _grouping(spectra),
     )
 
 
-def doubt_levels(spectra: Spectra, *, apart: bool = False) -> str:
+def doubt_levels(spectra: Spectra, *, degenerate: bool = True) -> str:
     """What tells two levels from any degenerate pair, or a chosen part of a cluster from levels with a law of their
     own; empty where nothing does."""
     places = places_of(spectra.provenance, spectra.levels)
     if cut := [cluster for cluster in parted_in(spectra.provenance) if set(cluster) & set(places)]:
         return doubt_parted(places, cut, _grouped_by(spectra))
-    return doubt_pair(spectra.eigenvalues) if spectra.levels == 2 and not apart else ""
+    return doubt_pair(spectra.eigenvalues) if spectra.levels == 2 and degenerate else ""
 
 
 def _grouped_by(spectra: Spectra) -> str:

@@ -6,7 +6,9 @@ from coulombfit.laws.pair.anisotropic import AnisotropicDensity, AnisotropicPair
 from coulombfit.laws.pair.common import descending_pair
 from coulombfit.laws.pair.gaussian import GaussianPair
 from coulombfit.laws.pair.one_species import OneSpeciesDensity, OneSpeciesPair
+from coulombfit.laws.pair.rice import RiceSpacing
 from coulombfit.laws.pair.spacing import WignerSurmise
+from coulombfit.laws.pair.split import SplitAnisotropicPair, SplitPair
 from coulombfit.laws.pair.two_species import TwoSpeciesDensity, TwoSpeciesPair
 
 __all__ = [
@@ -18,6 +20,9 @@ __all__ = [
     "MatrixLevels",
     "OneSpeciesDensity",
     "OneSpeciesPair",
+    "RiceSpacing",
+    "SplitAnisotropicPair",
+    "SplitPair",
     "TwoSpeciesDensity",
     "TwoSpeciesPair",
     "WignerSurmise",

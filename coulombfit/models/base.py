@@ -64,8 +64,16 @@ class Model(ABC):
     """By likelihood, how observations may be compressed; the plain sum where there is none."""
     edge: ClassVar[Edge | None] = None
     """Where a parameter has a least value that it may well have."""
+    at_edge: ClassVar[str | None] = None
+    """The name of the model that it is at ``edge``, with the same priors of what is left: their evidence ratio is
+    the posterior over the prior density there (:func:`coulombfit.savage_dickey`)."""
+    needs_degenerate: ClassVar[bool] = True
+    """Whether two levels have to be a degenerate pair: a fit then doubts those that do not look like one, and the
+    model is among those that are asked where none is named."""
     even_in: ClassVar[str | None] = None
     """The site under whose change of sign the law is even."""
+    turning_with: ClassVar[tuple[str, ...]] = ()
+    """Sites that have to change their sign together with that of ``even_in``."""
     sampled_as: ClassVar[Mapping[str, str]] = {}
     """Sites of another name than the parameter that they stand for, by that parameter."""
     surmise: ClassVar[str | None] = None
@@ -233,10 +241,14 @@ class Model(ABC):
         sites = self.sites(likelihood)
         return self.stated.applied(self.name, sites, self.reports, self.sampled_as, self.even_in)
 
-    def start(self, likelihood: Likelihood) -> tuple[Float[np.ndarray, " coordinate"], int | None]:
-        """Where to begin a search, in coordinates, and the coordinate in which the density is even."""
+    def start(self, likelihood: Likelihood) -> tuple[Float[np.ndarray, " coordinate"], int | tuple[int, ...] | None]:
+        """Where to begin a search, in coordinates, and the coordinate in which the density is even; or those in which
+        it is even when all change their sign."""
         names = coordinate_names(self.site_priors(likelihood))
-        mirrored = names.index(self.even_in) if self.even_in in names else None
+        mirrored: int | tuple[int, ...] | None = names.index(self.even_in) if self.even_in in names else None
+        if isinstance(mirrored, int) and self.turning_with:
+            known = not set(self.turning_with) <= set(names)
+            mirrored = None if known else (mirrored, *(names.index(one) for one in self.turning_with))
         # off the mirror, on which every gradient vanishes
         return np.array([0.5 if name == self.even_in else 0.0 for name in names]), mirrored
 

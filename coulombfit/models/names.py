@@ -9,6 +9,8 @@ BUILT_IN = {
     "one-species": "coulombfit.models.pairs:OneSpecies",
     "two-species": "coulombfit.models.pairs:TwoSpecies",
     "anisotropic": "coulombfit.models.pairs:Anisotropic",
+    "split-pair": "coulombfit.models.split:SplitPair",
+    "split-pair-two-widths": "coulombfit.models.split:SplitPairTwoWidths",
     "gas": "coulombfit.models.gas:Gas",
     "gas-beta": "coulombfit.models.gas:FreeGas",
     "levels": "coulombfit.models.levels:Levels",

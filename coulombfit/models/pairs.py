@@ -127,6 +127,7 @@ class TwoWidthModel(PairModel):
     width = "sigma_m"
     likelihoods = (Pair(), OneLevel(), OneLevel(correct=False))
     edge = Edge("r", 0.0, {"sigma_1": "sigma_m", "sigma_2": "sigma_m"}, "σ₁ = σ₂")
+    at_edge = "one-species"
     even_in = "q"
     sampled_as = {"r": "q"}
     surmise = "sigma_m"

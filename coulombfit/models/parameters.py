@@ -35,6 +35,7 @@ PARAMETERS = {
     one.name: one
     for one in (
         Parameter("centre", "centre", "x_c", "centre <i>x<sub>c</sub></i>"),
+        Parameter("split", "δ", r"\delta", "split of the two centres <i>δ</i>"),
         Parameter("sigma", "σ", r"\sigma", "width <i>σ</i>"),
         Parameter("sigma_1", "σ₁", r"\sigma_1", "wider width <i>σ</i><sub>1</sub>"),
         Parameter("sigma_2", "σ₂", r"\sigma_2", "narrower width <i>σ</i><sub>2</sub>"),

@@ -13,7 +13,8 @@ from coulombfit.runtime.errors import ArgumentError
 __all__ = ["MODELS", "find_model", "find_models", "pair_models"]
 
 MODELS: dict[str, Model] = {name: resolve_name(where)() for name, where in BUILT_IN.items()}
-"""Every model by its name: "gaussian", "one-species", "two-species", "anisotropic", "gas" and "gas-beta"."""
+"""Every model by its name: "gaussian", "one-species", "two-species", "anisotropic", "split-pair",
+"split-pair-two-widths", "gas" and "gas-beta"."""
 
 
 def find_model(model: str | Model, likelihood: str | Likelihood | None = None) -> tuple[Model, Likelihood]:
@@ -44,8 +45,8 @@ def find_model(model: str | Model, likelihood: str | Likelihood | None = None) -
 
 
 def pair_models() -> list[str]:
-    """Names of the models of a pair, all that are asked where none is named."""
-    return [name for name, model in MODELS.items() if model.of_pairs]
+    """Names of the models of a degenerate pair, all that are asked where none is named."""
+    return [name for name, model in MODELS.items() if model.of_pairs and model.needs_degenerate]
 
 
 def _require_sound(model: Model) -> None:

@@ -6,7 +6,7 @@ Samplers work on coordinates without bounds, all sites of a model one after the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -64,10 +64,12 @@ class StatedPrior(SitePrior):
     :param default: what it replaces, which says what the site is: real where it moves with the data, positive where it
         scales with them.
     :param unitless: that the site is a pure number, the same in all units.
+    :param about_zero: that it scales with the data and does not move with them, as a difference of either sign.
     """
 
     default: dist.Distribution
     unitless: bool
+    about_zero: bool = field(default=False, kw_only=True)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -75,7 +77,7 @@ class StatedPrior(SitePrior):
 
     def _frame(self, unit: Standardisation) -> transforms.AffineTransform:
         """From the site to the units of the data."""
-        return _frame(self.default, unit, unitless=self.unitless)
+        return _frame(self.default, unit, unitless=self.unitless, about_zero=self.about_zero)
 
     def _to_value(self, unit: Standardisation) -> transforms.Transform:
         """From coordinates to the units of the data, near which the data lie at small coordinates."""
@@ -135,7 +137,7 @@ class KnownSite(StatedPrior):
 
 
 class Even(dist.Distribution):
-    """The law of q = ±r, both signs equally likely, of a law of r between 0 and some number.
+    """The law of q = ±r, both signs equally likely, of a law of r from 0 on, up to some number or none.
 
     :param base: the law of r.
     """
@@ -149,8 +151,8 @@ class Even(dist.Distribution):
     @property
     def support(self) -> constraints.Constraint:
         """Between the ends of the law of r."""
-        highest = getattr(self.base.support, "upper_bound", 1.0)
-        return constraints.interval(-highest, highest)
+        highest = getattr(self.base.support, "upper_bound", np.inf)
+        return constraints.interval(-highest, highest) if np.isfinite(highest) else constraints.real
 
     def sample(self, key: Array, sample_shape: tuple[int, ...] = ()) -> Array:
         """With either sign."""
@@ -163,10 +165,12 @@ class Even(dist.Distribution):
         return self.base.log_prob(jnp.abs(value)) - jnp.log(2.0)
 
 
-def _frame(prior: dist.Distribution, unit: Standardisation, *, unitless: bool) -> transforms.AffineTransform:
+def _frame(
+    prior: dist.Distribution, unit: Standardisation, *, unitless: bool, about_zero: bool
+) -> transforms.AffineTransform:
     if unitless:
         return transforms.AffineTransform(0.0, 1.0)
-    location = unit.location if _support_of_one(prior.support) == constraints.real else 0.0
+    location = unit.location if _support_of_one(prior.support) == constraints.real and not about_zero else 0.0
     return transforms.AffineTransform(jnp.asarray(location), jnp.asarray(unit.scale))
 
 

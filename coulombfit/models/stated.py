@@ -92,13 +92,13 @@ class Stated:
         for name, value in (*self.priors, *self.fixed):
             site = sampled_as.get(name, name)
             default = sites[site]
-            unitless = find_parameter(name, reports).unit == "1"
+            unitless, even = find_parameter(name, reports).unit == "1", site == even_in
             if isinstance(value, dist.Distribution):
-                law = _even(name, value) if site == even_in else _shape_prior(name, value, default)
-                found[site] = StatedPrior(law, default, unitless)
+                law = _even(name, value, default) if even else _shape_prior(name, value, default)
+                found[site] = StatedPrior(law, default, unitless, about_zero=even)
             else:
-                _require_allowed(name, value, default, even=site == even_in)
-                found[site] = KnownSite(default, default, unitless, value)
+                _require_allowed(name, value, default, even=even)
+                found[site] = KnownSite(default, default, unitless, value, about_zero=even)
         if sites and not any(prior.size for prior in found.values()):
             raise ArgumentError(f"fixed: expected something left to infer, got all that {model} samples")
         return found
@@ -192,12 +192,18 @@ def _as_finite(name: str, value: Any) -> float | tuple[float, ...]:
     return float(array) if array.ndim == 0 else tuple(float(one) for one in array)
 
 
-def _even(name: str, prior: dist.Distribution) -> dist.Distribution:
-    lowest, highest = (float(getattr(prior.support, end, np.nan)) for end in ("lower_bound", "upper_bound"))
-    if lowest != 0 or not 0 < highest <= 1 or prior.batch_shape:
-        raise ArgumentError(
-            f"priors: expected a law of {name} between 0 and at most 1, as Beta(1, 3), got {_said(prior)}"
+def _highest(law: dist.Distribution) -> float:
+    """Where its support ends."""
+    return float(getattr(law.support, "upper_bound", np.inf))
+
+
+def _even(name: str, prior: dist.Distribution, default: dist.Distribution) -> dist.Distribution:
+    lowest, highest, most = float(getattr(prior.support, "lower_bound", np.nan)), _highest(prior), _highest(default)
+    if lowest != 0 or not 0 < highest <= most or prior.batch_shape:
+        expected = (
+            f"between 0 and at most {most:g}, as Beta(1, 3)" if most < np.inf else "from 0 on, as HalfNormal(0.1)"
         )
+        raise ArgumentError(f"priors: expected a law of {name} {expected}, got {_said(prior)}")
     return Even(prior)
 
 
@@ -219,12 +225,14 @@ def _require_allowed(name: str, value: float | Iterable[float], default: dist.Di
     if numbers.shape not in ((), default.event_shape):
         raise ArgumentError(f"fixed: expected {default.event_shape or 'one number'} for {name}, got {value!r}")
     allowed = (
-        (numbers >= 0) & (numbers < 1)
+        (numbers >= 0) & (numbers < _highest(default))
         if even
         else np.asarray(default.support(np.broadcast_to(numbers, default.event_shape)))
     )
     if not allowed.all():
-        where = "from 0 to below 1" if even else f"in {default.support}"
+        most = _highest(default)
+        below = f"from 0 to below {most:g}" if most < np.inf else "from 0 on"
+        where = below if even else f"in {default.support}"
         raise ArgumentError(f"fixed: expected {name} {where}, got {value!r}")
 
 

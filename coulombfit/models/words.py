@@ -30,7 +30,7 @@ def prior_in_words(
 
 
 def _in_words(prior: dist.Distribution, unit: Standardisation, *, even: bool, of: str) -> str:
-    """``even``: that it is uniform about zero, and of the size of the site; ``of``: what other laws are laws of."""
+    """``even``: that it is even about zero, and of the size of the site; ``of``: what other laws are laws of."""
     while isinstance(prior, dist.Independent | dist.ExpandedDistribution):
         prior = prior.base_dist  # one for every cluster
     match prior:
@@ -40,8 +40,8 @@ def _in_words(prior: dist.Distribution, unit: Standardisation, *, even: bool, of
             median = _format_values(unit.scale * np.exp(prior.loc))
             return f"LogNormal(median {median}, sd of its logarithm {_format_values(prior.scale)})"
         case dist.Normal():
-            mean, sd = unit.location + unit.scale * prior.loc, unit.scale * prior.scale
-            return f"Normal(mean {_format_values(mean, 6)}, sd {_format_values(sd)})"
+            mean, sd = unit.location + unit.scale * prior.loc, _format_values(unit.scale * prior.scale)
+            return f"HalfNormal(sd {sd})" if even else f"Normal(mean {_format_values(mean, 6)}, sd {sd})"
         case dist.Uniform() if even:
             return f"Uniform(0, {_format_values(prior.high)})"
         case dist.Uniform():

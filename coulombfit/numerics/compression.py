@@ -31,6 +31,7 @@ __all__ = [
     "LevelMoments",
     "MeanSquare",
     "Moments",
+    "SpacingGrid",
     "SumAndSpacing",
     "Weighted",
     "uncompressed",
@@ -192,6 +193,27 @@ class SumAndSpacing(Compression):
         on_grid, weights = _on_grid([total, spacing], [float(np.median(total)), 0.0], level)
         half = 0.5 * np.abs(on_grid[:, 1])
         return np.stack([0.5 * on_grid[:, 0] + half, 0.5 * on_grid[:, 0] - half], axis=1), weights
+
+
+@dataclass(frozen=True)
+class SpacingGrid(Compression):
+    """ln p a smooth even function of the spacing; of pairs, plus a quadratic polynomial of the sum."""
+
+    repels: bool = True
+
+    def nodes(
+        self, terms: Float[np.ndarray, "term ..."], level: int
+    ) -> tuple[Float[np.ndarray, "node ..."], Float[np.ndarray, " node"]]:
+        """On a grid in S; of pairs each node twice, with the sums that have the mean and the spread of all."""
+        spacing = terms if terms.ndim == 1 else terms[:, 0] - terms[:, 1]
+        on_grid, weights = _on_grid([spacing], [float(np.median(spacing))], level)
+        half = 0.5 * np.abs(on_grid[:, 0])
+        if terms.ndim == 1:
+            return 2.0 * half, weights
+        middle = 0.5 * (terms[:, 0] + terms[:, 1])
+        ends = [middle.mean() + sign * middle.std() for sign in (1.0, -1.0)]
+        nodes = np.concatenate([np.stack([end + half, end - half], axis=1) for end in ends])
+        return nodes, np.concatenate([0.5 * weights, 0.5 * weights])
 
 
 def _log_spacing(terms: Float[np.ndarray, "term ..."]) -> Float[np.ndarray, " term"]:

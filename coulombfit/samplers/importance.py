@@ -30,7 +30,7 @@ from coulombfit.runtime.seeds import fingerprint_of, generator_for
 from coulombfit.samplers.newton import LogDensity, Peak, peak_of
 from coulombfit.samplers.student_points import SCRAMBLES, log_student, random_rotation, student_points
 
-__all__ = ["POINTS", "RELIABLE", "Integral", "integrate", "weigh", "weigh_function", "weigh_many"]
+__all__ = ["POINTS", "RELIABLE", "Integral", "Mirror", "integrate", "weigh", "weigh_function", "weigh_many"]
 
 POINTS = 4096
 """Points of an integral; its standard error falls as their number grows, its time grows in proportion."""
@@ -46,6 +46,10 @@ PORTIONS = 4
 """Compiled calls that the points of an integral are spread over."""
 BLOCK = 2**14
 """Numbers that a law is evaluated at in one go: few enough to stay in the cache."""
+
+
+Mirror = int | tuple[int, ...] | None
+"""The coordinate under whose change of sign a density is even, or those under whose common change; None for none."""
 
 
 class _Proposal(NamedTuple):
@@ -98,11 +102,15 @@ class Integral:
         """Whether the proposal is kept: k̂ at most GOOD, and efficiency at least EFFICIENT."""
         return self.k_hat <= GOOD and self.efficiency >= EFFICIENT
 
-    def covering(self, mirrored: int | None = None) -> Peak:
+    def covering(self, mirrored: Mirror = None) -> Peak:
         """Mean and covariance of f as a peak; of one half of it, where it is even in a coordinate."""
         weights = np.exp(self.log_weights)
-        z = self.points
-        side = z if mirrored is None else np.where(np.arange(z.shape[1]) == mirrored, np.abs(z), z)
+        z = side = self.points
+        if mirrored is not None:
+            axes = np.atleast_1d(mirrored)
+            # to the side on which the first of them is positive
+            flip = np.isin(np.arange(z.shape[1]), axes) & (z[:, axes[:1]] < 0)
+            side = np.where(flip, -z, z)
         centre = weights @ side
         covariance = (weights[:, None] * (side - centre)).T @ (side - centre)
         values, vectors = np.linalg.eigh(covariance)
@@ -125,7 +133,7 @@ def integrate(
     density: LogDensity,
     start: Float[np.ndarray, " coordinate"],
     *data: Any,
-    mirrored: int | None = None,
+    mirrored: Mirror = None,
     points: int = POINTS,
     seed: int = 0,
 ) -> Integral:
@@ -133,14 +141,14 @@ def integrate(
 
     :param start: where to begin the search for the mode; off the mirror, where there is one.
     :param data: arrays that f needs; JAX compiles once for each of their shapes.
-    :param mirrored: the coordinate under whose change of sign f is even.
+    :param mirrored: the coordinate under whose change of sign f is even, or several that change together.
     :param points: evaluations of f in a round, rounded down to SCRAMBLES powers of two.
     """
     return weigh(density, peak_of(density, start, *data), *data, mirrored=mirrored, points=points, seed=seed)
 
 
 def weigh(
-    density: LogDensity, peak: Peak, *data: Any, mirrored: int | None = None, points: int = POINTS, seed: int = 0
+    density: LogDensity, peak: Peak, *data: Any, mirrored: Mirror = None, points: int = POINTS, seed: int = 0
 ) -> Integral:
     """Points of proposals about a peak, weighted by a density."""
     return weigh_many(density, [peak], [data], mirrored=mirrored, points=points, seed=seed)[0]
@@ -151,7 +159,7 @@ def weigh_many(
     peaks: Sequence[Peak],
     data: Sequence[tuple[Any, ...]],
     *,
-    mirrored: int | None = None,
+    mirrored: Mirror = None,
     points: int = POINTS,
     seed: int = 0,
 ) -> list[Integral]:
@@ -194,7 +202,7 @@ def _improve_proposals(
     evaluate: Callable[[dict[int, _Proposal]], list[tuple[np.ndarray, np.ndarray]]],
     peaks: Sequence[Peak],
     labels: Sequence[str],
-    mirrored: int | None,
+    mirrored: Mirror,
     seed: int,
 ) -> list[Integral]:
     """Proposals, each fitted to what the one before has found, until one is good."""
@@ -233,19 +241,19 @@ def _join_portions(portions: Sequence[tuple[Array, Array]]) -> tuple[np.ndarray,
 
 
 @lru_cache(maxsize=64)
-def _weigher(density: LogDensity, mirrored: int | None) -> Callable[..., tuple[Array, Array]]:
+def _weigher(density: LogDensity, mirrored: Mirror) -> Callable[..., tuple[Array, Array]]:
     """Compiled ``f(proposal, directions, *data)``: its points, and ln of the density over the proposal's."""
     return jax.jit(partial(_weigh_points, density, mirrored))
 
 
 def _weigh_points(
-    density: LogDensity, mirrored: int | None, proposal: _Proposal, directions: Array, *data: Any
+    density: LogDensity, mirrored: Mirror, proposal: _Proposal, directions: Array, *data: Any
 ) -> tuple[Array, Array]:
     direct = directions[:, :-1]
     z = jnp.asarray(proposal.centre) + direct @ proposal.root.T
     log_proposal = log_student(direct)
     if mirrored is not None:
-        sign = jnp.where(jnp.arange(z.shape[1]) == mirrored, -1.0, 1.0)
+        sign = jnp.where(np.isin(np.arange(z.shape[1]), np.atleast_1d(mirrored)), -1.0, 1.0)
         image = (sign * z - proposal.centre) @ proposal.inverse.T
         log_proposal = jnp.logaddexp(log_proposal, log_student(image)) - log(2.0)
         z = jnp.where(directions[:, -1:] < 0, sign * z, z)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 from numpyro.infer import MCMC, NUTS
 
-from coulombfit.samplers.importance import Integral
+from coulombfit.samplers.importance import Integral, Mirror
 from coulombfit.samplers.newton import LogDensity, Peak
 from coulombfit.samplers.settings import Sampling
 
@@ -31,7 +31,7 @@ Chain = Callable[..., tuple[Array, dict[str, Array]]]
 
 
 def chain_for(
-    density: LogDensity, integral: Integral, mode: Peak, sampling: Sampling, *, mirrored: int | None = None
+    density: LogDensity, integral: Integral, mode: Peak, sampling: Sampling, *, mirrored: Mirror = None
 ) -> tuple[Chain, tuple[Any, ...]]:
     """A chain over ``density(point, *data)``, of whose posterior importance sampling has found ``integral``.
 

@@ -103,8 +103,15 @@ def test_a_bias_of_the_size_that_is_stated_is_seen(datasets: int) -> None:
 SLOW = [
     *((name, likelihood) for name in ("gaussian", "one-species") for likelihood in ("pair", "density", "spacing")),
     ("two-species", "pair"),
+    ("split-pair", "pair"),
 ]
-LONG = [("anisotropic", "pair"), ("two-species", "density"), ("gas-beta", "levels")]
+LONG = [
+    ("split-pair", "spacing"),
+    ("split-pair-two-widths", "pair"),
+    ("anisotropic", "pair"),
+    ("two-species", "density"),
+    ("gas-beta", "levels"),
+]
 
 
 @pytest.mark.parametrize(
@@ -116,6 +123,14 @@ def test_every_model_is_calibrated(model: str, likelihood: str) -> None:
     """150 data sets each; all tests of this kind together raise a false alarm in less than one case in a hundred."""
     result = cf.calibrate(model, likelihood, runs=40, datasets=150, sampling=QUICK)
     assert result.passed, str(result.summary())
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("model", ["split-pair", "split-pair-two-widths"])
+def test_split_pairs_are_calibrated_over_500_data_sets(model: str) -> None:
+    result = cf.calibrate(model, runs=40, datasets=500, sampling=QUICK, seed=5)
+    assert result.passed, str(result.summary())
+    assert result.answer is Answer.YES
 
 
 @pytest.mark.long

@@ -10,8 +10,8 @@ from scipy import special, stats
 
 import coulombfit as cf
 from coulombfit.answers.answer import Answer
-from coulombfit.checks.fits.evidence import marginal_likelihood
 from coulombfit.inference.log_posterior import log_posterior
+from coulombfit.inference.marginal import marginal_likelihood
 from coulombfit.models import MODELS
 from coulombfit.numerics.compression import uncompressed
 from coulombfit.samplers.importance import integrate
@@ -209,7 +209,7 @@ def test_what_has_no_evidence_is_refused(fits) -> None:
     other = cf.fit(pairs(40, 0.04), "one-species", sampler="nuts", sampling=cf.Sampling(chains=1, warmup=50, draws=50))
     with pytest.raises(ValueError, match="fits: expected fits of the same observations, got different ones in 'b'"):
         cf.evidence({"a": fits["one-species"], "b": other})
-    with pytest.raises(ValueError, match="fit: expected one with parameter r, got 'one-species'"):
+    with pytest.raises(ValueError, match="fit: expected one with parameter r or split, got 'one-species'"):
         cf.savage_dickey(fits["one-species"])
     with pytest.raises(ValueError, match="evidence: expected that of one-species, two-species, got one"):
         cf.compare(fits, evidence=cf.evidence({"one": fits["one-species"]}))

@@ -142,7 +142,7 @@ def test_summary_has_parameters_priors_and_gate(few: np.ndarray) -> None:
     [
         (
             {"model": "three-species"},
-            "model: expected one of 'gaussian', 'one-species', 'two-species', 'anisotropic', 'gas', .* got 'three",
+            "model: expected one of 'gaussian', 'one-species', 'two-species', 'anisotropic', .* got 'three",
         ),
         ({"likelihood": "level"}, "likelihood: expected one of 'pair', 'density', .*, got 'level'"),
         (

@@ -162,3 +162,38 @@ def anisotropic_pair(x1, x2, centre, sigma_1, sigma_2):
         return mp.exp(-(((total - reach * mp.cos(theta)) / sd) ** 2) / 2)
 
     return 2 * surmise(spacing, mp.sqrt(mean_square)) * integral(gaussian, breaks) / (mp.pi * mp.sqrt(2 * mp.pi) * sd)
+
+
+def split_pair(x1, x2, centre, split, sigma):
+    """2 N(R; 2σ²) times Rice's law of S; twice, as the pair is ordered and dR dS = 2 dx₁dx₂."""
+    total, spacing = x1 + x2 - 2 * centre, x1 - x2
+    return 2 * mp.npdf(total, 0, mp.sqrt(2) * sigma) * rice(spacing, split, sigma)
+
+
+def rice(s, split, sigma):
+    bessel = mp.besseli(0, s * split / (2 * sigma**2))
+    return s / (2 * sigma**2) * mp.exp(-(s**2 + split**2) / (4 * sigma**2)) * bessel
+
+
+def split_anisotropic_pair(x1, x2, centre, split, sigma_1, sigma_2):
+    """2S ∫₀^{2π} N₂(R, S cos θ − δ) N(S sin θ) dθ, with the bivariate normal by its precision matrix."""
+    total, spacing = x1 + x2 - 2 * centre, x1 - x2
+    mean_square, r = mean_square_and_r(sigma_1, sigma_2)
+    variance, rest = 2 * mean_square, 1 - r**2
+
+    def exponent(c):
+        d = spacing * c - split
+        both = (total**2 - 2 * r * total * d + d**2) / (2 * variance * rest)
+        return both + spacing**2 * (1 - c**2) / (2 * variance)
+
+    # quadratic in c: ½a²c² − bc; panels about its least value on [−1, 1], growing from its width in θ
+    a2, b = spacing**2 * r**2 / (variance * rest), spacing * (split + r * total) / (variance * rest)
+    best = max(min(b / a2, mp.mpf(1)), mp.mpf(-1)) if a2 else mp.sign(b)
+    least, peak = exponent(best), mp.acos(best)
+    width = 1 / mp.sqrt(a2 * (1 - best**2) + abs(b - a2 * best) + mp.sqrt(a2) + 1)
+    sizes = [mp.mpf(0), *(width * mp.mpf(2) ** k / 2 for k in range(60) if width * 2**k < 2 * mp.pi)]
+    cuts = {peak + sign * size for sign in (-1, 1) for size in sizes}
+    breaks = sorted({mp.mpf(0), +mp.pi} | {cut for cut in cuts if 0 < cut < mp.pi})
+    mass = integral(lambda theta: mp.exp(least - exponent(mp.cos(theta))), breaks)
+    norm = 2 * mp.pi * variance * mp.sqrt(rest) * mp.sqrt(2 * mp.pi * variance)
+    return 4 * spacing * mass * mp.exp(-least) / norm

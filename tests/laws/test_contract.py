@@ -33,11 +33,17 @@ class T(NamedTuple):
 
 ONE = {"centre": 4.0, "sigma": 0.05}
 TWO = {"centre": 4.0, "sigma_1": 0.05, "sigma_2": 0.03}
+REAL = (constraints.real, constraints.real_vector)
 LAWS = {
     "gaussian pair": T(laws.GaussianPair, ONE),
     "one-species pair": T(laws.OneSpeciesPair, ONE),
     "two-species pair": T(laws.TwoSpeciesPair, TWO),
     "anisotropic pair": T(laws.AnisotropicPair, TWO),
+    "split pair": T(laws.SplitPair, {"centre": 4.0, "split": 0.07, "sigma": 0.05}),
+    "split anisotropic pair": T(
+        laws.SplitAnisotropicPair, {"centre": 4.0, "split": 0.07, "sigma_1": 0.03, "sigma_2": 0.05}
+    ),
+    "split spacing": T(laws.RiceSpacing, {"split": 0.07, "sigma": 0.05}),
     "one-species density": T(laws.OneSpeciesDensity, ONE),
     "two-species density": T(laws.TwoSpeciesDensity, TWO),
     "anisotropic density": T(laws.AnisotropicDensity, TWO),
@@ -64,9 +70,15 @@ def bad(t: T) -> list[dict[str, object]]:
     found = []
     for name, value in t.parameters.items():
         good = np.asarray(value, dtype=float)
-        positive = t.law.arg_constraints[name] not in (constraints.real, constraints.real_vector)
-        found += [{name: good * np.nan}, *([{name: -good}, {name: 0.0 * good}] if positive else [])]
-    widths = {name: -np.asarray(v, float) for name, v in t.parameters.items() if "centre" not in name and name != "loc"}
+        constraint = t.law.arg_constraints[name]
+        signed = constraint in REAL
+        found += [{name: good * np.nan}, *([] if signed else [{name: -good}])]
+        found += [{name: 0.0 * good}] if constraint not in (*REAL, constraints.nonnegative) else []
+    widths = {
+        name: -np.asarray(v, float)
+        for name, v in t.parameters.items()
+        if "centre" not in name and name not in ("loc", "split")
+    }
     return [*found, widths]
 
 
@@ -184,7 +196,7 @@ def test_d_parameters_that_are_traced_give_nan(name) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in LAWS if "density" in name or name in ("surmise", "NumPyro's normal")]
+    "name", [name for name in LAWS if "density" in name or name in ("surmise", "split spacing", "NumPyro's normal")]
 )
 def test_d_quantiles_outside_zero_and_one_are_nan(name) -> None:
     t = LAWS[name]
@@ -208,6 +220,7 @@ def test_d_quantiles_outside_zero_and_one_are_nan(name) -> None:
 
 OUTSIDE = {
     "surmise": [-1.0, 0.0],
+    "split spacing": [-1.0, 0.0],
     "gas of one cluster": [[4.0, 4.1, 3.9], [4.1, 4.0, 4.0]],
     "gas of clusters": [[4.0, 4.1, 2.0, 1.0], [4.1, 4.0, 1.0, 2.0]],
     **{name: [[3.9, 4.1], [4.0, 4.0]] for name in LAWS if name.endswith("pair")},

@@ -11,7 +11,7 @@ from coulombfit.numerics.compression import uncompressed
 from simulators import ensembles
 
 SLOW = {*(("anisotropic", likelihood) for likelihood in ("density", "density-raw", "pair")), ("gas", "levels")}
-SLOW |= {("two-species", "density-raw"), ("gas-beta", "levels")}
+SLOW |= {("two-species", "density-raw"), ("gas-beta", "levels"), ("split-pair-two-widths", "pair")}
 CASES = [
     pytest.param(name, likelihood, marks=[pytest.mark.slow] if (name, likelihood) in SLOW else [])
     for name, model in MODELS.items()

@@ -18,7 +18,7 @@ from coulombfit.samplers.newton import Peak, peak_of
 from simulators import ensembles
 
 # at every change each model once, and one by its levels
-FAST = {(name, model.likelihoods[0]) for name, model in MODELS.items() if name != "anisotropic"}
+FAST = {(name, model.likelihoods[0]) for name, model in MODELS.items() if not model.costly}
 FAST |= {("one-species", "density")}
 CASES = [
     pytest.param(name, likelihood, marks=[] if (name, likelihood) in FAST else [pytest.mark.slow])

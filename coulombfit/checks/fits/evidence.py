@@ -24,21 +24,19 @@ from coulombfit.answers.answer import Answer
 from coulombfit.answers.numbers import format_signed, probability
 from coulombfit.answers.result import Text
 from coulombfit.inference.fit_result import Fit
-from coulombfit.inference.log_posterior import log_posterior, represent
+from coulombfit.inference.marginal import DECISIVE, integral_of
 from coulombfit.inference.tree import sites_of
-from coulombfit.models import Likelihood, Model, Standardisation
+from coulombfit.models import MODELS, Likelihood, Model, Standardisation
 from coulombfit.models.parameters import find_parameter
 from coulombfit.models.site_priors import SitePrior, StatedPrior
 from coulombfit.runtime.errors import ArgumentError
 from coulombfit.runtime.precision import double_precision
 from coulombfit.runtime.progress import tracked
 from coulombfit.runtime.seeds import check_seed
-from coulombfit.samplers.importance import RELIABLE, Integral, weigh
+from coulombfit.samplers.importance import RELIABLE, Integral
 
 __all__ = ["Evidence", "evidence", "has_evidence", "savage_dickey"]
 
-DECISIVE = 3.0
-"""Log Bayes factor from which a preference is stated, 20 to 1 (Kass and Raftery 1995: strong)."""
 ALWAYS = ("centre", "width")
 """Columns that ``sensitivity`` has of every model, 0 where its prior is not varied; other parameters add columns."""
 FACTORS = {"sd × 1/2": 0.5, "sd × 2": 2.0}
@@ -165,7 +163,7 @@ def evidence(fits: Mapping[str, Fit], *, seed: int = 0, progress: bool | None = 
             raise ArgumentError(f"fits: expected fits of the same observations, got different ones in {name!r}")
     rows, changes = {}, {}
     for name, fit in tracked(fits.items(), "integrating", show=progress):
-        found = _integral_of_fit(fit, seed)
+        found = integral_of(fit, seed)
         rows[name] = {"log_evidence": found.log_value, "se": found.se, "pareto_k": found.k_hat}
         changes[name] = _sensitivity(fit.model, fit.observed_by, fit.unit, found)
     table = pd.DataFrame.from_dict(rows, orient="index").sort_values("log_evidence", ascending=False)
@@ -198,48 +196,34 @@ def check_fits(fits: object, least: int) -> None:
 
 
 def savage_dickey(fit: Fit) -> float:
-    """Log Bayes factor of one species over two, p(q = 0 | data)/π(q = 0), from the draws of a two-width fit.
+    """Log Bayes factor of the model that a fit's has at its edge, over that itself: p(θ = θ₀ | data)/π(θ = θ₀), from
+    the draws.
 
-    The models are nested at r = 0 and agree on the priors of what they share, so this is their evidence ratio. Draws
-    of r are reflected at 0, where the density is even, and smoothed; unreliable where few draws come near 0.
+    The edge θ₀ of :attr:`coulombfit.models.Model.edge`: r = 0 is one species within two, a split of 0 the degenerate
+    pair. The models are nested there and agree on the priors of what they share, so this is their evidence ratio. Draws
+    are reflected at the edge, where the density is even, and smoothed; unreliable where few come near it.
 
-    :param fit: of a model with parameter r: "two-species" or "anisotropic".
-    :raises ArgumentError: for a fit without r, or with a prior of r whose density at 0 is none or infinite.
+    :param fit: of a model that has another at its edge: "two-species", "anisotropic", "split-pair",
+        "split-pair-two-widths".
+    :raises ArgumentError: for another fit, one with that parameter known, or with a prior of it whose density there is
+        none or infinite.
     """
-    if "r" not in fit.tree["posterior"]:
-        raise ArgumentError(f"fit: expected one with parameter r, got {fit.model.name!r}")
-    r = fit.tree["posterior"]["r"].to_numpy().ravel()
-    way = fit.model.site_priors(fit.observed_by)[str(fit.model.even_in)]
-    prior = float(np.exp(way.prior.log_prob(0.0)))  # 1/2 of the default one
+    edge, model = fit.model.edge, fit.model
+    nests = sorted({one.edge.parameter for one in MODELS.values() if one.edge is not None and one.at_edge})
+    if edge is None or model.at_edge is None or edge.parameter not in fit.tree["posterior"]:
+        raise ArgumentError(f"fit: expected one with parameter {' or '.join(nests)}, got {model.name!r}")
+    name, draws = edge.parameter, fit.tree["posterior"][edge.parameter].to_numpy().ravel() - edge.at
+    way = model.site_priors(fit.observed_by)[model.sampled_as.get(name, name)]
+    if not way.size:
+        raise ArgumentError(f"fit: expected one that infers {name}, got one in which it is known")
+    # of either sign: half of that of the size. A prior that is the model's own is one of the standardised site
+    own = not isinstance(way, StatedPrior) and find_parameter(name, model.reports).unit == "x"
+    prior = float(np.exp(way.prior.log_prob(edge.at))) / (float(fit.unit.scale) if own else 1.0)
     if not 0.0 < prior < np.inf:
-        raise ArgumentError(f"fit: expected a prior of r with a finite density above 0 at r = 0, got {2 * prior:g}")
-    return float(np.log(stats.gaussian_kde(np.concatenate([r, -r]))(0.0)[0] / prior))
-
-
-def _integral_of_fit(fit: Fit, seed: int) -> Integral:
-    """What the fit has found itself, where it comes from this process and this seed."""
-    if fit.integral is None or fit.record.seed != seed:
-        return marginal_likelihood(fit.model, fit.observed_by, fit.observations, fit.unit, seed=seed)
-    return replace(
-        fit.integral, log_value=fit.integral.log_value - fit.observed_by.log_frame(fit.observations, fit.unit)
-    )
-
-
-@double_precision()
-def marginal_likelihood(
-    model: Model,
-    likelihood: Likelihood,
-    observations: Float[np.ndarray, "run ..."],
-    unit: Standardisation,
-    *,
-    seed: int = 0,
-) -> Integral:
-    """Ln ∫ L π of a model in units of the data; points are in unconstrained coordinates of its sites."""
-    density, _ = log_posterior(model, likelihood)
-    represented = represent(model, likelihood, observations, unit)
-    _, mirrored = model.start(likelihood)
-    found = weigh(density, represented.peak, represented.weighted, unit, mirrored=mirrored, seed=seed)
-    return replace(found, log_value=found.log_value - likelihood.log_frame(observations, unit))
+        raise ArgumentError(
+            f"fit: expected a prior of {name} with a finite density above 0 at {name} = {edge.at:g}, got {2 * prior:g}"
+        )
+    return float(np.log(stats.gaussian_kde(np.concatenate([draws, -draws]))(0.0)[0] / prior))
 
 
 @double_precision()
@@ -251,7 +235,8 @@ def _sensitivity(model: Model, likelihood: Likelihood, unit: Standardisation, fo
     for name, way in model.site_priors(likelihood).items():
         if not way.size:
             continue
-        if name == model.even_in:
+        turning = name in (model.even_in, *model.turning_with)
+        if turning and isinstance(model.sites(likelihood)[name], dist.Uniform):
             stated = isinstance(way, StatedPrior)
             for label, ratio in ASYMMETRIES.items():
                 changes[label] = np.nan if stated else found.mean(np.log(ratio(np.abs(np.asarray(sites[name])))))
@@ -267,8 +252,9 @@ def _sensitivity(model: Model, likelihood: Likelihood, unit: Standardisation, fo
 
 def _kind_varied(model: Model, likelihood: Likelihood, site: str) -> str:
     """What is varied with a site: the centre, the width, or a parameter of its own."""
-    if find_parameter(site, model.reports).unit == "1":
-        return site
+    parameters = {one: parameter for parameter, one in model.sampled_as.items()}
+    if site == model.even_in or find_parameter(site, model.reports).unit == "1":
+        return parameters.get(site, site)
     support = model.sites(likelihood)[site].support
     return "width" if getattr(support, "base_constraint", support) == constraints.positive else "centre"
 
