@@ -31,6 +31,7 @@ from .data.reading.read import read_layers as read_layers
 from .data.recording.recorder import Recorder as Recorder
 from .data.recording.store import recording as recording
 from .data.spectra import Spectra as Spectra
+from .data.trajectories import Trajectories as Trajectories
 from .inference.convergence import Diagnosis as Diagnosis
 from .inference.convergence import diagnose as diagnose
 from .inference.fit import fit as fit
@@ -66,6 +67,7 @@ __all__ = [
     "Scaling",
     "Spectra",
     "Stationarity",
+    "Trajectories",
     "WidthPrediction",
     "calibrate",
     "compare",

@@ -15,6 +15,7 @@ from numpyro.distributions import Distribution
 
 from coulombfit.answers.result import Text
 from coulombfit.data.spectra import Spectra
+from coulombfit.data.trajectories import Trajectories
 from coulombfit.inference.convergence import diagnose, judge_runs
 from coulombfit.inference.draw import Drawn, draw
 from coulombfit.inference.fit import log_evidence, posterior_of
@@ -78,7 +79,7 @@ class ManyFits:
 
 
 def fit_many(
-    data: Sequence[Spectra | ArrayLike],
+    data: Sequence[Spectra | Trajectories | ArrayLike],
     model: str | Model = "one-species",
     likelihood: str | Likelihood | None = None,
     *,
@@ -110,12 +111,12 @@ def fit_many(
     :warns UserWarning: where two levels cannot be a degenerate pair, naming all such spectra.
     """
     question = ask(model, likelihood, sampler, sampling, seed, priors, fixed)
-    if isinstance(data, str | Spectra | Mapping) or not isinstance(data, Iterable):
+    if isinstance(data, str | Spectra | Trajectories | Mapping) or not isinstance(data, Iterable):
         raise ArgumentError(f"data: expected several spectra or arrays, got {type(data).__name__}")
     several = list(data)
     if not several:
         raise ArgumentError("data: expected at least one spectrum, got none")
-    names = [one.name if isinstance(one, Spectra) and one.name else f"spectrum {k}" for k, one in enumerate(several)]
+    names = [one.name if isinstance(one, Spectra | Trajectories) and one.name else f"spectrum {k}" for k, one in enumerate(several)]
     if len(set(names)) < len(names):
         names = [f"{name} ({k})" for k, name in enumerate(names)]
     prepared, refused, doubts = _prepare_all(several, names, question)
@@ -130,9 +131,11 @@ def fit_many(
         parameter: np.stack([one[parameter] for one in posteriors.values()])
         for parameter in next(iter(posteriors.values()))
     }
-    dims = ("spectrum", "chain", "draw", "cluster")
+    labels = {name: next(iter(prepared.values())).model.labels(name) for name in stacked}
+    dims = {name: ("spectrum", "chain", "draw", labels[name][0])[: values.ndim] for name, values in stacked.items()}
+    coords = {dim: list(known) for dim, known in labels.values() if known is not None}
     posterior = xr.Dataset(
-        {name: (dims[: values.ndim], values) for name, values in stacked.items()}, coords={"spectrum": list(drawn)}
+        {name: (dims[name], values) for name, values in stacked.items()}, coords={"spectrum": list(drawn), **coords}
     )
     rows = {
         name: _row(question, prepared[name], drawn[name], posterior.sel(spectrum=name))
@@ -150,7 +153,7 @@ def fit_many(
 
 
 def _prepare_all(
-    data: Sequence[Spectra | ArrayLike], names: Sequence[str], question: Question
+    data: Sequence[Spectra | Trajectories | ArrayLike], names: Sequence[str], question: Question
 ) -> tuple[dict[str, Prepared], dict[str, str], dict[str, str]]:
     """Those that can be fitted, by name, why the others cannot, and what makes levels doubtful as pairs.
 

@@ -9,6 +9,7 @@ from coulombfit.answers.answer import Answer
 from coulombfit.answers.numbers import plus_minus
 from coulombfit.data.clusters import doubt_pair
 from coulombfit.data.spectra import Spectra
+from coulombfit.data.trajectories import Trajectories
 from coulombfit.inference.record import DataRecord
 
 __all__ = ["describe_given", "doubt_levels", "doubts_about", "given_for_json", "record_given"]
@@ -17,10 +18,10 @@ MOST = 6
 """Levels that are listed one by one."""
 
 
-def record_given(spectra: Spectra, *, pooled: bool) -> DataRecord:
+def record_given(spectra: Spectra | Trajectories, *, pooled: bool) -> DataRecord:
     """Name, runs, setting, fingerprint, provenance, every level with its place, mean and sd, and what
     makes it doubtful that two levels are a degenerate pair."""
-    x = spectra.eigenvalues
+    x = spectra.eigenvalues.reshape(-1, spectra.levels)  # of trajectories, over all snapshots
     places = spectra.provenance.get("levels")
     if not isinstance(places, Sequence) or len(places) != spectra.levels:
         places = range(spectra.levels)
@@ -38,8 +39,11 @@ def record_given(spectra: Spectra, *, pooled: bool) -> DataRecord:
     )
 
 
-def doubt_levels(spectra: Spectra) -> str:
-    """What tells two levels from any degenerate pair; empty where nothing does, or there are not two."""
+def doubt_levels(spectra: Spectra | Trajectories) -> str:
+    """What tells two levels from any degenerate pair; empty where nothing does, there are not two, or snapshots of a run
+    are not independent."""
+    if isinstance(spectra, Trajectories):
+        return ""
     return doubt_pair(spectra.eigenvalues) if spectra.levels == 2 else ""
 
 
@@ -48,11 +52,17 @@ def describe_given(data: Mapping[str, Any]) -> list[str]:
     setting = [f"{name} {data[name]:g}" for name in ("learning_rate", "batch_size") if data[name] is not None]
     size = f"{data['runs']} {'levels, pairing unknown' if data.get('pooled') else 'runs'}"
     lines = [f"data: {', '.join([data['name'] or 'unnamed', *_source(data['provenance']), size, *setting])}"]
+    trajectories = data["provenance"].get("trajectories")
+    if isinstance(trajectories, Mapping) and "described" in trajectories:
+        lines.append(f"trajectories: {trajectories['described']}")
+    if left_out := data["provenance"].get("left_out"):
+        lines.append(f"left out: snapshots of steps {', '.join(f'{step:g}' for step in left_out[:MOST])}, where runs begin")
     levels = data.get("levels", [])
     if levels and not data.get("pooled"):
         shown = [f"{one['level']} at {plus_minus(one['mean'], one['sd'])}" for one in levels[:MOST]]
         more = [f"… {len(levels)} in all"] if len(levels) > MOST else []
-        lines.append(f"levels, 0 the topmost, mean ± sd over runs: {', '.join([*shown, *more])}")
+        over = "all snapshots" if trajectories else "runs"
+        lines.append(f"levels, 0 the topmost, mean ± sd over {over}: {', '.join([*shown, *more])}")
     stationarity = data["provenance"].get("stationarity")
     if _powerless(stationarity):
         lines.append(f"training: {stationarity['verdict']}")

@@ -14,12 +14,17 @@ from .registry import MODELS as MODELS
 from .registry import find_model as find_model
 from .registry import find_models as find_models
 from .registry import pair_models as pair_models
+from .trajectory import Dyson as Dyson
+from .trajectory import FreeDyson as FreeDyson
+from .transitions import Transitions as Transitions
 from .units import Standardisation as Standardisation
 
 __all__ = [
     "LIKELIHOODS",
     "MODELS",
     "AllLevels",
+    "Dyson",
+    "FreeDyson",
     "FreeGas",
     "Gas",
     "Likelihood",
@@ -31,6 +36,7 @@ __all__ = [
     "Parameters",
     "Spacing",
     "Standardisation",
+    "Transitions",
     "find_model",
     "find_models",
     "pair_models",

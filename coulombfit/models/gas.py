@@ -82,6 +82,9 @@ class Gas(Model):
     def parameters(self, sites: Parameters, unit: Standardisation) -> Parameters:
         return {"centre": unit.undo(sites["centre"]), "sigma": unit.scale * sites["sigma"]}
 
+    def with_free_beta(self) -> Model:
+        return FreeGas(self.sizes).with_stated(self.stated)
+
     def levels(self, parameters: Parameters) -> CoulombGas:
         return CoulombGas(parameters["centre"], parameters["sigma"], tuple(self.sizes), parameters.get("beta", 1.0))
 

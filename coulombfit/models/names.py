@@ -11,4 +11,6 @@ BUILT_IN = {
     "anisotropic": "coulombfit.models.pairs:Anisotropic",
     "gas": "coulombfit.models.gas:Gas",
     "gas-beta": "coulombfit.models.gas:FreeGas",
+    "dyson": "coulombfit.models.trajectory:Dyson",
+    "dyson-beta": "coulombfit.models.trajectory:FreeDyson",
 }

@@ -13,7 +13,8 @@ from coulombfit.runtime.errors import ArgumentError
 __all__ = ["MODELS", "find_model", "find_models", "pair_models"]
 
 MODELS: dict[str, Model] = {name: resolve_name(where)() for name, where in BUILT_IN.items()}
-"""Every model by its name: "gaussian", "one-species", "two-species", "anisotropic", "gas" and "gas-beta"."""
+"""Every model by its name: "gaussian", "one-species", "two-species", "anisotropic", "gas", "gas-beta", "dyson" and
+"dyson-beta"."""
 
 
 def find_model(model: str | Model, likelihood: str | Likelihood | None = None) -> tuple[Model, Likelihood]:

@@ -151,6 +151,7 @@ class SummedSteps(Distribution):
     :param memories: their a, of a step of gap 1.
     :param betas: β of every pair, shape (pair,); 1.0 where known.
     :param sizes: numbers of levels of the clusters.
+    :param scales: of each cluster's unit, shape (cluster,), where densities are to be those in units of the data.
     """
 
     arg_constraints = {
@@ -160,21 +161,29 @@ class SummedSteps(Distribution):
     }
     support = constraints.real_vector
     pytree_aux_fields = ("sizes",)
-    pytree_data_fields = ("betas",)
+    pytree_data_fields = ("betas", "scales")
 
     def __init__(
-        self, centres: Array, widths: Array, memories: Array, betas: Array | float, sizes: Sequence[int]
+        self,
+        centres: Array,
+        widths: Array,
+        memories: Array,
+        betas: Array | float,
+        sizes: Sequence[int],
+        scales: Array | None = None,
     ) -> None:
-        self.centres, self.widths, self.memories, self.betas = centres, widths, memories, betas
+        self.centres, self.widths, self.memories, self.betas, self.scales = centres, widths, memories, betas, scales
         self.sizes = tuple(sizes)
         super().__init__((), (columns_of(self.sizes)[-1].linear.stop,), validate_args=False)
 
     def log_prob(self, rows: Float[Array, "*batch column"]) -> Float[Array, "*batch"]:
-        """Sum of ln p, in the unit of the rows."""
+        """Sum of ln p."""
         gaps, total, pair = rows[..., 0], jnp.zeros(rows.shape[:-1]), 0
         for k, columns in enumerate(columns_of(self.sizes)):
             step = decay(self.memories[..., k], gaps)
             linear = Sums(*jnp.moveaxis(rows[..., columns.linear], -1, 0))
+            if self.scales is not None:
+                total -= linear.count * self.sizes[k] * jnp.log(self.scales[..., k])
             variance = jnp.square(self.widths[..., k]) * step.fresh
             if columns.spacing is None:
                 total += log_gaussian(linear, self.centres[..., k], variance, step.lost)
