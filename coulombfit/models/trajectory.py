@@ -25,7 +25,7 @@ from coulombfit.runtime.errors import DataError
 __all__ = ["Dyson", "FreeDyson"]
 
 MEMORY = (1.0, 0.5)
-"""Prior of the memory, Beta(1, ½): its density ½ (1 − a)^−½ makes up for the bias of an AR coefficient, which is low by
+"""Prior of the memory, Beta(1, ½), which is Kumaraswamy's law of the same numbers, simpler to draw from: its density ½ (1 − a)^−½ makes up for the bias of an AR coefficient, which is low by
 some (1 + 3a)/n (Marriott and Pope, Biometrika 41, 390, 1954)."""
 ALONE = tuple(float(step) for step in range(50))
 """Steps of the snapshots with which the model can be tried without data."""
@@ -121,7 +121,7 @@ class Dyson(Model):
         return {
             "centre": dist.Normal(0.0, CENTRE_SD).expand(shape).to_event(1),
             "sigma": dist.LogNormal(0.0, LOG_WIDTH_SD).expand(shape).to_event(1),
-            "memory": dist.Beta(*MEMORY).expand(shape).to_event(1),
+            "memory": dist.Kumaraswamy(*MEMORY).expand(shape).to_event(1),
         }
 
     def parameters(self, sites: Parameters, unit: Standardisation) -> Parameters:

@@ -58,8 +58,8 @@ class Transitions(Likelihood):
 
     def by_unit(self, law: Any, observations: Float[Array, "run ..."]) -> Float[Array, " unit"]:
         steps, edges = law.steps(observations), _edges(observations.shape)
-        blocks = [steps[:, i:j].sum(axis=1) for i, j in zip(edges[:-1], edges[1:], strict=True)]
-        return jnp.stack(blocks, axis=1).reshape(-1)
+        block = np.repeat(np.arange(len(edges) - 1), np.diff(edges))
+        return jnp.zeros((len(steps), len(edges) - 1), steps.dtype).at[:, block].add(steps).reshape(-1)
 
     def predict(
         self, model: Laws, parameters: Parameters, key: Array, observations: Float[Array, "run ..."]

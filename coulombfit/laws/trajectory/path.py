@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 from numpyro.distributions import Distribution, constraints
 
 from coulombfit.laws.trajectory.steps import decay
-from coulombfit.laws.trajectory.sums import SummedSteps, rows_of_steps
+from coulombfit.laws.trajectory.sums import SummedSteps, columns_of, rows_of_steps
 from coulombfit.runtime.precision import refuse_forked
 
 __all__ = ["DysonPath"]
@@ -58,18 +58,15 @@ class DysonPath(Distribution):
 
     def steps(self, value: Float[Array, "*batch snapshot level"]) -> Float[Array, "*batch snapshot"]:
         """ln p of every snapshot given the one before; minus infinity where a pair is not in order."""
-        first = np.cumsum((0, *self.sizes[:-1]))
-        own = np.repeat(np.arange(len(self.sizes)), self.sizes)
+        columns, sizes = columns_of(self.sizes), np.asarray(self.sizes)
+        own = np.repeat(np.arange(len(sizes)), sizes)
         # about the centres and in units of the widths, so that sums keep their digits
         z = (value - self.centres[own]) / self.widths[own]
         rows = rows_of_steps(z, np.asarray(self.gaps), self.sizes, jnp)
         known = jnp.zeros_like(self.centres), jnp.ones_like(self.widths)
-        found = SummedSteps(*known, self.memories, self.betas, self.sizes).log_prob(rows)
-        counted = ~np.isnan(self.gaps)
-        found -= counted * (jnp.log(self.widths) * np.asarray(self.sizes)).sum()
-        upper = first[np.asarray(self.sizes) == 2]
-        ordered = (value[..., upper] > value[..., upper + 1]).all(axis=-1)
-        return jnp.where(ordered, found, -jnp.inf)
+        found = SummedSteps(*known, self.memories, self.betas, self.sizes, self.widths).log_prob(rows)
+        upper, lower = columns.upper[columns.pairs], columns.lower[columns.pairs]
+        return jnp.where((value[..., upper] > value[..., lower]).all(axis=-1), found, -jnp.inf)
 
     def log_prob(self, value: Float[Array, "*batch snapshot level"]) -> Float[Array, "*batch"]:
         """ln p of whole trajectories."""
@@ -86,9 +83,8 @@ class DysonPath(Distribution):
 
     def _from(self, key: jax.Array, first: Array, *, stationary: bool) -> Array:
         """One step after the other: deviations of levels and sums, and spacings, in units of their own widths."""
-        sizes = np.asarray(self.sizes)
-        pairs, shape = np.flatnonzero(sizes == 2), first.shape[:-1]
-        upper = np.cumsum((0, *sizes[:-1]))
+        columns, sizes = columns_of(self.sizes), np.asarray(self.sizes)
+        pairs, shape = columns.pairs, first.shape[:-1]
         beta = jnp.broadcast_to(jnp.asarray(self.betas, float), pairs.shape)
         keys = jax.random.split(key, 3)
         length = len(self.gaps)
@@ -108,10 +104,10 @@ class DysonPath(Distribution):
             spacing = jnp.sqrt(jnp.square(toward) + fresh[pairs] * rest)
             return (deviation, spacing), (deviation, spacing)
 
-        middle = first[..., upper] + jnp.where(sizes == 2, first[..., np.minimum(upper + 1, sizes.sum() - 1)], 0.0)
+        upper, lower = first[..., columns.upper], first[..., columns.lower]
         scale = self.widths * np.sqrt(sizes)
-        start = (middle - sizes * self.centres) / scale, (first[..., upper[pairs]] - first[..., upper[pairs] + 1])
-        begun = start[0], start[1] / scale[pairs]
+        middle = upper + jnp.where(sizes == 2, lower, 0.0)
+        begun = (middle - sizes * self.centres) / scale, ((upper - lower) / scale)[..., pairs]
         zero = jnp.zeros_like(begun[0]), jnp.zeros_like(begun[1])
         noise = (step.left, step.fresh, along, across, others)
         if not stationary:
@@ -120,12 +116,7 @@ class DysonPath(Distribution):
         if not stationary:
             moved = tuple(jnp.concatenate([a[None], b]) for a, b in zip(begun, moved, strict=True))
         deviation, spacing = (jnp.moveaxis(each, 0, -2) for each in moved)
-        total, apart = sizes * self.centres + scale * deviation, scale[pairs] * spacing
-        columns, pair = [], 0
-        for k, size in enumerate(self.sizes):
-            if size == 1:
-                columns.append(total[..., k])
-            else:
-                columns += [0.5 * (total[..., k] + apart[..., pair]), 0.5 * (total[..., k] - apart[..., pair])]
-                pair += 1
-        return jnp.stack(columns, axis=-1)
+        middle = self.centres + scale * deviation / sizes
+        apart = jnp.zeros_like(middle).at[..., pairs].set(0.5 * scale[pairs] * spacing)
+        both = jnp.concatenate([middle + apart, middle - apart], axis=-1)
+        return both[..., np.argsort([*columns.upper, *np.where(sizes == 2, columns.lower, sizes.sum())])[: sizes.sum()]]

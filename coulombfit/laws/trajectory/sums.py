@@ -1,8 +1,8 @@
 """Steps of a trajectory as rows of sums: few rows stand for many steps, exactly but for the Bessel function.
 
 A row has, in its first column, the gap of its steps in units of the memory's own (infinite for a snapshot that is taken
-from the stationary law), and then for each cluster of levels the columns of :class:`Sums` of the level, or of the sum
-of a pair; and for a pair Σ ln S', Σ(S' − S)², Σ(S' − S)S, ΣS², and how many steps have which product S S'. ln p of
+from the stationary law), then for each cluster of levels the columns of :class:`Sums` of the level, or of the sum of a
+pair; and then for each pair Σ ln S', Σ(S' − S)², Σ(S' − S)S, ΣS², and how many steps have which product S S'. ln p of
 Dyson's process is linear in all columns but the gap and the product, so rows of one gap are added up; products, in
 which it is smooth, act through nodes uniform in ln S S', as in :mod:`coulombfit.numerics.compression`.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -34,20 +35,25 @@ SMALLEST = 1e-8
 
 
 class Columns(NamedTuple):
-    """Where the sums of a cluster stand in a row."""
+    """Where sums stand in a row, and levels in a spectrum: of every cluster, and of every pair."""
 
-    linear: slice
-    spacing: slice | None
+    linear: np.ndarray
+    spacing: np.ndarray
+    pairs: np.ndarray
+    upper: np.ndarray
+    lower: np.ndarray
+    width: int
 
 
-def columns_of(sizes: Sequence[int]) -> list[Columns]:
-    """Columns of every cluster, of one or two levels."""
-    found, first = [], 1
-    for size in sizes:
-        last = first + LINEAR
-        found.append(Columns(slice(first, last), slice(last, last + SPACING) if size == 2 else None))
-        first = last + (SPACING if size == 2 else 0)
-    return found
+@lru_cache(maxsize=64)
+def columns_of(sizes: tuple[int, ...]) -> Columns:
+    """Columns of clusters of one or two levels: of all their linear sums, one cluster after the other, and then of what
+    pairs have more; which clusters are pairs; the upper and the lower level of every cluster, one and the same of one."""
+    each = np.asarray(sizes)
+    pairs, first = np.flatnonzero(each == 2), np.cumsum([0, *sizes[:-1]])
+    linear = 1 + np.arange(len(each) * LINEAR).reshape(len(each), LINEAR)
+    spacing = 1 + linear.size + np.arange(len(pairs) * SPACING).reshape(len(pairs), SPACING)
+    return Columns(linear, spacing, pairs, first, first + each - 1, 1 + linear.size + spacing.size)
 
 
 def rows_of_steps(
@@ -61,33 +67,30 @@ def rows_of_steps(
     :param sizes: numbers of levels of the clusters, 1 or 2.
     :param xp: NumPy or its twin of JAX.
     """
-    counted = np.isfinite(gaps)
-    before = xp.concatenate([xp.zeros_like(x[..., :1, :]), x[..., :-1, :]], axis=-2)
-    free, given = np.isinf(gaps), np.isnan(gaps)
-    one = xp.broadcast_to(xp.asarray(np.where(given, 0.0, 1.0)), x.shape[:-1])
+    columns = columns_of(tuple(sizes))
+    counted, given = np.isfinite(gaps)[:, None], np.isnan(gaps)[:, None]
+    shape = x.shape[:-1]
 
-    def masked(values: Any, where: np.ndarray) -> Any:
-        return xp.where(where, values, 0.0)
+    def both(values: Any) -> tuple[Any, Any]:
+        """Before and after the step; nothing before one from the stationary law, nothing after one that is given."""
+        earlier = xp.concatenate([xp.zeros_like(values[..., :1, :]), values[..., :-1, :]], axis=-2)
+        return xp.where(counted, earlier, 0.0), xp.where(given, 0.0, values)
 
-    def linear(old: Any, new: Any) -> list[Any]:
-        d, y = masked(new - masked(old, counted), ~given), masked(old, counted)
-        return [one, d, y, d * d, d * y, y * y]
+    def in_row(*sums: Any) -> Any:
+        return xp.stack(xp.broadcast_arrays(*sums), axis=-1).reshape(*shape, -1)
 
-    gap = xp.broadcast_to(xp.asarray(np.where(given, 1.0, np.where(free, np.inf, gaps))), x.shape[:-1])
-    columns, level = [gap], 0
-    for size in sizes:
-        old, new = before[..., level], x[..., level]
-        if size == 1:
-            columns += linear(old, new)
-        else:
-            other, newer = before[..., level + 1], x[..., level + 1]
-            columns += linear(old + other, new + newer)
-            was, now = masked(old - other, counted), new - newer
-            d = masked(now - was, ~given)
-            logarithm = masked(xp.log(xp.where(now > 0, now, 1.0)), ~given)
-            columns += [logarithm, d * d, d * was, was * was, one, masked(was * now, counted)]
-        level += size
-    return xp.stack(columns, axis=-1)
+    one = xp.asarray(np.where(given, 0.0, 1.0))
+    is_pair = np.asarray(sizes) == 2
+    y, new = both(x[..., columns.upper] + xp.where(is_pair, x[..., columns.lower], 0.0))
+    d = new - y
+    gap = xp.broadcast_to(xp.asarray(np.where(given[:, 0], 1.0, gaps)), shape)[..., None]
+    row = [gap, in_row(one, d, y, d * d, d * y, y * y)]
+    if len(columns.pairs):
+        upper, lower = columns.upper[columns.pairs], columns.lower[columns.pairs]
+        was, now = both(x[..., upper] - x[..., lower])
+        d = now - was
+        row.append(in_row(xp.log(xp.where(now > 0, now, 1.0)), d * d, d * was, was * was, one, was * now))
+    return xp.concatenate(row, axis=-1)
 
 
 @dataclass(frozen=True)
@@ -118,10 +121,7 @@ class StepSums(Compression):
             total = rows.sum(axis=0)
             total[0] = gaps[k]
             added = []
-            for columns in columns_of(self.sizes):
-                if columns.spacing is None:
-                    continue
-                count, product = columns.spacing.stop - 2, columns.spacing.stop - 1
+            for count, product in columns_of(self.sizes).spacing[:, -2:]:
                 total[count] = total[product] = 0.0
                 at, how_many = _grid(rows[:, count], rows[:, product], level)
                 grid = np.zeros((len(at), terms.shape[1]))
@@ -174,26 +174,24 @@ class SummedSteps(Distribution):
     ) -> None:
         self.centres, self.widths, self.memories, self.betas, self.scales = centres, widths, memories, betas, scales
         self.sizes = tuple(sizes)
-        super().__init__((), (columns_of(self.sizes)[-1].linear.stop,), validate_args=False)
+        super().__init__((), (columns_of(self.sizes).width,), validate_args=False)
 
     def log_prob(self, rows: Float[Array, "*batch column"]) -> Float[Array, "*batch"]:
         """Sum of ln p."""
-        gaps, total, pair = rows[..., 0], jnp.zeros(rows.shape[:-1]), 0
-        for k, columns in enumerate(columns_of(self.sizes)):
-            step = decay(self.memories[..., k], gaps)
-            linear = Sums(*jnp.moveaxis(rows[..., columns.linear], -1, 0))
-            if self.scales is not None:
-                total -= linear.count * self.sizes[k] * jnp.log(self.scales[..., k])
-            variance = jnp.square(self.widths[..., k]) * step.fresh
-            if columns.spacing is None:
-                total += log_gaussian(linear, self.centres[..., k], variance, step.lost)
-                continue
-            v = 2.0 * variance
-            total += log_gaussian(linear, 2.0 * self.centres[..., k], v, step.lost) + linear.count * LOG_TWO
-            logs, dd, ds, ss, count, product = jnp.moveaxis(rows[..., columns.spacing], -1, 0)
-            beta = self.betas if isinstance(self.betas, float) else self.betas[..., pair]
-            squares = dd + 2.0 * step.lost * ds + jnp.square(step.lost) * ss
-            bessels = count * log_bessel(beta, step.left * product / v)
-            total += log_spacing_step(linear.count, logs, squares, bessels, beta, v)
-            pair += 1
-        return total
+        columns, sizes = columns_of(self.sizes), np.asarray(self.sizes)
+        step = decay(self.memories, rows[..., :1])
+        linear = Sums(*jnp.moveaxis(rows[..., columns.linear], -1, 0))
+        variance = sizes * jnp.square(self.widths) * step.fresh
+        found = log_gaussian(linear, sizes * self.centres, variance, step.lost)
+        if self.scales is not None:
+            found -= linear.count * sizes * jnp.log(self.scales)
+        total = found.sum(axis=-1)
+        if not len(columns.pairs):
+            return total
+        left, lost, v = (each[..., columns.pairs] for each in (step.left, step.lost, variance))
+        logs, dd, ds, ss, count, product = jnp.moveaxis(rows[..., columns.spacing], -1, 0)
+        squares = dd + 2.0 * lost * ds + jnp.square(lost) * ss
+        bessels = count * log_bessel(self.betas, left * product / v)
+        steps = linear.count[..., columns.pairs]
+        spacings = log_spacing_step(steps, logs, squares, bessels, self.betas, v) + steps * LOG_TWO
+        return total + spacings.sum(axis=-1)
