@@ -28,6 +28,7 @@ from .checks.training.width_prediction import WidthPrediction as WidthPrediction
 from .checks.training.width_prediction import predict_width as predict_width
 from .data.reading.read import read as read
 from .data.reading.read import read_layers as read_layers
+from .data.reading.trajectories import read_trajectories as read_trajectories
 from .data.recording.recorder import Recorder as Recorder
 from .data.recording.store import recording as recording
 from .data.spectra import Spectra as Spectra
@@ -86,6 +87,7 @@ __all__ = [
     "predictive",
     "read",
     "read_layers",
+    "read_trajectories",
     "recording",
     "savage_dickey",
     "scaling",

@@ -47,7 +47,7 @@ def fit(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Infer centre and width(s) of a degenerate pair of levels, or of all levels.
+    """Infer centre and width(s) of a degenerate pair of levels, of all levels, or of levels over training (dyson).
 
     Example: coulombfit fit runs.npz --weights W --learning-rate-key lr --batch-size-key batch_size
     """
@@ -61,7 +61,7 @@ def fit(
         require_all_writable(out, report, inputs=[file])
         outputs.require_ending("out", out, ".nc")
         outputs.require_ending("report", report, *outputs.PAGES)
-        spectra = reading.read_levels(file, of_pairs=question.likelihood.of_pairs)
+        spectra = reading.read_for(file, question.likelihood)
         path = out or Path(outputs.fit_name(file, model, likelihood, reading.names(spectra)))
         require_all_writable(path, report, inputs=[file])
         outputs.require_unused(path, outputs.label_of(question, spectra.fingerprint), overwrite=overwrite)
@@ -106,14 +106,14 @@ def compare(
 
         wanted = likelihood or "pair"
         models = model or [name for name, one in cf.MODELS.items() if wanted in [each.name for each in one.likelihoods]]
-        of_pairs = next(iter(find_models(models, likelihood).values())).of_pairs
+        seen_by = next(iter(find_models(models, likelihood).values()))
         stated = given.arguments
         questions = {name: ask(name, likelihood, sampler, None, seed, **stated) for name in models}
         if len(models) < 2:
             raise ValueError(f"model: expected two or more different models, got {models[0]}")
         require_all_writable(report, inputs=[file])
         outputs.require_ending("report", report, *outputs.PAGES)
-        spectra = reading.read_levels(file, of_pairs=of_pairs)
+        spectra = reading.read_for(file, seen_by)
         asked = reading.names(spectra)
         paths = {name: out / outputs.fit_name(file, name, likelihood, asked) for name in models}
         require_all_writable(*paths.values(), report, inputs=[file])

@@ -17,6 +17,7 @@ from coulombfit.runtime.errors import ArgumentError
 
 if TYPE_CHECKING:
     import coulombfit as cf
+    from coulombfit.models import Likelihood as ModelLikelihood
 
 __all__ = [
     "MODEL_HELP",
@@ -41,7 +42,9 @@ File = Annotated[
 ]
 Likelihood = Annotated[
     str | None,
-    typer.Option(help="pair, density, density-raw, spacing or, of a gas, levels; the model's default if not given."),
+    typer.Option(
+        help="pair, density, density-raw, spacing; of a gas levels, of dyson transitions; the model's default if not given."
+    ),
 ]
 Sampler = Annotated[
     str,
@@ -68,7 +71,7 @@ class Chosen:
     ] = None
     snapshot: Annotated[int | None, typer.Option(help="Index of the snapshot, from 0; the last if not given.")] = None
     burn_in: Annotated[
-        int | None, typer.Option(help="Of a recording: training step before which to discard everything.")
+        int | None, typer.Option(help="Of a recording or a trajectory: training step before which to discard everything.")
     ] = None
     learning_rate_key: Annotated[str | None, typer.Option(help="Name of the learning rate in FILE.")] = None
     batch_size_key: Annotated[str | None, typer.Option(help="Name of the batch size in FILE.")] = None
@@ -128,7 +131,27 @@ class Reading(Chosen):
         spectra = self.read(path)
         return spectra if self.pair is None and not of_pairs else spectra.pair(self.pair or 0)
 
-    def names(self, spectra: cf.Spectra) -> list[str]:
+    def read_for(self, path: Path, likelihood: ModelLikelihood) -> cf.Spectra | cf.Trajectories:
+        """What a likelihood is of: levels over training, a pair, or all levels."""
+        return self.read_trajectories(path) if likelihood.over_time else self.read_levels(path, of_pairs=likelihood.of_pairs)
+
+    def read_trajectories(self, path: Path) -> cf.Trajectories:
+        """Levels over training.
+
+        :raises ArgumentError: for options that are of an ensemble.
+        """
+        import coulombfit as cf
+
+        names = ("eigenvalues", "snapshot", "targets", "pair", "learning_rate_key", "batch_size_key")
+        if given := [name for name in names if getattr(self, name) is not None]:
+            raise ArgumentError(
+                f"{given[0]}: it is of an ensemble of spectra; levels over training are read whole, from a recording or a "
+                ".nc file of (run, snapshot, level)"
+            )
+        setting = {"learning_rate": self.learning_rate, "batch_size": self.batch_size}
+        return cf.read_trajectories(path, layer=self.weights, burn_in=self.burn_in, **setting)
+
+    def names(self, spectra: cf.Spectra | cf.Trajectories) -> list[str]:
         """What was asked for in a file, for the names of its fits."""
         named = self.weights or self.eigenvalues
         array = spectra.provenance.get("array") or spectra.provenance.get("layer") or named

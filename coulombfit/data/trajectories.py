@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -141,6 +142,16 @@ class Trajectories:
         """
         kept = self.steps >= step
         return _again(self, eigenvalues=self.eigenvalues[:, kept], steps=self.steps[kept], stationary=True)
+
+    def with_provenance(self, **more: Any) -> Trajectories:
+        """The same data, with more said about where they came from.
+
+        :param more: any JSON values.
+        """
+        refuse_unsaveable(more)
+        found = copy.copy(self)
+        object.__setattr__(found, "provenance", {**self.provenance, **more})
+        return found
 
     @property
     def runs(self) -> int:

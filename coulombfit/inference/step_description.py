@@ -64,7 +64,11 @@ def describe_steps(
     bad = [name for name, p in adjusted.items() if p < ALARM]
     if bad:
         moves = all(name.startswith(MOVING) for name in bad)
-        why = "centres or widths move: not stationary" if moves else "their law is another one"
+        why = (
+            "centres or widths move: training is not stationary"
+            if moves
+            else "their law is another one, or runs begin too far from where they settle: data.after(step) leaves that out"
+        )
         return Description(Answer.NO, adjusted, steps, counted="steps", remark=why)
     if steps < ENOUGH or memories < ENOUGH_MEMORIES:
         few = f"{steps} steps, {memories:.2g} memory times of the slowest levels,"
