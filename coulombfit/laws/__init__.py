@@ -7,14 +7,17 @@ from coulombfit.laws.pair.gaussian import GaussianPair
 from coulombfit.laws.pair.one_species import OneSpeciesDensity, OneSpeciesPair
 from coulombfit.laws.pair.spacing import WignerSurmise
 from coulombfit.laws.pair.two_species import TwoSpeciesDensity, TwoSpeciesPair
+from coulombfit.laws.trajectory.transitions import LevelTransition, PairTransition
 
 __all__ = [
     "AnisotropicDensity",
     "AnisotropicPair",
     "CoulombGas",
     "GaussianPair",
+    "LevelTransition",
     "OneSpeciesDensity",
     "OneSpeciesPair",
+    "PairTransition",
     "TwoSpeciesDensity",
     "TwoSpeciesPair",
     "WignerSurmise",

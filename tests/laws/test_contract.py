@@ -48,6 +48,11 @@ LAWS = {
     "gas of clusters": T(
         laws.CoulombGas, {"centres": np.array([4.0, 2.0, 1.0]), "widths": np.array([0.05, 0.04, 0.1])}, (2, 1, 1)
     ),
+    "step of a level": T(laws.LevelTransition, {"centre": 4.0, "sigma": 0.05, "memory": 0.9, "previous": 4.1}),
+    "step of a pair": T(
+        laws.PairTransition,
+        {"centre": 4.0, "sigma": 0.05, "memory": 0.9, "previous": np.array([4.1, 3.95]), "beta": 1.5},
+    ),
     "NumPyro's normal": T(dist.Normal, {"loc": 4.0, "scale": 0.05}),
     "NumPyro's half normal": T(dist.HalfNormal, {"scale": 0.05}),
 }
