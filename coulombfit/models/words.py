@@ -42,6 +42,8 @@ def _in_words(prior: dist.Distribution, unit: Standardisation, *, even: bool, of
         case dist.Normal():
             mean, sd = unit.location + unit.scale * prior.loc, unit.scale * prior.scale
             return f"Normal(mean {_format_values(mean, 6)}, sd {_format_values(sd)})"
+        case dist.Kumaraswamy():
+            return f"Kumaraswamy({_format_values(prior.concentration1)}, {_format_values(prior.concentration0)})"
         case dist.Uniform() if even:
             return f"Uniform(0, {_format_values(prior.high)})"
         case dist.Uniform():

@@ -70,7 +70,9 @@ def bad(t: T) -> list[dict[str, object]]:
     for name, value in t.parameters.items():
         good = np.asarray(value, dtype=float)
         positive = t.law.arg_constraints[name] not in (constraints.real, constraints.real_vector)
-        found += [{name: good * np.nan}, *([{name: -good}, {name: 0.0 * good}] if positive else [])]
+        # nothing is a memory, too
+        least = good + 1.0 if t.law.arg_constraints[name] is constraints.unit_interval else 0.0 * good
+        found += [{name: good * np.nan}, *([{name: -good}, {name: least}] if positive else [])]
     widths = {name: -np.asarray(v, float) for name, v in t.parameters.items() if "centre" not in name and name != "loc"}
     return [*found, widths]
 

@@ -91,7 +91,7 @@ class PairTransition(Distribution):
     :param sigma: stationary width σ, broadcastable, units of x.
     :param memory: a = (1 − αΩ)^Δ of a step, 0 ≤ a < 1, broadcastable.
     :param previous: where the pair was, x₁ > x₂, shape (…, 2), units of x.
-    :param beta: Dyson's index β, above 0 and up to 20; 1 for real weight matrices.
+    :param beta: Dyson's index β, between 0 and 20; 1 for real weight matrices.
     """
 
     arg_constraints = {
@@ -99,7 +99,7 @@ class PairTransition(Distribution):
         "sigma": constraints.positive,
         "memory": constraints.unit_interval,
         "previous": descending_pair,
-        "beta": constraints.interval(0.0, LARGEST_BETA),
+        "beta": constraints.open_interval(0.0, LARGEST_BETA),
     }
     support = descending_pair
 
