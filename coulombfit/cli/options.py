@@ -71,7 +71,8 @@ class Chosen:
     ] = None
     snapshot: Annotated[int | None, typer.Option(help="Index of the snapshot, from 0; the last if not given.")] = None
     burn_in: Annotated[
-        int | None, typer.Option(help="Of a recording or a trajectory: training step before which to discard everything.")
+        int | None,
+        typer.Option(help="Of a recording or a trajectory: training step before which to discard everything."),
     ] = None
     learning_rate_key: Annotated[str | None, typer.Option(help="Name of the learning rate in FILE.")] = None
     batch_size_key: Annotated[str | None, typer.Option(help="Name of the batch size in FILE.")] = None
@@ -133,7 +134,11 @@ class Reading(Chosen):
 
     def read_for(self, path: Path, likelihood: ModelLikelihood) -> cf.Spectra | cf.Trajectories:
         """What a likelihood is of: levels over training, a pair, or all levels."""
-        return self.read_trajectories(path) if likelihood.over_time else self.read_levels(path, of_pairs=likelihood.of_pairs)
+        return (
+            self.read_trajectories(path)
+            if likelihood.over_time
+            else self.read_levels(path, of_pairs=likelihood.of_pairs)
+        )
 
     def read_trajectories(self, path: Path) -> cf.Trajectories:
         """Levels over training.

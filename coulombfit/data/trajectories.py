@@ -291,7 +291,9 @@ def _grouped(clusters: Any, x: Float[np.ndarray, "run snapshot level"]) -> tuple
         return group_by_gaps(x.reshape(-1, levels)), True
     if isinstance(clusters, str) and clusters == "single":
         return [[level] for level in range(levels)], False
-    wrong = f"clusters: expected 'single', or lists of neighbouring levels, every one of {levels} once, got {clusters!r}"
+    wrong = (
+        f"clusters: expected 'single', or lists of neighbouring levels, every one of {levels} once, got {clusters!r}"
+    )
     if isinstance(clusters, str):
         raise DataError(wrong)
     try:

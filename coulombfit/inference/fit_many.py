@@ -116,7 +116,10 @@ def fit_many(
     several = list(data)
     if not several:
         raise ArgumentError("data: expected at least one spectrum, got none")
-    names = [one.name if isinstance(one, Spectra | Trajectories) and one.name else f"spectrum {k}" for k, one in enumerate(several)]
+    names = [
+        one.name if isinstance(one, Spectra | Trajectories) and one.name else f"spectrum {k}"
+        for k, one in enumerate(several)
+    ]
     if len(set(names)) < len(names):
         names = [f"{name} ({k})" for k, name in enumerate(names)]
     prepared, refused, doubts = _prepare_all(several, names, question)

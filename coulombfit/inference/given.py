@@ -56,7 +56,9 @@ def describe_given(data: Mapping[str, Any]) -> list[str]:
     if isinstance(trajectories, Mapping) and "described" in trajectories:
         lines.append(f"trajectories: {trajectories['described']}")
     if left_out := data["provenance"].get("left_out"):
-        lines.append(f"left out: snapshots of steps {', '.join(f'{step:g}' for step in left_out[:MOST])}, where runs begin")
+        lines.append(
+            f"left out: snapshots of steps {', '.join(f'{step:g}' for step in left_out[:MOST])}, where runs begin"
+        )
     levels = data.get("levels", [])
     if levels and not data.get("pooled"):
         shown = [f"{one['level']} at {plus_minus(one['mean'], one['sd'])}" for one in levels[:MOST]]

@@ -98,7 +98,9 @@ def tree_of(
         rows, seen = _thin(runs, max(1, LONG // observations[0].size)), np.arange(runs)
         predicted = _thin(draws, max(1, min(sampling.predictive_draws, MUCH // observations[rows].size)))
     log_likelihood = _log_likelihood(model, likelihood, _take(posterior, kept), jnp.asarray(observations[seen]))
-    predictive = _predict(model, likelihood, _take(posterior, predicted), key_predictive, jnp.asarray(observations[rows]))
+    predictive = _predict(
+        model, likelihood, _take(posterior, predicted), key_predictive, jnp.asarray(observations[rows])
+    )
     every = np.arange(draws)
     prior = model.in_order(_draw_from_priors(model, likelihood, key_prior, unit, draws))
     dims, unit_dim = likelihood.dims(observations), likelihood.unit_dim(observations)
@@ -131,7 +133,9 @@ def _labelled(model: Model, arrays: Parameters | dict[str, np.ndarray], draws: n
     parts = []
     for name, values in arrays.items():
         dim, labels = model.labels(name)
-        one = _dataset({name: values}, draws).rename({"cluster": dim} if np.ndim(values) > 2 and dim != "cluster" else {})
+        one = _dataset({name: values}, draws).rename(
+            {"cluster": dim} if np.ndim(values) > 2 and dim != "cluster" else {}
+        )
         parts.append(one if labels is None else one.assign_coords({dim: list(labels)}))
     return xr.merge(parts, join="exact") if parts else xr.Dataset()
 

@@ -147,7 +147,9 @@ def test_what_is_saved_is_read_back(tmp_path: Path) -> None:
     with pytest.raises(cf.DataError, match="layer: only a recording has layers"):
         cf.read_trajectories(tmp_path / "x.nc", layer="a")
     cf.Spectra(levels()[:, -1]).save(tmp_path / "spectra.nc")
-    with pytest.raises(cf.DataError, match=r"expected eigenvalues over \(run, snapshot, level\) and step along snapshot"):
+    with pytest.raises(
+        cf.DataError, match=r"expected eigenvalues over \(run, snapshot, level\) and step along snapshot"
+    ):
         cf.read_trajectories(tmp_path / "spectra.nc")
     np.save(tmp_path / "x.npy", levels())
     with pytest.raises(cf.DataError, match=r"path: expected a recording, or a .nc file"):

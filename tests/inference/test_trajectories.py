@@ -45,7 +45,10 @@ def test_forty_runs_agree_with_theory() -> None:
     the second order leaves: single levels have up to 5 % in ln a, as the same by maximum likelihood has."""
     fitted = cf.fit(training(40, 800, seed=0), "dyson", beta=True)
     table = fitted.table()
-    measured = {"sigma": [0.990, 0.997, 1.004, 0.999, 0.990, 0.979], "memory": [1.047, 1.018, 0.997, 0.995, 1.020, 1.039]}
+    measured = {
+        "sigma": [0.990, 0.997, 1.004, 0.999, 0.990, 0.979],
+        "memory": [1.047, 1.018, 0.997, 0.995, 1.020, 1.039],
+    }
     for k in range(6):
         row = table.loc[f"sigma[{k}]"]
         expected = measured["sigma"][k] * WIDTHS[k]

@@ -22,7 +22,7 @@ SIZES = (2, 1)
 
 
 def pair_step(new, old, a, beta):
-    """ln p(x' | x), as shared derivations write it."""
+    """Ln p(x' | x), as shared derivations write it."""
     sigma = mp.mpf(SIGMA)
     v, nu = 2 * sigma**2 * (1 - mp.mpf(a) ** 2), (mp.mpf(beta) - 1) / 2
     (x1, x2), (y1, y2) = (list(map(mp.mpf, each)) for each in (new, old))

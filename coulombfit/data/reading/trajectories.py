@@ -84,7 +84,9 @@ def _dataset_of(path: Path, layer: str | None, limit: int) -> xr.Dataset:
         )
     data = read_tree(path, limit).to_dataset()
     if not is_trajectory(data):
-        has = ", ".join(f"{name} ({', '.join(map(str, one.dims))})" for name, one in data.variables.items()) or "nothing"
+        has = (
+            ", ".join(f"{name} ({', '.join(map(str, one.dims))})" for name, one in data.variables.items()) or "nothing"
+        )
         raise DataError(
             f"path: expected eigenvalues over (run, snapshot, level) and step along snapshot in {path}, got {has}"
         )
