@@ -43,7 +43,7 @@ File = Annotated[
 Likelihood = Annotated[
     str | None,
     typer.Option(
-        help="pair, density, density-raw, spacing; of a gas levels, of dyson transitions; the model's default if not given."
+        help="pair, density, density-raw, spacing; levels of a gas, transitions of dyson; by default the model's own."
     ),
 ]
 Sampler = Annotated[
@@ -150,11 +150,17 @@ class Reading(Chosen):
         names = ("eigenvalues", "snapshot", "targets", "pair", "learning_rate_key", "batch_size_key")
         if given := [name for name in names if getattr(self, name) is not None]:
             raise ArgumentError(
-                f"{given[0]}: it is of an ensemble of spectra; levels over training are read whole, from a recording or a "
+                f"{given[0]}: it is of an ensemble of spectra; levels over training are read whole, from a "
+                "recording or a "
                 ".nc file of (run, snapshot, level)"
             )
-        setting = {"learning_rate": self.learning_rate, "batch_size": self.batch_size}
-        return cf.read_trajectories(path, layer=self.weights, burn_in=self.burn_in, **setting)
+        return cf.read_trajectories(
+            path,
+            layer=self.weights,
+            burn_in=self.burn_in,
+            learning_rate=self.learning_rate,
+            batch_size=self.batch_size,
+        )
 
     def names(self, spectra: cf.Spectra | cf.Trajectories) -> list[str]:
         """What was asked for in a file, for the names of its fits."""

@@ -38,14 +38,14 @@ class Trajectories:
     Nothing is thinned, and nothing has to be stationary: "dyson" (:mod:`coulombfit.models.trajectory`) is the law of
     every snapshot given the one before.
 
-    :param eigenvalues: shape (run, snapshot, level), or (snapshot, level) of one run; anything array-like and real; kept
-        as float64, descending along level.
+    :param eigenvalues: shape (run, snapshot, level), or (snapshot, level) of one run; anything array-like and real;
+        kept as float64, descending along level.
     :param steps: shape (snapshot,), the training step of every snapshot, ascending, evenly spaced or not.
     :param learning_rate: α > 0, where known.
     :param batch_size: \\|B\\| > 0, where known.
     :param clusters: which levels are degenerate: lists of neighbouring levels that are every level once,
-        ``[[0], [1, 2]]``, a last entry "single" standing for all that are left; or "single", none are. By default levels
-        are grouped by the gaps between their distributions over all snapshots, which is a guess.
+        ``[[0], [1, 2]]``, a last entry "single" standing for all that are left; or "single", none are. By default
+        levels are grouped by the gaps between their distributions over all snapshots, which is a guess.
     :param stationary: whether the first snapshot of a run is one of the stationary law; else it is only conditioned on.
         By default it is, unless it is of step 0.
     :param name: what to call these data in reports.
@@ -111,11 +111,11 @@ class Trajectories:
 
     @classmethod
     def of(cls, data: Any, **setting: Any) -> Trajectories:
-        """Trajectories as they are; of a simulation (its ``eigenvalues``, ``steps`` and ``parameters``); or of a dataset
-        with ``eigenvalues`` over (run, snapshot, level) and ``step``, as :func:`coulombfit.recording` gives it.
+        """Trajectories as they are; of a simulation (its ``eigenvalues``, ``steps`` and ``parameters``); or of a
+        dataset with ``eigenvalues`` over (run, snapshot, level) and ``step``, as :func:`coulombfit.recording` gives it.
 
-        A first snapshot whose levels are not yet apart, or equal in all runs, as where training begins, is left out; then
-        the one after it is only conditioned on. ``provenance["trajectories"]`` says so.
+        A first snapshot whose levels are not yet apart, or equal in all runs, as where training begins, is left out;
+        then the one after it is only conditioned on. ``provenance["trajectories"]`` says so.
 
         :param data: any of these.
         :param setting: what goes before what is known of them: learning_rate, batch_size, clusters, name, stationary.
@@ -203,7 +203,8 @@ def is_trajectory(data: object) -> bool:
         return True
     if isinstance(data, xr.Dataset):
         return "eigenvalues" in data and {"snapshot", "level"} <= set(data["eigenvalues"].dims) and "step" in data
-    return np.ndim(getattr(data, "eigenvalues", None)) == 3 and np.ndim(getattr(data, "steps", None)) == 1
+    x, steps = (getattr(data, name, None) for name in ("eigenvalues", "steps"))
+    return getattr(x, "ndim", 0) == 3 and getattr(steps, "ndim", 0) == 1
 
 
 def _again(data: Trajectories, **changed: Any) -> Trajectories:
@@ -241,7 +242,7 @@ def _of_dataset(data: xr.Dataset) -> dict[str, Any]:
             found[name] = json.loads(value) if name in ("clusters", "provenance") else value
     if "stationary" in found:
         found["stationary"] = bool(found["stationary"])
-    if (record := found.get("provenance", {}).pop("trajectories", {})).get("guessed"):
+    if found.get("provenance", {}).pop("trajectories", {}).get("guessed"):
         found.pop("clusters", None)
     if "layer" in data.attrs:
         found["provenance"] = {**found.get("provenance", {}), "layer": str(data.attrs["layer"])}
@@ -278,7 +279,8 @@ def _refuse_at_rest(x: Float[np.ndarray, "run snapshot level"], steps: Float[np.
     if len(still) > 0.01 * x.size or (len(still) and (x[:, 1:] == x[:, :-1]).all(axis=2).any()):
         run, snapshot, level = (int(one) for one in still[0])
         raise DataError(
-            f"eigenvalues: expected levels that move from one snapshot to the next, got level {level} of run {run} equal "
+            f"eigenvalues: expected levels that move from one snapshot to the next, got level {level} of run "
+            f"{run} equal "
             f"at steps {steps[snapshot]:g} and {steps[snapshot + 1]:g}: copies, a level that does not fluctuate, or "
             "numbers rounded too coarsely; leave it out"
         )

@@ -109,7 +109,7 @@ def _draw_parts(
     by_model: dict[object, list[tuple[int, int]]] = {}
     for k, i in places:
         by_model.setdefault(factors[k][i].model.sampled, []).append((k, i))
-    found = {}
+    found: dict[tuple[int, int], Drawn] = {}
     for some in by_model.values():
         prepared = []
         for k, i in some:

@@ -6,8 +6,9 @@ their integrals, and the whole is as reliable as its worst part.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -21,7 +22,14 @@ from coulombfit.samplers.newton import Peak
 
 __all__ = ["Product", "join_integrals", "join_points", "join_stats", "join_weighted", "part_of_unit"]
 
-TOGETHER = {"diverging": np.any, "reached_max_treedepth": np.any, "energy": np.sum, "lp": np.sum, "n_steps": np.sum}
+TOGETHER: dict[str, Callable[..., Any]] = {
+    "diverging": np.any,
+    "pareto_k": np.max,
+    "reached_max_treedepth": np.any,
+    "energy": np.sum,
+    "lp": np.sum,
+    "n_steps": np.sum,
+}
 """How statistics of chains of independent parts are those of a chain of all; of others the least."""
 
 
@@ -33,6 +41,7 @@ class Product(Integral):
 
     @property
     def effective(self) -> float:
+        """How many equally weighted points these are worth."""
         return self.least
 
 
@@ -76,8 +85,7 @@ def join_stats(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     found = {}
     for name in parts[0]:
         values = np.stack([part[name] for part in parts])
-        combine = np.max if name == "pareto_k" else TOGETHER.get(name, np.min)
-        found[name] = np.asarray(combine(values, axis=0))
+        found[name] = np.asarray(TOGETHER.get(name, np.min)(values, axis=0))
     return found
 
 

@@ -85,7 +85,7 @@ class Fit:
 
     @property
     def observations(self) -> Float[np.ndarray, "run ..."]:
-        """The data fitted: pairs (run, 2), descending, or spacings (run,); levels (run, snapshot, level) over training."""
+        """The data fitted: pairs (run, 2), spacings (run,), levels (run, level) or (run, snapshot, level)."""
         return self.tree["observed_data"][self.observed_by.observed].to_numpy()
 
     @property

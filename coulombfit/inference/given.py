@@ -40,8 +40,8 @@ def record_given(spectra: Spectra | Trajectories, *, pooled: bool) -> DataRecord
 
 
 def doubt_levels(spectra: Spectra | Trajectories) -> str:
-    """What tells two levels from any degenerate pair; empty where nothing does, there are not two, or snapshots of a run
-    are not independent."""
+    """What tells two levels from any degenerate pair; empty where nothing does, there are not two, or snapshots of a
+    run are not independent."""
     if isinstance(spectra, Trajectories):
         return ""
     return doubt_pair(spectra.eigenvalues) if spectra.levels == 2 else ""

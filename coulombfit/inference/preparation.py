@@ -11,7 +11,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import ArrayLike
 from numpyro.distributions import Distribution
 
 from coulombfit.data.spectra import Spectra, real_array
@@ -79,16 +78,17 @@ def prepare(spectra: Spectra | Trajectories, question: Question) -> Prepared:
     :raises DataError: for data that no law of the model can describe.
     """
     _require_kind(spectra, question)
-    model = question.model.with_structure_of(spectra)
+    data: Any = spectra  # of the kind that the likelihood is of
+    model = question.model.with_structure_of(data)
     _require_reported(model, question.likelihood)
-    observations = model.observe(spectra, question.likelihood)
+    observations = model.observe(data, question.likelihood)
     unit = model.unit(observations, question.likelihood)
     return Prepared(model, observations, unit, pooled=len(observations) != spectra.runs)
 
 
-def spectra_of(data: Spectra | Trajectories | ArrayLike) -> Spectra | Trajectories:
-    """Spectra and trajectories as they are, or of a simulation or a recording; or spectra of a plain array, of one level
-    where it has one dimension.
+def spectra_of(data: Any) -> Spectra | Trajectories:
+    """Spectra and trajectories as they are, or of a simulation or a recording; or spectra of a plain array, of one
+    level where it has one dimension.
 
     :raises DataError: for anything but an array of real numbers.
     """
@@ -108,7 +108,8 @@ def _require_kind(data: Spectra | Trajectories, question: Question) -> None:
     name, over_time = question.model.name, question.likelihood.over_time
     if over_time and not isinstance(data, Trajectories):
         raise DataError(
-            f"data: {name} is of levels over training, a recording, a simulation or cf.Trajectories(eigenvalues, steps) of "
+            f"data: {name} is of levels over training, a recording, a simulation or cf.Trajectories(eigenvalues, "
+            "steps) of "
             f"shape (run, snapshot, level); got an ensemble of {data.runs} spectra, which have no time"
         )
     if not over_time and isinstance(data, Trajectories):

@@ -67,7 +67,8 @@ def describe_steps(
         why = (
             "centres or widths move: training is not stationary"
             if moves
-            else "their law is another one, or runs begin too far from where they settle: data.after(step) leaves that out"
+            else "their law is another one, or runs begin too far from where they settle: "
+            "data.after(step) leaves that out"
         )
         return Description(Answer.NO, adjusted, steps, counted="steps", remark=why)
     if steps < ENOUGH or memories < ENOUGH_MEMORIES:

@@ -161,9 +161,7 @@ class Model(ABC):
         """The units of the priors for these observations."""
         return self.likelihood(likelihood).unit(observations)
 
-    def terms(
-        self, likelihood: str | Likelihood, observations: Float[np.ndarray, "run ..."], unit: Standardisation
-    ) -> Any:
+    def terms(self, likelihood: str | Likelihood, observations: Any, unit: Standardisation) -> Any:
         """What the likelihood is a product over, in the frame in which it is inferred."""
         return self.likelihood(likelihood).terms(observations, unit)
 

@@ -25,8 +25,9 @@ from coulombfit.runtime.errors import DataError
 __all__ = ["Dyson", "FreeDyson"]
 
 MEMORY = (1.0, 0.5)
-"""Prior of the memory, Beta(1, ½), which is Kumaraswamy's law of the same numbers, simpler to draw from: its density ½ (1 − a)^−½ makes up for the bias of an AR coefficient, which is low by
-some (1 + 3a)/n (Marriott and Pope, Biometrika 41, 390, 1954)."""
+"""Prior of the memory, Beta(1, ½), which is Kumaraswamy's law of the same numbers, simpler to draw from: its density ½
+(1 − a)^−½ makes up for the bias of an AR coefficient, which is low by some (1 + 3a)/n (Marriott and Pope, Biometrika
+41, 390, 1954)."""
 ALONE = tuple(float(step) for step in range(50))
 """Steps of the snapshots with which the model can be tried without data."""
 
@@ -35,13 +36,13 @@ ALONE = tuple(float(step) for step in range(50))
 class Dyson(Model):
     r"""Dyson's process (Eq. 5) to first order in the noise: every snapshot given the one before.
 
-    For each cluster, a single level or a degenerate pair, the centre c, the stationary width σ, the memory a = (1 − αΩ)^Δ
-    over Δ steps, the median number of steps between snapshots; a^{Δ'/Δ} over others. ``rate`` is αΩ = 1 − a^{1/Δ} a
-    step; where α and \|B\| are known, ``noise`` is g̃² = σ²Ω\|B\|/α (Eq. 9). β = 1.
+    For each cluster, a single level or a degenerate pair, the centre c, the stationary width σ, the memory a = (1 −
+    αΩ)^Δ over Δ steps, the median number of steps between snapshots; a^{Δ'/Δ} over others. ``rate`` is αΩ = 1 −
+    a^{1/Δ} a step; where α and \|B\| are known, ``noise`` is g̃² = σ²Ω\|B\|/α (Eq. 9). β = 1.
 
-    Clusters are independent of each other to this order, and so are their posteriors: each is inferred by itself, unless
-    priors or values are given. Noise of two widths in one pair has two rates inside one spacing, and no law of a step in
-    closed form. a > 0: training so fast that a step overshoots (αΩ > 1) has no memory in this sense.
+    Clusters are independent of each other to this order, and so are their posteriors: each is inferred by itself,
+    unless priors or values are given. Noise of two widths in one pair has two rates inside one spacing, and no law of
+    a step in closed form. a > 0: training so fast that a step overshoots (αΩ > 1) has no memory in this sense.
 
     :param sizes: numbers of levels of the clusters, from the top, 1 or 2.
     :param steps: training steps of the snapshots.
@@ -80,7 +81,7 @@ class Dyson(Model):
 
     @property
     def compressions(self) -> dict[str, StepSums]:  # type: ignore[override]
-        return {"transitions": StepSums(self.sizes)}
+        return {"transitions": StepSums(tuple(self.sizes))}
 
     @property
     def interval(self) -> float:
@@ -109,7 +110,8 @@ class Dyson(Model):
             first = next(cluster for cluster in spectra.clusters if len(cluster) > 2)
             raise DataError(
                 f"clusters: expected single levels and pairs, whose steps have a law in closed form, got levels "
-                f"{', '.join(map(str, first))} together. If they are not degenerate, say which are: clusters='single', or "
+                f"{', '.join(map(str, first))} together. If they are not degenerate, say which are: "
+                "clusters='single', or "
                 "clusters=[[0, 1], 'single']; else infer the stationary law of a few times, "
                 "cf.Spectra.from_trajectory and the model 'gas'"
             )
@@ -133,8 +135,9 @@ class Dyson(Model):
         return found
 
     def path(self, parameters: Parameters) -> DysonPath:
-        names = ("centre", "sigma", "memory")
-        return DysonPath(*(parameters[name] for name in names), self._betas(parameters), self.sizes, tuple(self.gaps))
+        centres, widths, memories = (parameters[name] for name in ("centre", "sigma", "memory"))
+        betas = self._betas(parameters)
+        return DysonPath(centres, widths, memories, betas, self.sizes, tuple(self.gaps.tolist()))
 
     def step_law(self, sites: Parameters, unit: Standardisation) -> dist.Distribution:
         """The law of rows of sums over steps, in units of the data.
@@ -149,7 +152,7 @@ class Dyson(Model):
         return 1.0
 
     def terms(
-        self, likelihood: str | Likelihood, observations: Float[np.ndarray, "run ..."], unit: Standardisation
+        self, likelihood: str | Likelihood, observations: Any, unit: Standardisation
     ) -> Float[np.ndarray, "row column"]:
         own = np.repeat(np.arange(len(self.sizes)), self.sizes)
         location, scale = (np.broadcast_to(one, (len(self.sizes),))[own] for one in (unit.location, unit.scale))
@@ -171,7 +174,7 @@ class Dyson(Model):
         for k, size in enumerate(self.sizes):
             model = copy.copy(self)
             object.__setattr__(model, "sizes", (size,))
-            pair = self.sizes[:k].count(2)  # type: ignore[attr-defined]
+            pair = self.sizes[:k].count(2)
             places = [offsets[name] + (pair if name == "beta" else k) for name in model.sites(likelihood)]
             found.append(Factor(model, slice(first, first + size), slice(k, k + 1), tuple(int(one) for one in places)))
             first += size
@@ -181,9 +184,9 @@ class Dyson(Model):
         self, parameters: dict[str, Any], observations: Float[np.ndarray, "run ..."], first: int
     ) -> dict[str, Float[np.ndarray, "run step"]]:
         gaps = self.gaps[first : first + observations.shape[1]]
-        betas = np.broadcast_to(self._betas(parameters), (self.sizes.count(2),))  # type: ignore[attr-defined]
-        laws = (np.asarray(parameters[name]) for name in ("centre", "sigma", "memory"))
-        return uniform_steps(np.asarray(observations), gaps, self.sizes, *laws, betas)
+        betas = np.broadcast_to(self._betas(parameters), (self.sizes.count(2),))
+        centres, widths, memories = (np.asarray(parameters[name]) for name in ("centre", "sigma", "memory"))
+        return uniform_steps(np.asarray(observations), gaps, self.sizes, centres, widths, memories, betas)
 
     def with_free_beta(self) -> Model:
         return FreeDyson().with_stated(self.stated)
@@ -203,7 +206,8 @@ class FreeDyson(Dyson):
         found = super().fitted_to(spectra)
         if 2 not in found.structure["sizes"]:
             raise DataError(
-                f"clusters: expected at least one pair, whose spacing says what β is, got {len(spectra.clusters)} single "
+                f"clusters: expected at least one pair, whose spacing says what β is, got {len(spectra.clusters)} "
+                "single "
                 "levels; clusters=[[0, 1], 'single'] says which levels are a pair"
             )
         return found

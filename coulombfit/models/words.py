@@ -42,8 +42,6 @@ def _in_words(prior: dist.Distribution, unit: Standardisation, *, even: bool, of
         case dist.Normal():
             mean, sd = unit.location + unit.scale * prior.loc, unit.scale * prior.scale
             return f"Normal(mean {_format_values(mean, 6)}, sd {_format_values(sd)})"
-        case dist.Kumaraswamy():
-            return f"Kumaraswamy({_format_values(prior.concentration1)}, {_format_values(prior.concentration0)})"
         case dist.Uniform() if even:
             return f"Uniform(0, {_format_values(prior.high)})"
         case dist.Uniform():
@@ -54,7 +52,8 @@ def _in_words(prior: dist.Distribution, unit: Standardisation, *, even: bool, of
 
 def _numbers_in_words(prior: dist.Distribution, unit: Standardisation, of: str) -> str:
     base = getattr(prior, "base_dist", None)
-    if isinstance(base, dist.Distribution):
+    # a law of two numbers, which NumPyro makes of another one
+    if isinstance(base, dist.Distribution) and not isinstance(prior, dist.Kumaraswamy):
         return f"{type(prior).__name__} of {_in_words(base, unit, even=False, of=of)}, on {prior.support}"
     stated = ", ".join(f"{name} {_format_values(getattr(prior, name, None))}" for name in prior.arg_constraints)
     return f"{type(prior).__name__}({stated}){of}"

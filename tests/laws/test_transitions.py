@@ -98,7 +98,7 @@ def test_draws_of_a_step_follow_its_density(beta) -> None:
 
 
 def test_matrices_take_the_steps_of_the_law(trajectories) -> None:
-    """Steps of matrices at uneven times are uniform and independent within the law; not with β = 2, nor another memory."""
+    """Steps of matrices at uneven times are uniform and independent within the law; not so of another β or memory."""
     numbers = [np.array([CENTRE, 2.0]), np.array([SIGMA, 0.03]), np.exp([-0.2, -0.05]), np.array([1.0])]
     good = uniform_steps(trajectories, GAPS, SIZES, *numbers)
     assert list(good) == ["sum of levels 0, 1", "spacing of levels 0, 1", "level 2"]
@@ -160,7 +160,8 @@ def test_draws_of_paths_take_the_steps_of_the_law() -> None:
     numbers = [np.array([CENTRE, 2.0]), np.array([SIGMA, 0.03]), np.exp([-0.2, -0.05])]
     for beta, gaps in ((1.0, GAPS), (jnp.array([2.0]), np.array([np.nan, *GAPS[1:]]))):
         first = np.broadcast_to([4.5, 4.2, 2.2], (40, 3))
-        draw = jax.jit(lambda key, x, law=path(beta, gaps): law.sample_from(key, x))
+        law = path(beta, gaps)
+        draw = jax.jit(lambda key, x, law=law: law.sample_from(key, x))
         x = np.asarray(draw(jax.random.key(1), first))
         assert x.shape == (40, 60, 3)
         if np.isnan(gaps[0]):

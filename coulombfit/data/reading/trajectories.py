@@ -45,8 +45,8 @@ def read_trajectories(
     :param name: what to call the data; what the file says, or its stem, if not given.
     :param limit: bytes that all of it may take; 4 GiB if not given.
     :raises FileNotFoundError: where there is no such file.
-    :raises DataError: for another kind of file, one that is damaged, settings that change, weights that were not finite,
-        and as :class:`coulombfit.Trajectories`.
+    :raises DataError: for another kind of file, one that is damaged, settings that change, weights that were not
+        finite, and as :class:`coulombfit.Trajectories`.
     """
     check_limit(limit)
     burn_in = None if burn_in is None else whole_number(burn_in, "burn_in")
@@ -79,7 +79,8 @@ def _dataset_of(path: Path, layer: str | None, limit: int) -> xr.Dataset:
         raise DataError(f"layer: only a recording has layers, got {layer!r} for {path}")
     if path.suffix.lower() != ".nc":
         raise DataError(
-            f"path: expected a recording, or a .nc file of eigenvalues over (run, snapshot, level) with the step of every "
+            "path: expected a recording, or a .nc file of eigenvalues over (run, snapshot, level) with the step "
+            "of every "
             f"snapshot, got {path}; of arrays, cf.Trajectories(eigenvalues, steps)"
         )
     data = read_tree(path, limit).to_dataset()
@@ -94,11 +95,12 @@ def _dataset_of(path: Path, layer: str | None, limit: int) -> xr.Dataset:
 
 
 def _require_finite(data: xr.Dataset, path: Path) -> None:
-    x = data["eigenvalues"]
-    bad = ~np.isfinite(x).all(dim=[dim for dim in x.dims if dim != "snapshot"]).to_numpy()
+    x = data["eigenvalues"].transpose("snapshot", ...).to_numpy()
+    bad = ~np.isfinite(x).reshape(len(x), -1).all(axis=1)
     if bad.any():
         steps = data["step"].to_numpy()[bad]
         raise DataError(
-            f"eigenvalues: {path}: weights were not finite at {len(steps)} snapshot(s) from step {steps[0]} on: training "
+            f"eigenvalues: {path}: weights were not finite at {len(steps)} snapshot(s) from step {steps[0]} on: "
+            "training "
             "has diverged"
         )

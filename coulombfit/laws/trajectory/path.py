@@ -109,7 +109,7 @@ class DysonPath(Distribution):
         middle = upper + jnp.where(sizes == 2, lower, 0.0)
         begun = (middle - sizes * self.centres) / scale, ((upper - lower) / scale)[..., pairs]
         zero = jnp.zeros_like(begun[0]), jnp.zeros_like(begun[1])
-        noise = (step.left, step.fresh, along, across, others)
+        noise: tuple[Array, ...] = (step.left, step.fresh, along, across, others)
         if not stationary:
             noise = tuple(each[1:] for each in noise)
         _, moved = lax.scan(move, zero if stationary else begun, noise)

@@ -39,7 +39,7 @@ class Decay(NamedTuple):
 class Sums(NamedTuple):
     """Sums over steps from y to y' = y + d: how many, Σd, Σy, Σd², Σdy and Σy²."""
 
-    count: Array
+    number: Array
     d: Array
     y: Array
     dd: Array
@@ -83,7 +83,8 @@ def log_spacing_step(
     :param beta: β > 0.
     :param v: 2σ²(1 − a²).
     """
-    return beta * log_spacings - 0.5 * (beta + 1.0) * count * jnp.log(v) - 0.5 * squares / v + log_bessels
+    scale = 0.5 * (jnp.asarray(beta) + 1.0) * count * jnp.log(v)
+    return jnp.asarray(beta) * log_spacings - scale - 0.5 * jnp.asarray(squares) / v + log_bessels
 
 
 def log_bessel(beta: ArrayLike, z: Float[Array, "*shape"]) -> Float[Array, "*shape"]:

@@ -48,7 +48,8 @@ class Columns(NamedTuple):
 @lru_cache(maxsize=64)
 def columns_of(sizes: tuple[int, ...]) -> Columns:
     """Columns of clusters of one or two levels: of all their linear sums, one cluster after the other, and then of what
-    pairs have more; which clusters are pairs; the upper and the lower level of every cluster, one and the same of one."""
+    pairs have more; which clusters are pairs; the upper and the lower level of every cluster, which
+    is the same of one."""
     each = np.asarray(sizes)
     pairs, first = np.flatnonzero(each == 2), np.cumsum([0, *sizes[:-1]])
     linear = 1 + np.arange(len(each) * LINEAR).reshape(len(each), LINEAR)
@@ -184,7 +185,7 @@ class SummedSteps(Distribution):
         variance = sizes * jnp.square(self.widths) * step.fresh
         found = log_gaussian(linear, sizes * self.centres, variance, step.lost)
         if self.scales is not None:
-            found -= linear.count * sizes * jnp.log(self.scales)
+            found -= linear.number * sizes * jnp.log(self.scales)
         total = found.sum(axis=-1)
         if not len(columns.pairs):
             return total
@@ -192,6 +193,6 @@ class SummedSteps(Distribution):
         logs, dd, ds, ss, count, product = jnp.moveaxis(rows[..., columns.spacing], -1, 0)
         squares = dd + 2.0 * lost * ds + jnp.square(lost) * ss
         bessels = count * log_bessel(self.betas, left * product / v)
-        steps = linear.count[..., columns.pairs]
+        steps = linear.number[..., columns.pairs]
         spacings = log_spacing_step(steps, logs, squares, bessels, self.betas, v) + steps * LOG_TWO
         return total + spacings.sum(axis=-1)
