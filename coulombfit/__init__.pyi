@@ -30,9 +30,11 @@ from .checks.training.width_prediction import WidthPrediction as WidthPrediction
 from .checks.training.width_prediction import predict_width as predict_width
 from .data.reading.read import read as read
 from .data.reading.read import read_layers as read_layers
+from .data.reading.trajectories import read_trajectories as read_trajectories
 from .data.recording.recorder import Recorder as Recorder
 from .data.recording.store import recording as recording
 from .data.spectra import Spectra as Spectra
+from .data.trajectories import Trajectories as Trajectories
 from .inference.convergence import Diagnosis as Diagnosis
 from .inference.convergence import diagnose as diagnose
 from .inference.fit import fit as fit
@@ -69,6 +71,7 @@ __all__ = [
     "Scaling",
     "Spectra",
     "Stationarity",
+    "Trajectories",
     "WidthPrediction",
     "calibrate",
     "compare",
@@ -88,6 +91,7 @@ __all__ = [
     "predictive",
     "read",
     "read_layers",
+    "read_trajectories",
     "recording",
     "savage_dickey",
     "scaling",

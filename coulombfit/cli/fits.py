@@ -57,7 +57,7 @@ def fit(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Infer centre and width(s) of a degenerate pair of levels, or of all levels, which may be any.
+    """Infer centre and width(s) of a degenerate pair, of all levels at any distance, or of levels over training (dyson).
 
     Example: coulombfit fit runs.npz --weights W --learning-rate-key lr --batch-size-key batch_size
     """
@@ -71,12 +71,12 @@ def fit(
         require_all_writable(out, report, inputs=[file])
         outputs.require_ending("out", out, ".nc")
         outputs.require_ending("report", report, *outputs.PAGES)
-        whole = reading.read(file)
-        chosen_alone = model is None and likelihood is None and reading.pair is None and not whole.pairs
-        if chosen_alone:
+        whole = None if question.likelihood.over_time else reading.read(file)
+        alone = model is None and likelihood is None and reading.pair is None and whole is not None and not whole.pairs
+        if alone:
             question = ask(UNPAIRED, likelihood, sampler, None, seed, **stated)
         model = model or question.model.name
-        spectra = reading.take_levels(whole, of_pairs=question.likelihood.of_pairs)
+        spectra = reading.read_for(file, question.likelihood, whole)
         path = out or Path(outputs.fit_name(file, model, likelihood, reading.names(spectra)))
         require_all_writable(path, report, inputs=[file])
         outputs.require_unused(path, outputs.label_of(question, spectra), overwrite=overwrite)
@@ -86,7 +86,7 @@ def fit(
         result.save(path)
         if report is not None:
             cf.write_report(report, fits={model: result}, title=f"{model} fit of {spectra.name}")
-    note = NO_PAIR if chosen_alone else ""
+    note = NO_PAIR if alone else ""
     answer = {**fit_for_json(result, path), "given": given.for_json, "report": report, "note": note}
     text = "\n".join([*([note] if note else []), result.summary(), saved_lines(path, report)])
     finish({model: result}, answer, text, as_json, quiet, asked_for=model)
@@ -123,14 +123,14 @@ def compare(
 
         wanted = likelihood or "pair"
         models = model or [name for name, one in cf.MODELS.items() if wanted in [each.name for each in one.likelihoods]]
-        of_pairs = next(iter(find_models(models, likelihood).values())).of_pairs
+        seen_by = next(iter(find_models(models, likelihood).values()))
         stated = given.arguments
         questions = {name: ask(name, likelihood, sampler, None, seed, **stated) for name in models}
         if len(models) < 2:
             raise ValueError(f"model: expected two or more different models, got {models[0]}")
         require_all_writable(report, inputs=[file])
         outputs.require_ending("report", report, *outputs.PAGES)
-        spectra = reading.read_levels(file, of_pairs=of_pairs)
+        spectra = reading.read_for(file, seen_by)
         asked = reading.names(spectra)
         paths = {name: out / outputs.fit_name(file, name, likelihood, asked) for name in models}
         require_all_writable(*paths.values(), report, inputs=[file])

@@ -17,6 +17,7 @@ from coulombfit.runtime.errors import ArgumentError
 
 if TYPE_CHECKING:
     import coulombfit as cf
+    from coulombfit.models import Likelihood as ModelLikelihood
 
 __all__ = [
     "MODEL_HELP",
@@ -41,7 +42,9 @@ File = Annotated[
 ]
 Likelihood = Annotated[
     str | None,
-    typer.Option(help="pair, density, density-raw, spacing or, of a gas, levels; the model's default if not given."),
+    typer.Option(
+        help="pair, density, density-raw, spacing; levels of a gas, transitions of dyson; by default the model's own."
+    ),
 ]
 Sampler = Annotated[
     str,
@@ -68,7 +71,8 @@ class Chosen:
     ] = None
     snapshot: Annotated[int | None, typer.Option(help="Index of the snapshot, from 0; the last if not given.")] = None
     burn_in: Annotated[
-        int | None, typer.Option(help="Of a recording: training step before which to discard everything.")
+        int | None,
+        typer.Option(help="Of a recording or a trajectory: training step before which to discard everything."),
     ] = None
     learning_rate_key: Annotated[str | None, typer.Option(help="Name of the learning rate in FILE.")] = None
     batch_size_key: Annotated[str | None, typer.Option(help="Name of the batch size in FILE.")] = None
@@ -153,7 +157,37 @@ class Reading(Chosen):
         """The pair of spectra, or all their levels where the model is one of all levels."""
         return spectra if self.pair is None and not of_pairs else spectra.pair(self.pair or 0)
 
-    def names(self, spectra: cf.Spectra) -> list[str]:
+    def read_for(
+        self, path: Path, likelihood: ModelLikelihood, whole: cf.Spectra | None = None
+    ) -> cf.Spectra | cf.Trajectories:
+        """What a likelihood is of: levels over training, a pair, or all levels, which may have been read."""
+        if likelihood.over_time:
+            return self.read_trajectories(path)
+        return self.take_levels(self.read(path) if whole is None else whole, of_pairs=likelihood.of_pairs)
+
+    def read_trajectories(self, path: Path) -> cf.Trajectories:
+        """Levels over training.
+
+        :raises ArgumentError: for options that are of an ensemble.
+        """
+        import coulombfit as cf
+
+        names = ("eigenvalues", "snapshot", "targets", "pair", "learning_rate_key", "batch_size_key")
+        if given := [name for name in names if getattr(self, name) is not None]:
+            raise ArgumentError(
+                f"{given[0]}: it is of an ensemble of spectra; levels over training are read whole, from a "
+                "recording or a "
+                ".nc file of (run, snapshot, level)"
+            )
+        return cf.read_trajectories(
+            path,
+            layer=self.weights,
+            burn_in=self.burn_in,
+            learning_rate=self.learning_rate,
+            batch_size=self.batch_size,
+        )
+
+    def names(self, spectra: cf.Spectra | cf.Trajectories) -> list[str]:
         """What was asked for in a file, for the names of its fits."""
         named = self.weights or self.eigenvalues
         array = spectra.provenance.get("array") or spectra.provenance.get("layer") or named

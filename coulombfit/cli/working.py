@@ -32,7 +32,7 @@ def fit_for_json(fit: cf.Fit, path: Path) -> dict[str, Any]:
 
 
 def fit_and_compare(
-    spectra: cf.Spectra,
+    spectra: cf.Spectra | cf.Trajectories,
     paths: Mapping[str, Path],
     likelihood: str | None,
     sampler: str,

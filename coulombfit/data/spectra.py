@@ -24,7 +24,7 @@ from coulombfit.data.thinning import thin
 from coulombfit.runtime.atomic_files import write_netcdf
 from coulombfit.runtime.errors import DataError
 
-__all__ = ["Spectra", "positive", "real_array"]
+__all__ = ["Spectra", "positive", "real_array", "refuse_negative", "refuse_unsaveable"]
 
 
 @dataclass(frozen=True, init=False, eq=False)
@@ -70,11 +70,11 @@ class Spectra:
             raise DataError(f"eigenvalues: expected shape (run, level), got {x.shape}")
         if x.shape[0] < 2:
             raise DataError(f"eigenvalues: expected at least 2 runs, the unit of observation, got {x.shape[0]}")
-        _refuse_negative(x, precision_of(eigenvalues))
+        refuse_negative(x, precision_of(eigenvalues))
         refuse_numbering(x, "eigenvalues")
         if not isinstance(name, str):
             raise DataError(f"name: expected text, got {name!r}")
-        _refuse_unsaveable(provenance)
+        refuse_unsaveable(provenance)
         if targets is not None:
             targets = real_array(targets, "targets")
             if targets.shape != x.shape[1:]:
@@ -132,6 +132,9 @@ class Spectra:
     @classmethod
     def from_trajectory(cls, eigenvalues: ArrayLike, steps: ArrayLike | None = None, **setting: Any) -> Spectra:
         """Spectra of the snapshots of one run, or of a few, thinned until they can pass for independent.
+
+        For laws of independent spectra. To infer centres, widths, memory and the strength of the noise from every
+        snapshot, with nothing thinned, take :class:`coulombfit.Trajectories` and the model "dyson".
 
         Snapshots take the place of runs. Give those after the burn-in; what is kept, and how it is judged whether the
         burn-in is over, is in :mod:`coulombfit.data.thinning`. ``provenance["trajectory"]`` records it.
@@ -273,9 +276,13 @@ class Spectra:
         write_netcdf(self.to_dataset(), path)
 
 
-def _refuse_negative(x: Float[np.ndarray, "run level"], precision: float) -> None:
+def refuse_negative(x: Float[np.ndarray, "*run level"], precision: float) -> None:
+    """Refuse levels below zero by more than rounding.
+
+    :raises DataError: naming the first.
+    """
     # eigvalsh of WᵀW returns zero as a rounding error of either sign, which is no sign of wrong input
-    rounding = x.shape[1] * precision * np.abs(x).max()
+    rounding = x.shape[-1] * precision * np.abs(x).max()
     if x.min() < -rounding:
         where = tuple(int(i) for i in np.argwhere(x < -rounding)[0])
         raise DataError(
@@ -284,7 +291,11 @@ def _refuse_negative(x: Float[np.ndarray, "run level"], precision: float) -> Non
         )
 
 
-def _refuse_unsaveable(provenance: object) -> None:
+def refuse_unsaveable(provenance: object) -> None:
+    """Refuse what is no mapping of JSON values.
+
+    :raises DataError: saying what it is.
+    """
     if not isinstance(provenance, Mapping | None):
         raise DataError(f"provenance: expected a mapping of JSON values, got {type(provenance).__name__}")
     try:

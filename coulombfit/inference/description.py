@@ -44,12 +44,17 @@ POOL = 2**15
 
 @dataclass(frozen=True)
 class Description:
-    """The answer, and the p-value of every quantity that was looked at, by name; ``reason`` where it was not run."""
+    """The answer, and the p-value of every quantity that was looked at, by name; ``reason`` where it was not run.
+
+    ``runs`` is how many units there are, ``counted`` what they are, and ``remark`` what else there is to say.
+    """
 
     answer: Answer
     p_values: Mapping[str, float]
     runs: int = 0
     reason: str = ""
+    counted: str = "runs"
+    remark: str = ""
 
     @property
     def verdict(self) -> str:
@@ -60,9 +65,11 @@ class Description:
         p = f"least p {probability(self.p_values[worst])}, {worst}"
         if self.answer is Answer.NO:
             bad = [name for name, value in self.p_values.items() if value < ALARM]
-            return f"Describes the data: NO, the data are not as predicted in {', '.join(bad)} ({p})."
+            why = f"; {self.remark}" if self.remark else ""
+            return f"Describes the data: NO, the data are not as predicted in {', '.join(bad)} ({p}){why}."
         if self.answer is Answer.CANNOT_TELL:
-            return f"Describes the data: the data cannot tell, {self.runs} runs are too few to show much ({p})."
+            few = self.remark or f"{self.runs} {self.counted}"
+            return f"Describes the data: the data cannot tell, {few} are too few to show much ({p})."
         return f"Describes the data: yes, the data look like those that it predicts ({p})."
 
 
@@ -130,7 +137,7 @@ def _parts(tree: xr.DataTree) -> tuple[np.ndarray, np.ndarray, np.ndarray] | str
         raise ValueError(f"predictions of {site or 'nothing'}, and data of {', '.join(map(str, observed))}")
     data, ensembles = observed[site].to_numpy(), predicted[site].to_numpy()
     runs = ensembles.shape[2] if ensembles.ndim > 2 else 0
-    if data.ndim not in (1, 2) or not data.size or not runs or ensembles.shape[3:] != data.shape[1:]:
+    if data.ndim not in (1, 2, 3) or not data.size or not runs or ensembles.shape[3:] != data.shape[1:]:
         raise ValueError(f"predictions of shape {ensembles.shape}, and data of shape {data.shape}")
     if data.dtype.kind not in "iuf" or ensembles.dtype.kind not in "iuf":
         raise ValueError(f"predictions of {ensembles.dtype}, and data of {data.dtype}")

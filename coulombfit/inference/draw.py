@@ -6,15 +6,18 @@ What a set gets depends on its own observations, the model, the settings and the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import jax
 import numpy as np
 from jaxtyping import Float
 
+from coulombfit.inference.factors import join_integrals, join_points, join_stats, part_of_unit
 from coulombfit.inference.log_posterior import log_posterior, represent
 from coulombfit.inference.preparation import Prepared, Question
 from coulombfit.inference.sandwich import GAIN, climb, draw_about, score_runs
+from coulombfit.models.base import Factor
 from coulombfit.runtime.parallel import Call, side_by_side
 from coulombfit.runtime.seeds import fingerprint_of, key_for
 from coulombfit.samplers.importance import Integral, weigh_many
@@ -48,8 +51,10 @@ def draw(question: Question, data: Sequence[Prepared], *, compress: bool = True)
     if question.likelihood.spread_of_runs:
         return [_draw_from_scores(question, one) for one in data]
     model, likelihood = data[0].model, question.likelihood
+    if model.factors(likelihood):
+        return _draw_product(question, data, compress=compress)
     sampler, sampling, seed = question.sampler, question.sampling, question.seed
-    density, _ = log_posterior(model, likelihood)
+    density, _ = log_posterior(model.sampled, likelihood)
     _, mirrored = model.start(likelihood)
     represented = [represent(model, likelihood, one.observations, one.unit, compress=compress) for one in data]
     weighted = [(one.weighted, each.unit) for one, each in zip(represented, data, strict=True)]
@@ -83,3 +88,49 @@ def _draw_from_scores(question: Question, data: Prepared) -> Drawn:
     points = draw_about(climbed, question.sampling, question.seed, label)
     scores = score_runs(data.model, question.likelihood, climbed, data.unit)
     return Drawn(points, {GAIN: np.array(climbed.gain)}, SANDWICH, label, scores=scores)
+
+
+def _draw_product(question: Question, data: Sequence[Prepared], *, compress: bool) -> list[Drawn]:
+    """Draws where the posterior is a product of independent parts: of each part, and put together.
+
+    Where one part of a set of data needs chains, all of its parts get them.
+    """
+    factors = [one.model.factors(question.likelihood) for one in data]
+    places = [(k, i) for k, some in enumerate(factors) for i in range(len(some))]
+    parts = _draw_parts(question, data, factors, places, compress=compress)
+    walking = {k for (k, _), one in parts.items() if one.sampler == "nuts"}
+    again = [(k, i) for k, i in places if k in walking and parts[k, i].sampler != "nuts"]
+    parts |= _draw_parts(replace(question, sampler="nuts"), data, factors, again, compress=compress)
+    results = []
+    for k, some in enumerate(factors):
+        own = [parts[k, i] for i in range(len(some))]
+        integral = join_integrals(some, [one.integral for one in own if one.integral is not None], question.seed)
+        compression = {
+            "nodes": sum(one.compression["nodes"] for one in own),
+            "error": max(one.compression["error"] for one in own),
+        }
+        points, stats = join_points(some, [one.points for one in own]), join_stats([one.stats for one in own])
+        results.append(Drawn(points, stats, own[0].sampler, integral.label, integral, compression))
+    return results
+
+
+def _draw_parts(
+    question: Question,
+    data: Sequence[Prepared],
+    factors: Sequence[tuple[Factor, ...]],
+    places: Sequence[tuple[int, int]],
+    *,
+    compress: bool,
+) -> dict[tuple[int, int], Drawn]:
+    """Draws of some parts of sets of data, those of one model together."""
+    by_model: dict[object, list[tuple[int, int]]] = {}
+    for k, i in places:
+        by_model.setdefault(factors[k][i].model.sampled, []).append((k, i))
+    found: dict[tuple[int, int], Drawn] = {}
+    for some in by_model.values():
+        prepared = []
+        for k, i in some:
+            factor, unit = factors[k][i], part_of_unit(data[k].unit, factors[k][i])
+            prepared.append(Prepared(factor.model, data[k].observations[..., factor.levels], unit))
+        found |= dict(zip(some, draw(question, prepared, compress=compress), strict=True))
+    return found

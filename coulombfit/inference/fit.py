@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from numpyro.distributions import Distribution
 
 from coulombfit.data.spectra import Spectra
+from coulombfit.data.trajectories import Trajectories
 from coulombfit.inference.draw import Drawn, draw
 from coulombfit.inference.fit_result import RECORD, Fit
 from coulombfit.inference.given import record_given
@@ -21,7 +22,7 @@ from coulombfit.inference.godambe import correct_draws
 from coulombfit.inference.preparation import Prepared, Question, ask, prepare, spectra_of
 from coulombfit.inference.record import IntegralRecord, Record
 from coulombfit.inference.tree import find_known, reported_parameters, sites_of, tree_of
-from coulombfit.models import Likelihood, Model
+from coulombfit.models import Likelihood, Model, find_model
 from coulombfit.runtime.precision import double_precision
 from coulombfit.runtime.progress import working
 from coulombfit.runtime.seeds import key_for
@@ -33,10 +34,11 @@ PACKAGES = ("coulombfit", "jax", "numpyro", "arviz-base", "arviz-stats", "numpy"
 
 
 def fit(
-    data: Spectra | ArrayLike,
+    data: Spectra | Trajectories | ArrayLike,
     model: str | Model = "one-species",
     likelihood: str | Likelihood | None = None,
     *,
+    beta: bool = False,
     priors: Mapping[str, Distribution] | None = None,
     fixed: Mapping[str, Any] | None = None,
     sampler: str = DEFAULT,
@@ -48,15 +50,18 @@ def fit(
     """Infer the parameters of ``model`` from an ensemble of runs, in float64 whatever the caller's setting.
 
     :param data: spectra of two levels (``spectra.pair(k)``), or a plain array of shape (run, 2). For a density also
-        levels pooled from whole pairs whose pairing is not known, shape (level,).
+        levels pooled from whole pairs whose pairing is not known, shape (level,). For "dyson" levels over training:
+        :class:`coulombfit.Trajectories`, a simulation, or what :func:`coulombfit.recording` reads.
     :param model: "gaussian", "one-species", "two-species" or "anisotropic" (:mod:`coulombfit.models.pairs`);
         "split-pair" or "split-pair-two-widths" of two levels that need not be degenerate
-        (:mod:`coulombfit.models.split`); "gas" or "gas-beta" of all levels (:mod:`coulombfit.models.gas`); or a
-        :class:`coulombfit.Model` of your own.
+        (:mod:`coulombfit.models.split`); "levels" of any (:mod:`coulombfit.models.levels`); "gas" or "gas-beta" of all
+        levels (:mod:`coulombfit.models.gas`); "dyson" or "dyson-beta" of levels over training
+        (:mod:`coulombfit.models.trajectory`); or a :class:`coulombfit.Model` of your own.
     :param likelihood: "pair", the default, is the joint law of the two levels; "spacing" the law of S = x₁ − x₂ alone;
         "density" the law of one level, with the intervals corrected for the repulsion between the two
         (:mod:`coulombfit.inference.godambe`); "density-raw" the same without that correction; "levels" the law of all
-        levels of a gas.
+        levels of a gas; "transitions" that of every snapshot of a run given the one before.
+    :param beta: infer the strength of the repulsion, too: "gas-beta" for "gas", "dyson-beta" for "dyson".
     :param priors: laws of NumPyro by the name of a parameter, in units of the data, in place of the model's own; of r
         a law between 0 and 1.
     :param fixed: values of parameters that are known, in units of the data.
@@ -73,7 +78,8 @@ def fit(
     :warns UserWarning: where two levels cannot be a degenerate pair, and the model needs one: they are too far apart
         for how they fluctuate.
     """
-    question = ask(model, likelihood, sampler, sampling, seed, priors, fixed)
+    asked = find_model(model, likelihood)[0].with_free_beta() if beta else model
+    question = ask(asked, likelihood, sampler, sampling, seed, priors, fixed)
     spectra = spectra_of(data)
     prepared = prepare(spectra, question)
     what = f"fitting {question.model.name} to {spectra.runs} {'levels' if prepared.pooled else 'runs'}"
@@ -99,7 +105,7 @@ def fit(
     return Fit(tree, drawn.integral, prepared.model)
 
 
-def _record(spectra: Spectra, question: Question, prepared: Prepared, drawn: Drawn) -> Record:
+def _record(spectra: Spectra | Trajectories, question: Question, prepared: Prepared, drawn: Drawn) -> Record:
     """How a fit came about and what went in."""
     model, name = prepared.model, question.likelihood.name
     return Record(

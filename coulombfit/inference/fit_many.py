@@ -16,6 +16,7 @@ from numpyro.distributions import Distribution
 from coulombfit.answers.result import Text
 from coulombfit.data.one_grouping import WAY_ON, tell_apart
 from coulombfit.data.spectra import Spectra
+from coulombfit.data.trajectories import Trajectories
 from coulombfit.inference.convergence import diagnose, judge_runs
 from coulombfit.inference.draw import Drawn, draw
 from coulombfit.inference.fit import log_evidence, posterior_of
@@ -79,7 +80,7 @@ class ManyFits:
 
 
 def fit_many(
-    data: Sequence[Spectra | ArrayLike],
+    data: Sequence[Spectra | Trajectories | ArrayLike],
     model: str | Model = "one-species",
     likelihood: str | Likelihood | None = None,
     *,
@@ -111,12 +112,15 @@ def fit_many(
     :warns UserWarning: where two levels cannot be a degenerate pair, naming all such spectra.
     """
     question = ask(model, likelihood, sampler, sampling, seed, priors, fixed)
-    if isinstance(data, str | Spectra | Mapping) or not isinstance(data, Iterable):
+    if isinstance(data, str | Spectra | Trajectories | Mapping) or not isinstance(data, Iterable):
         raise ArgumentError(f"data: expected several spectra or arrays, got {type(data).__name__}")
     several = list(data)
     if not several:
         raise ArgumentError("data: expected at least one spectrum, got none")
-    names = [one.name if isinstance(one, Spectra) and one.name else f"spectrum {k}" for k, one in enumerate(several)]
+    names = [
+        one.name if isinstance(one, Spectra | Trajectories) and one.name else f"spectrum {k}"
+        for k, one in enumerate(several)
+    ]
     if len(set(names)) < len(names):
         names = [f"{name} ({k})" for k, name in enumerate(names)]
     prepared, refused, doubts = _prepare_all(several, names, question)
@@ -131,9 +135,11 @@ def fit_many(
         parameter: np.stack([one[parameter] for one in posteriors.values()])
         for parameter in next(iter(posteriors.values()))
     }
-    dims = ("spectrum", "chain", "draw", next(iter(prepared.values())).model.dimension)
+    labels = {name: next(iter(prepared.values())).model.labels(name) for name in stacked}
+    dims = {name: ("spectrum", "chain", "draw", labels[name][0])[: values.ndim] for name, values in stacked.items()}
+    coords = {dim: list(known) for dim, known in labels.values() if known is not None}
     posterior = xr.Dataset(
-        {name: (dims[: values.ndim], values) for name, values in stacked.items()}, coords={"spectrum": list(drawn)}
+        {name: (dims[name], values) for name, values in stacked.items()}, coords={"spectrum": list(drawn), **coords}
     )
     rows = {
         name: _row(question, prepared[name], drawn[name], posterior.sel(spectrum=name))
@@ -151,14 +157,14 @@ def fit_many(
 
 
 def _prepare_all(
-    data: Sequence[Spectra | ArrayLike], names: Sequence[str], question: Question
+    data: Sequence[Spectra | Trajectories | ArrayLike], names: Sequence[str], question: Question
 ) -> tuple[dict[str, Prepared], dict[str, str], dict[str, str]]:
     """Those that can be fitted, by name, why the others cannot, and what makes levels doubtful as pairs.
 
     :raises DataError: where none can.
     """
     prepared: dict[str, Prepared] = {}
-    leading: tuple[str, Spectra] | None = None
+    leading: tuple[str, Spectra | Trajectories] | None = None
     refused: dict[str, str] = {}
     doubts: dict[str, str] = {}
     for name, one in zip(names, data, strict=True):
@@ -168,7 +174,7 @@ def _prepare_all(
             first = next(iter(prepared.values()), found)
             leading = leading or (name, spectra)
             if found.model != first.model:
-                told = tell_apart(leading[1], repr(leading[0]), spectra, repr(name))
+                told = _tell_apart(*leading, name, spectra)
                 raise DataError(f"expected levels that form the clusters of the first, got {told}; {WAY_ON}")
             prepared[name] = found
             degenerate = found.model.needs_degenerate and question.likelihood.grouped(spectra) is spectra
@@ -179,6 +185,12 @@ def _prepare_all(
     if not prepared:
         raise DataError(f"{names[0]}: {refused[names[0]]}")
     return prepared, refused, doubts
+
+
+def _tell_apart(first: str, one: Spectra | Trajectories, second: str, other: Spectra | Trajectories) -> str:
+    if isinstance(one, Spectra) and isinstance(other, Spectra):
+        return tell_apart(one, repr(first), other, repr(second))
+    return f"{one.clusters} in {first!r} and {other.clusters} in {second!r}"
 
 
 def _warn_of_pairs(doubts: Mapping[str, str]) -> None:

@@ -24,6 +24,7 @@ from coulombfit.inference.description import Description, describe, require_desc
 from coulombfit.inference.given import describe_given
 from coulombfit.inference.posterior_table import numbers_of, posterior_table
 from coulombfit.inference.record import REQUIRED, Record
+from coulombfit.inference.step_description import describe_steps
 from coulombfit.models import MODELS, Likelihood, Model, Standardisation
 from coulombfit.models.stated import Stated
 from coulombfit.numerics.intervals import INTERVAL
@@ -79,12 +80,12 @@ class Fit:
 
     @property
     def likelihood(self) -> str:
-        """What a run was observed by: "pair", "density", "density-raw", "spacing" or "levels"."""
+        """What a run was observed by: "pair", "density", "density-raw", "spacing", "levels" or "transitions"."""
         return self.record.likelihood
 
     @property
     def observations(self) -> Float[np.ndarray, "run ..."]:
-        """The data fitted: pairs (run, 2), descending, or spacings (run,)."""
+        """The data fitted: pairs (run, 2), spacings (run,), levels (run, level) or (run, snapshot, level)."""
         return self.tree["observed_data"][self.observed_by.observed].to_numpy()
 
     @property
@@ -105,6 +106,8 @@ class Fit:
     @cached_property
     def description(self) -> Description:
         """Whether the law describes the data, which it may not though the sampler has converged."""
+        if self.observed_by.over_time:
+            return describe_steps(self.model.scores, self.parameters, self.observations)
         return describe(self.tree, pooled=bool(self.record.data.pooled))
 
     def table(self, interval: float = INTERVAL) -> pd.DataFrame:

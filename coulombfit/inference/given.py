@@ -10,6 +10,7 @@ from coulombfit.answers.numbers import plus_minus
 from coulombfit.data.chosen_levels import parted_in, places_of
 from coulombfit.data.clusters import GROUPED, describe_clusters, doubt_pair, doubt_parted
 from coulombfit.data.spectra import Spectra
+from coulombfit.data.trajectories import Trajectories
 from coulombfit.inference.record import DataRecord
 
 __all__ = ["describe_given", "doubt_levels", "doubts_about", "given_for_json", "record_given"]
@@ -19,14 +20,17 @@ MOST = 6
 """Levels that are listed one by one."""
 
 
-def record_given(spectra: Spectra, *, pooled: bool, degenerate: bool = True, apart: bool = False) -> DataRecord:
+def record_given(
+    spectra: Spectra | Trajectories, *, pooled: bool, degenerate: bool = True, apart: bool = False
+) -> DataRecord:
     """Name, runs, setting, fingerprint, provenance, every level with its place, mean and sd, which belong together and
     who says so, and what makes it doubtful that two levels are a degenerate pair, or a level one by itself.
 
     :param degenerate: that two levels are taken for a degenerate pair.
     :param apart: that levels were taken one by one, at whatever distance.
     """
-    x, places = spectra.eigenvalues, places_of(spectra.provenance, spectra.levels)
+    x = spectra.eigenvalues.reshape(-1, spectra.levels)  # of trajectories, over all snapshots
+    places = places_of(spectra.provenance, spectra.levels)
     statistics = zip(places, x.mean(axis=0), x.std(axis=0, ddof=1), strict=True)
     return DataRecord(
         name=spectra.name,
@@ -42,9 +46,11 @@ def record_given(spectra: Spectra, *, pooled: bool, degenerate: bool = True, apa
     )
 
 
-def doubt_levels(spectra: Spectra, *, degenerate: bool = True) -> str:
+def doubt_levels(spectra: Spectra | Trajectories, *, degenerate: bool = True) -> str:
     """What tells two levels from any degenerate pair, or a chosen part of a cluster from levels with a law of their
-    own; empty where nothing does."""
+    own; empty where nothing does, or snapshots of a run are not independent."""
+    if isinstance(spectra, Trajectories):
+        return ""
     places = places_of(spectra.provenance, spectra.levels)
     if cut := [cluster for cluster in parted_in(spectra.provenance) if set(cluster) & set(places)]:
         return doubt_parted(places, cut, _grouped_by(spectra))
@@ -57,9 +63,11 @@ def _grouped_by(spectra: Spectra) -> str:
     return by if isinstance(by, str) and by in GROUPED else spectra.grouped_by
 
 
-def _grouping(spectra: Spectra) -> str:
-    """Which levels belong together, and who says so; empty for levels that were given as they are, and for a part of a
-    cluster, which is doubted."""
+def _grouping(spectra: Spectra | Trajectories) -> str:
+    """Which levels belong together, and who says so; empty for levels that were given as they are, for a part of a
+    cluster, which is doubted, and for trajectories, whose model says it."""
+    if isinstance(spectra, Trajectories):
+        return ""
     by, taken = _grouped_by(spectra), "grouping" in spectra.provenance
     if parted_in(spectra.provenance) or not (taken or spectra.levels > 2 or by == "stated"):
         return ""
@@ -76,11 +84,19 @@ def describe_given(data: Mapping[str, Any]) -> list[str]:
     setting = [f"{name} {data[name]:g}" for name in ("learning_rate", "batch_size") if data[name] is not None]
     size = f"{data['runs']} {'levels, pairing unknown' if data.get('pooled') else 'runs'}"
     lines = [f"data: {', '.join([data['name'] or 'unnamed', *_source(data['provenance']), size, *setting])}"]
+    trajectories = data["provenance"].get("trajectories")
+    if isinstance(trajectories, Mapping) and "described" in trajectories:
+        lines.append(f"trajectories: {trajectories['described']}")
+    if left_out := data["provenance"].get("left_out"):
+        lines.append(
+            f"left out: snapshots of steps {', '.join(f'{step:g}' for step in left_out[:MOST])}, where runs begin"
+        )
     levels = data.get("levels", [])
     if levels and not data.get("pooled"):
         shown = [f"{one['level']} at {plus_minus(one['mean'], one['sd'])}" for one in levels[:MOST]]
         more = [f"… {len(levels)} in all"] if len(levels) > MOST else []
-        lines.append(f"levels, 0 the topmost, mean ± sd over runs: {', '.join([*shown, *more])}")
+        over = "all snapshots" if trajectories else "runs"
+        lines.append(f"levels, 0 the topmost, mean ± sd over {over}: {', '.join([*shown, *more])}")
     if data.get("grouping"):
         lines.append(f"grouping: {data['grouping']}")
     stationarity = data["provenance"].get("stationarity")

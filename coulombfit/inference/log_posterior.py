@@ -75,9 +75,9 @@ def represent(
     themselves where these are few, and else against the next finer grid. Where none will do, as where one width is a
     thousand times the other, the observations stand for themselves.
     """
-    density, names = log_posterior(model, likelihood)
+    density, names = log_posterior(model.sampled, likelihood)
     start, _ = model.start(likelihood)
-    terms = np.asarray(likelihood.terms(observations, unit))
+    terms = np.asarray(model.terms(likelihood, observations, unit))
     compression = model.compressions.get(likelihood.name) if compress else None
 
     def climbed(weighted: Weighted) -> Peak:
@@ -101,7 +101,7 @@ def represent(
         if coarse is None or judge is None:
             break  # it cannot be compressed at this level
         peak = climbed(coarse)
-        error = _error(log_likelihood(model, likelihood), names, peak, coarse, judge, unit)
+        error = _error(log_likelihood(model.sampled, likelihood), names, peak, coarse, judge, unit)
         if error <= MARGIN * TOLERANCE:
             return Represented(coarse, peak, error)
         coarse = compression.compress(terms, level) if whole is not None else judge

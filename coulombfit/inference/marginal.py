@@ -38,7 +38,7 @@ def marginal_likelihood(
     seed: int = 0,
 ) -> Integral:
     """Ln ∫ L π of a model in units of the data; points are in unconstrained coordinates of its sites."""
-    density, _ = log_posterior(model, likelihood)
+    density, _ = log_posterior(model.sampled, likelihood)
     represented = represent(model, likelihood, observations, unit)
     _, mirrored = model.start(likelihood)
     found = weigh(density, represented.peak, represented.weighted, unit, mirrored=mirrored, seed=seed)

@@ -21,6 +21,7 @@ from coulombfit.runtime.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
     from coulombfit.data.spectra import Spectra
+from coulombfit.data.trajectories import Trajectories
     from coulombfit.inference.preparation import Question
 
 __all__ = [
@@ -65,7 +66,7 @@ def fit_label(record: Mapping[str, Any]) -> str:
     return f"a {record['model']} fit ({record['likelihood']}{given}) of data {record['data']['fingerprint'][:12]}"
 
 
-def label_of(question: Question, spectra: Spectra) -> str:
+def label_of(question: Question, spectra: Spectra | Trajectories) -> str:
     """Label that the fit of these data by this model and likelihood will have."""
     data = {"fingerprint": spectra.fingerprint, "provenance": spectra.provenance}
     asked = {"model": question.model.name, "likelihood": question.likelihood.name, "data": data}

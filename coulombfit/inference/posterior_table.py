@@ -25,7 +25,8 @@ def numbers_of(posterior: xr.Dataset) -> xr.Dataset:
         if not inner:
             split[str(name)] = draws
         for k in range(draws.sizes[inner[0]] if inner else 0):
-            split[f"{name}[{k}]"] = draws.isel({inner[0]: k}, drop=True)
+            label = int(draws["pair"][k]) if inner[0] == "pair" else k  # pairs bear the number of their cluster
+            split[f"{name}[{label}]"] = draws.isel({inner[0]: k}, drop=True)
     return xr.Dataset(split)
 
 

@@ -11,13 +11,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import ArrayLike
 from numpyro.distributions import Distribution
 
 from coulombfit.data.spectra import Spectra, real_array
+from coulombfit.data.trajectories import Trajectories, is_trajectory
 from coulombfit.models import Likelihood, Model, Standardisation, find_model
 from coulombfit.models.site_priors import StatedPrior, sample_sites
-from coulombfit.runtime.errors import ArgumentError
+from coulombfit.runtime.errors import ArgumentError, DataError
 from coulombfit.runtime.precision import double_precision
 from coulombfit.runtime.seeds import check_seed
 from coulombfit.samplers.settings import DEFAULT, SANDWICH, Sampling, check_sampler
@@ -79,27 +79,52 @@ def ask(
     return Question(chosen, seen_by, sampler, sampling or Sampling(), int(seed))
 
 
-def prepare(spectra: Spectra, question: Question) -> Prepared:
+def prepare(spectra: Spectra | Trajectories, question: Question) -> Prepared:
     """Check data.
 
     :raises DataError: for data that no law of the model can describe.
     """
-    model = question.model.with_structure_of(question.likelihood.grouped(spectra))
+    _require_kind(spectra, question)
+    data: Any = spectra  # of the kind that the likelihood is of
+    model = question.model.with_structure_of(question.likelihood.grouped(data))
     _require_reported(model, question.likelihood)
-    observations = model.observe(spectra, question.likelihood)
+    observations = model.observe(data, question.likelihood)
     unit = model.unit(observations, question.likelihood)
     return Prepared(model, observations, unit, pooled=len(observations) != spectra.runs)
 
 
-def spectra_of(data: Spectra | ArrayLike) -> Spectra:
-    """Spectra as they are, or of a plain array, of one level where it has one dimension.
+def spectra_of(data: Any) -> Spectra | Trajectories:
+    """Spectra and trajectories as they are, or of a simulation or a recording; or spectra of a plain array, of one
+    level where it has one dimension.
 
     :raises DataError: for anything but an array of real numbers.
     """
     if isinstance(data, Spectra):
         return data
+    if is_trajectory(data):
+        return Trajectories.of(data)
     array = real_array(data, "data")
     return Spectra(array[:, None] if array.ndim == 1 else data)
+
+
+def _require_kind(data: Spectra | Trajectories, question: Question) -> None:
+    """Refuse an ensemble where a model is of levels over training, and the other way round.
+
+    :raises DataError: with the way on.
+    """
+    name, over_time = question.model.name, question.likelihood.over_time
+    if over_time and not isinstance(data, Trajectories):
+        raise DataError(
+            f"data: {name} is of levels over training, a recording, a simulation or cf.Trajectories(eigenvalues, "
+            "steps) of "
+            f"shape (run, snapshot, level); got an ensemble of {data.runs} spectra, which have no time"
+        )
+    if not over_time and isinstance(data, Trajectories):
+        raise DataError(
+            f"data: {name} is of an ensemble of spectra, got levels over training, {data.snapshots} snapshots of "
+            f"{data.runs} run(s); take the model 'dyson', or one snapshot of many runs, "
+            "cf.Spectra(run.eigenvalues[:, -1]), or independent snapshots, cf.Spectra.from_trajectory"
+        )
 
 
 @lru_cache(maxsize=64)

@@ -20,6 +20,11 @@ from coulombfit.samplers.settings import Sampling
 __all__ = ["drop_known", "find_known", "reported_parameters", "sites_of", "tree_of"]
 
 
+LONG, MUCH = 40_000, 400_000
+"""Numbers of trajectories in the place of which new ones are drawn, at a draw of the posterior, and of all draws of a
+chain; one run at least, at one draw."""
+
+
 @lru_cache(maxsize=64)
 def sites_of(model: Model, likelihood: Likelihood) -> Callable[..., Parameters]:
     """Compiled ``f(points, unit)``: standardised sites of points, shape (point, coordinate)."""
@@ -88,29 +93,35 @@ def tree_of(
     """
     key_prior, key_predictive = jax.random.split(key)
     runs, draws = len(observations), np.asarray(next(iter(posterior.values()))).shape[1]
-    rows = _thin(runs, sampling.per_run_runs)
-    site, known, inner = likelihood.observed, find_known(model, likelihood), model.dimension
-    new = likelihood.ensembles_kept(observations[rows], sampling)
-    kept, predicted = _thin(draws, sampling.per_run_draws), _thin(draws, new)
+    site, known = likelihood.observed, find_known(model, likelihood)
+    rows = seen = _thin(runs, sampling.per_run_runs)
+    ensembles = likelihood.ensembles_kept(observations[rows], sampling)
+    if likelihood.over_time:
+        # a run is many numbers: few runs are predicted, and where one is long, few times
+        rows, seen = _thin(runs, max(1, LONG // observations[0].size)), np.arange(runs)
+        ensembles = max(1, min(ensembles, MUCH // observations[rows].size))
+    kept, predicted = _thin(draws, sampling.per_run_draws), _thin(draws, ensembles)
     every = np.arange(draws)
     prior = model.in_order(_draw_from_priors(model, likelihood, key_prior, unit, draws))
-    dims = ("run", "level")[: observations.ndim]
+    dims, unit_dim = likelihood.dims(observations), likelihood.unit_dim(observations)
     # the runs that are kept, where they are not all
     which = {} if len(rows) == runs else {"run": rows}
+    which_seen = {} if len(seen) == runs else {unit_dim: seen}
     groups = {
-        "posterior": _dataset(drop_known(posterior, known), every, (inner,)),
-        "prior": _dataset(drop_known(prior, known), every, (inner,)),
+        "posterior": _labelled(model, drop_known(posterior, known), every),
+        "prior": _labelled(model, drop_known(prior, known), every),
     }
     if scores:
         groups["run_scores"] = xr.Dataset({name: (dims[: values.ndim], values) for name, values in scores.items()})
     else:
-        each = _log_likelihood(model, likelihood, _take(posterior, kept), jnp.asarray(observations[rows]))
-        groups["log_likelihood"] = _dataset({site: each}, kept, ("run",)).assign_coords(which)
-    if new and model.simulates(likelihood):
-        predictive = _predict(model, likelihood, _take(posterior, predicted), key_predictive, len(rows))
-        groups["posterior_predictive"] = _dataset({site: predictive}, predicted, dims).assign_coords(which)
+        each = _log_likelihood(model, likelihood, _take(posterior, kept), jnp.asarray(observations[seen]))
+        groups["log_likelihood"] = _dataset({site: each}, kept, (unit_dim,)).assign_coords(which_seen)
+    if ensembles and model.simulates(likelihood):
+        given = jnp.asarray(observations[rows])
+        new = _predict(model, likelihood, _take(posterior, predicted), key_predictive, given)
+        groups["posterior_predictive"] = _dataset({site: new}, predicted, dims).assign_coords(which | model.coords)
     groups["sample_stats"] = _dataset(stats, every)
-    groups["observed_data"] = xr.Dataset({site: (dims, observations)})
+    groups["observed_data"] = xr.Dataset({site: (dims, observations)}).assign_coords(model.coords)
     return xr.DataTree.from_dict(groups)
 
 
@@ -121,6 +132,18 @@ def _thin(count: int, wanted: int) -> np.ndarray:
 
 def _take(parameters: Parameters | dict[str, np.ndarray], draws: np.ndarray) -> Parameters:
     return {name: jnp.asarray(values)[:, draws] for name, values in parameters.items()}
+
+
+def _labelled(model: Model, arrays: Parameters | dict[str, np.ndarray], draws: np.ndarray) -> xr.Dataset:
+    """Parameters, each along its own dimension, with labels where these are not 0, 1, …."""
+    parts = []
+    for name, values in arrays.items():
+        dim, labels = model.labels(name)
+        one = _dataset({name: np.asarray(values)}, draws).rename(
+            {"cluster": dim} if np.ndim(values) > 2 and dim != "cluster" else {}
+        )
+        parts.append(one if labels is None else one.assign_coords({dim: list(labels)}))
+    return xr.merge(parts, join="exact") if parts else xr.Dataset()
 
 
 def _dataset(arrays: Parameters | dict[str, np.ndarray], draws: np.ndarray, dims: tuple[str, ...] = ()) -> xr.Dataset:
@@ -140,12 +163,12 @@ def _over_draws(function: Callable[..., Array], parameters: Parameters, *extra: 
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _log_likelihood(model: Model, likelihood: Likelihood, parameters: Parameters, observations: Array) -> Array:
-    """Log density of every run's observation, shape (chain, draw, run)."""
-    return _over_draws(lambda one: model.law(likelihood, one).log_prob(observations), parameters)
+    """Log density of every unit of observation, shape (chain, draw, unit)."""
+    return _over_draws(lambda one: likelihood.by_unit(model.law(likelihood, one), observations), parameters)
 
 
-@partial(jax.jit, static_argnums=(0, 1, 4))
-def _predict(model: Model, likelihood: Likelihood, parameters: Parameters, key: Array, runs: int) -> Array:
-    """New observations, shape (chain, draw, run, …)."""
+@partial(jax.jit, static_argnums=(0, 1))
+def _predict(model: Model, likelihood: Likelihood, parameters: Parameters, key: Array, observations: Array) -> Array:
+    """New observations in the place of each that is given, shape (chain, draw, run, …)."""
     keys = jax.random.split(key, next(iter(parameters.values())).shape[:2])
-    return _over_draws(lambda one, k: model.simulate(likelihood, one).sample(k, (runs,)), parameters, keys)
+    return _over_draws(lambda one, k: likelihood.predict(model, one, k, observations), parameters, keys)

@@ -10,6 +10,7 @@ from coulombfit.laws.pair.rice import RiceSpacing
 from coulombfit.laws.pair.spacing import WignerSurmise
 from coulombfit.laws.pair.split import SplitAnisotropicPair, SplitPair
 from coulombfit.laws.pair.two_species import TwoSpeciesDensity, TwoSpeciesPair
+from coulombfit.laws.trajectory.transitions import LevelTransition, PairTransition
 
 __all__ = [
     "AnisotropicDensity",
@@ -17,9 +18,11 @@ __all__ = [
     "CoulombGas",
     "GasLevels",
     "GaussianPair",
+    "LevelTransition",
     "MatrixLevels",
     "OneSpeciesDensity",
     "OneSpeciesPair",
+    "PairTransition",
     "RiceSpacing",
     "SplitAnisotropicPair",
     "SplitPair",

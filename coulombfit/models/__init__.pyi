@@ -15,6 +15,9 @@ from .registry import MODELS as MODELS
 from .registry import find_model as find_model
 from .registry import find_models as find_models
 from .registry import pair_models as pair_models
+from .trajectory import Dyson as Dyson
+from .trajectory import FreeDyson as FreeDyson
+from .transitions import Transitions as Transitions
 from .units import Standardisation as Standardisation
 
 __all__ = [
@@ -22,6 +25,8 @@ __all__ = [
     "MODELS",
     "AllLevels",
     "Conditionals",
+    "Dyson",
+    "FreeDyson",
     "FreeGas",
     "Gas",
     "Likelihood",
@@ -33,6 +38,7 @@ __all__ = [
     "Parameters",
     "Spacing",
     "Standardisation",
+    "Transitions",
     "find_model",
     "find_models",
     "pair_models",

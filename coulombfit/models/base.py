@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -30,13 +30,23 @@ from coulombfit.numerics.compression import Compression
 from coulombfit.numerics.intervals import Edge
 from coulombfit.runtime.errors import ArgumentError
 
-__all__ = ["CENTRE_SD", "LOG_WIDTH_SD", "Model", "Parameters"]
+__all__ = ["CENTRE_SD", "LOG_WIDTH_SD", "Factor", "Model", "Parameters"]
 
 # Scales of the priors in units of the data: weak beside what a handful of runs says.
 CENTRE_SD = 2.0
 LOG_WIDTH_SD = 1.0
 
 Parameters = dict[str, Array]
+
+
+class Factor(NamedTuple):
+    """A part of a model whose posterior is independent of the others': the model of it, the levels that it is of, their
+    places in the unit, and the places of its coordinates among those of the whole."""
+
+    model: Model
+    levels: slice
+    units: slice
+    coordinates: tuple[int, ...]
 
 
 class Model(ABC):
@@ -132,10 +142,18 @@ class Model(ABC):
         """Law of each level given all others, descending, event (level,)."""
         raise NotImplementedError(f"{self.name} has no law of one level given the others")
 
+    def path(self, parameters: Parameters) -> Any:
+        """Law of all levels over training, event (snapshot, level)."""
+        raise NotImplementedError(f"{self.name} has no law of levels over training")
+
+    def step_law(self, sites: Parameters, unit: Standardisation) -> dist.Distribution:
+        """Law of the terms of a trajectory, its steps."""
+        raise NotImplementedError(f"{self.name} has no law of levels over training")
+
     def offers(self, law: str) -> bool:
         """Whether it has a law.
 
-        :param law: "pair", "density", "spacing", "levels" or "conditionals".
+        :param law: "pair", "density", "spacing", "levels", "conditionals" or "path".
         """
         return getattr(type(self), law) is not getattr(Model, law)
 
@@ -161,6 +179,47 @@ class Model(ABC):
     def unit(self, observations: Float[np.ndarray, "run ..."], likelihood: str | Likelihood) -> Standardisation:
         """The units of the priors for these observations."""
         return self.likelihood(likelihood).unit(observations)
+
+    def terms(self, likelihood: str | Likelihood, observations: Any, unit: Standardisation) -> Any:
+        """What the likelihood is a product over, in the frame in which it is inferred."""
+        return self.likelihood(likelihood).terms(observations, unit)
+
+    def factors(self, likelihood: Likelihood) -> tuple[Factor, ...]:
+        """Parts whose posteriors are independent of each other; none where it is one."""
+        return ()
+
+    def scores(
+        self, parameters: dict[str, Any], observations: Float[np.ndarray, "run ..."], first: int
+    ) -> dict[str, Float[np.ndarray, "run step"]]:
+        """Of levels over training, by name, numbers that are uniform and independent from step to step where it holds.
+
+        :param first: place of the first of these snapshots among all.
+        """
+        raise NotImplementedError(f"{self.name} has no law of levels over training")
+
+    def labels(self, parameter: str) -> tuple[str, tuple[int, ...] | None]:
+        """The dimension along which a parameter has several numbers, and their labels where these are not 0, 1, ….
+
+        :param parameter: by its name.
+        """
+        return self.dimension, None
+
+    def with_free_beta(self) -> Model:
+        """The model whose repulsion β is a parameter, too.
+
+        :raises ArgumentError: where there is none.
+        """
+        raise ArgumentError(f"beta: {self.name} has no form with β free; 'dyson' and 'gas' have")
+
+    @property
+    def sampled(self) -> Model:
+        """The same model without what its log posterior does not depend on: compiled programs are kept by it."""
+        return self
+
+    @property
+    def coords(self) -> dict[str, Any]:
+        """Coordinates of what is observed, as xarray takes them."""
+        return {}
 
     @property
     def reference(self) -> Standardisation:
@@ -313,7 +372,7 @@ class Model(ABC):
 
         def program(observations: Array, unit: Standardisation) -> None:
             sites = {name: prior.site(name, unit) for name, prior in self.site_priors(chosen).items()}
-            seen = chosen.terms(observations, unit)
+            seen = self.terms(chosen, observations, unit)
             with numpyro.plate("term", len(seen)):
                 numpyro.sample(chosen.observed, chosen.term_law(self, sites, unit), obs=seen)
 

@@ -12,7 +12,7 @@ from coulombfit.data.spectra import Spectra
 from coulombfit.laws.gas.coulomb_gas import CoulombGas
 from coulombfit.laws.gas.normaliser import SEPARATION
 from coulombfit.laws.matrix.levels import GasLevels
-from coulombfit.models.base import LOG_WIDTH_SD, Parameters
+from coulombfit.models.base import LOG_WIDTH_SD, Model, Parameters
 from coulombfit.models.clustered import ClusteredModel
 from coulombfit.models.likelihoods import AllLevels, Conditionals, Likelihood
 from coulombfit.models.parameters import PARAMETERS
@@ -55,6 +55,9 @@ class Gas(ClusteredModel):
                 "takes any; if you know which levels are degenerate, state it: clusters= or targets="
             )
         return super().observe(spectra, likelihood)
+
+    def with_free_beta(self) -> Model:
+        return FreeGas(self.sizes).with_stated(self.stated)
 
     def levels(self, parameters: Parameters) -> CoulombGas:
         return CoulombGas(parameters["centre"], parameters["sigma"], tuple(self.sizes), parameters.get("beta", 1.0))

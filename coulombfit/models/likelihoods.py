@@ -51,6 +51,9 @@ class Laws(Protocol):
     def law(self, likelihood: Likelihood, parameters: Parameters) -> dist.Distribution:
         """The law of what is observed of a run."""
 
+    def simulate(self, likelihood: Likelihood, parameters: Parameters) -> dist.Distribution:
+        """The law of new observations."""
+
     def pair(self, parameters: Parameters) -> dist.Distribution:
         """Joint law of the ordered pair, event (2,)."""
 
@@ -66,6 +69,12 @@ class Laws(Protocol):
     def conditionals(self, parameters: Parameters) -> dist.Distribution:
         """Law of each level given all others, descending, event (level,)."""
 
+    def path(self, parameters: Parameters) -> Any:
+        """Law of all levels over training, event (snapshot, level)."""
+
+    def step_law(self, sites: Parameters, unit: Standardisation) -> dist.Distribution:
+        """Law of the terms of a trajectory, its steps."""
+
 
 class Likelihood(ABC):
     """One way to observe a run.
@@ -79,6 +88,8 @@ class Likelihood(ABC):
     """The observed site, and the variable of the groups of a fit."""
     of_pairs: ClassVar[bool] = True
     """Whether it looks at the two levels of a pair, else at all levels."""
+    over_time: ClassVar[bool] = False
+    """Whether it looks at levels over training, and not at an ensemble of spectra."""
     composite: ClassVar[bool] = False
     """Whether levels count as independent that are not: such a likelihood has no evidence."""
     asks_for: ClassVar[tuple[str, ...]] = ()
@@ -124,13 +135,31 @@ class Likelihood(ABC):
         """Log Jacobian of the frame: ln p of all observations in it, minus ln p in units of the data."""
         return float(observations.size * np.log(unit.scale))
 
-    def grouped(self, spectra: Spectra) -> Spectra:
-        """Spectra whose clusters are those that it takes."""
+    def grouped(self, spectra: Any) -> Any:
+        """Spectra whose clusters are those that it takes; themselves where these are their own."""
         return spectra
 
     def ensembles_kept(self, observations: Float[np.ndarray, "run ..."], sampling: Kept) -> int:
         """Draws of a chain for which new observations are kept; 0 for none."""
         return sampling.predictive_draws
+
+    def dims(self, observations: Float[np.ndarray, "run ..."]) -> tuple[str, ...]:
+        """Names of the dimensions of what it sees."""
+        return ("run", "level")[: observations.ndim]
+
+    def unit_dim(self, observations: Float[np.ndarray, "run ..."]) -> str:
+        """What the unit of observation is, of leave-one-out cross-validation."""
+        return "run"
+
+    def by_unit(self, law: Any, observations: Float[Array, "run ..."]) -> Float[Array, " unit"]:
+        """Log density of every unit of observation."""
+        return law.log_prob(observations)
+
+    def predict(
+        self, model: Laws, parameters: Parameters, key: Array, observations: Float[Array, "run ..."]
+    ) -> Float[Array, "run ..."]:
+        """New observations, as many as those given."""
+        return model.simulate(self, parameters).sample(key, (len(observations),))
 
 
 @dataclass(frozen=True)
@@ -255,7 +284,7 @@ class Conditionals(Likelihood):
     def observe(self, spectra: Spectra) -> Float[np.ndarray, "run level"]:
         return _distinct(spectra)
 
-    def grouped(self, spectra: Spectra) -> Spectra:
+    def grouped(self, spectra: Any) -> Any:
         # levels may be at any distance, so that there is nothing to guess
         return spectra.regrouped("single") if spectra.grouped_by == "gaps" else spectra
 

@@ -14,4 +14,6 @@ BUILT_IN = {
     "gas": "coulombfit.models.gas:Gas",
     "gas-beta": "coulombfit.models.gas:FreeGas",
     "levels": "coulombfit.models.levels:Levels",
+    "dyson": "coulombfit.models.trajectory:Dyson",
+    "dyson-beta": "coulombfit.models.trajectory:FreeDyson",
 }

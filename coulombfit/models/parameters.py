@@ -57,6 +57,9 @@ PARAMETERS = {
             quoted=False,
         ),
         Parameter("beta", "β", r"\beta", "repulsion <i>β</i>", unit="1"),
+        Parameter("memory", "a", "a", "memory <i>a</i> from snapshot to snapshot", unit="1", quoted=False),
+        Parameter("rate", "αΩ", r"\alpha\Omega", "rate <i>αΩ</i> a step", unit="1", redundant=True),
+        Parameter("noise", "g̃²", r"\tilde g^2", "noise <i>g̃</i>² (Eq. 9)", unit="1", redundant=True),
     )
 }
 """Those of the models here, by name."""

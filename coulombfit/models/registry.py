@@ -14,7 +14,7 @@ __all__ = ["MODELS", "find_model", "find_models", "pair_models"]
 
 MODELS: dict[str, Model] = {name: resolve_name(where)() for name, where in BUILT_IN.items()}
 """Every model by its name: "gaussian", "one-species", "two-species", "anisotropic", "split-pair",
-"split-pair-two-widths", "gas" and "gas-beta"."""
+"split-pair-two-widths", "gas", "gas-beta", "levels", "dyson" and "dyson-beta"."""
 
 
 def find_model(model: str | Model, likelihood: str | Likelihood | None = None) -> tuple[Model, Likelihood]:
@@ -89,8 +89,7 @@ def find_models(models: Sequence[str | Model], likelihood: str | Likelihood | No
     names = [model.name for model, _ in found]
     if not names or len(set(names)) < len(names):
         raise ArgumentError(f"models: expected different models, got {', '.join(names) or 'none'}")
-    if len({chosen.of_pairs for _, chosen in found}) > 1:
-        raise ArgumentError(
-            f"models: expected models of the same data, got {', '.join(names)}: some are of a pair, some of all levels"
-        )
+    if len({(chosen.of_pairs, chosen.over_time) for _, chosen in found}) > 1:
+        apart = "of levels over training" if any(one.over_time for _, one in found) else "of a pair, some of all levels"
+        raise ArgumentError(f"models: expected models of the same data, got {', '.join(names)}: some are {apart}")
     return {model.name: chosen for model, chosen in found}

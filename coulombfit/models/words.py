@@ -52,7 +52,8 @@ def _in_words(prior: dist.Distribution, unit: Standardisation, *, even: bool, of
 
 def _numbers_in_words(prior: dist.Distribution, unit: Standardisation, of: str) -> str:
     base = getattr(prior, "base_dist", None)
-    if isinstance(base, dist.Distribution):
+    # a law of two numbers, which NumPyro makes of another one
+    if isinstance(base, dist.Distribution) and not isinstance(prior, dist.Kumaraswamy):
         return f"{type(prior).__name__} of {_in_words(base, unit, even=False, of=of)}, on {prior.support}"
     stated = ", ".join(f"{name} {_format_values(getattr(prior, name, None))}" for name in prior.arg_constraints)
     return f"{type(prior).__name__}({stated}){of}"

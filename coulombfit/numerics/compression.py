@@ -34,6 +34,7 @@ __all__ = [
     "SpacingGrid",
     "SumAndSpacing",
     "Weighted",
+    "interpolate",
     "uncompressed",
 ]
 
@@ -265,6 +266,24 @@ def _on_grid(
     nodes = np.stack([axis.ravel() for axis in np.meshgrid(*axes, indexing="ij")], axis=1)
     used = np.flatnonzero(weights)
     return nodes[used], weights.ravel()[used]
+
+
+def interpolate(
+    y: Float[np.ndarray, " term"], h: float, counts: Float[np.ndarray, " term"]
+) -> tuple[Float[np.ndarray, " node"], Float[np.ndarray, " node"]]:
+    """Nodes h apart and weights with Σ_i counts_i f(y_i) = Σ_k w_k f(node_k), but for an error of order h^ORDER."""
+    scaled = y / h
+    cell = np.floor(scaled).astype(np.int64)
+    first, cells = int(cell.min()), int(np.ptp(cell)) + 1
+    moments, power = np.zeros((ORDER, cells)), counts
+    for m in range(ORDER):
+        moments[m] = np.bincount(cell - first, power, minlength=cells)
+        power = power * (scaled - cell)
+    offsets, to_weights = _stencil()
+    weights = np.zeros(cells + ORDER - 1)
+    for j, by_cell in enumerate(to_weights @ moments):
+        weights[j : j + cells] += by_cell
+    return h * (np.arange(weights.size) + first + offsets[0]), weights
 
 
 def _add_moments(

@@ -152,6 +152,7 @@ def levels(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
         raise ValueError("fits: expected fits of all levels, not of a pair")
     ax = one_axes(ax)
     observed = next(iter(fits.values())).observations
+    observed = observed.reshape(-1, observed.shape[-1])  # all snapshots of levels over training
     edges = edges_of_levels(observed)
     ax.hist(observed.ravel(), edges, density=True, label="levels", color=grey(ax, 0.2), histtype="stepfilled")
     for name, style in styles(fits).items():

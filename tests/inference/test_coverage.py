@@ -23,7 +23,13 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*do not look like a degenerate 
 SETS = {"laplace": 1000, "nuts": 150}
 CASES = {"one-species": 30, "two-species": 100}
 """Runs of a data set."""
-CELLS = [(model, likelihood.name) for model, one in MODELS.items() for likelihood in one.likelihoods]
+CELLS = [
+    (model, likelihood.name)
+    for model, one in MODELS.items()
+    for likelihood in one.likelihoods
+    if not likelihood.over_time
+]
+"""Of ensembles; trajectories are in tests/inference/test_trajectories.py."""
 
 
 @cache

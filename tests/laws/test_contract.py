@@ -54,6 +54,11 @@ LAWS = {
     "gas of clusters": T(
         laws.CoulombGas, {"centres": np.array([4.0, 2.0, 1.0]), "widths": np.array([0.05, 0.04, 0.1])}, (2, 1, 1)
     ),
+    "step of a level": T(laws.LevelTransition, {"centre": 4.0, "sigma": 0.05, "memory": 0.9, "previous": 4.1}),
+    "step of a pair": T(
+        laws.PairTransition,
+        {"centre": 4.0, "sigma": 0.05, "memory": 0.9, "previous": np.array([4.1, 3.95]), "beta": 1.5},
+    ),
     "NumPyro's normal": T(dist.Normal, {"loc": 4.0, "scale": 0.05}),
     "NumPyro's half normal": T(dist.HalfNormal, {"scale": 0.05}),
 }
@@ -73,7 +78,9 @@ def bad(t: T) -> list[dict[str, object]]:
         constraint = t.law.arg_constraints[name]
         signed = constraint in REAL
         found += [{name: good * np.nan}, *([] if signed else [{name: -good}])]
-        found += [{name: 0.0 * good}] if constraint not in (*REAL, constraints.nonnegative) else []
+        # nothing is a memory, too
+        least = good + 1.0 if constraint is constraints.unit_interval else 0.0 * good
+        found += [{name: least}] if constraint not in (*REAL, constraints.nonnegative) else []
     widths = {
         name: -np.asarray(v, float)
         for name, v in t.parameters.items()

@@ -25,6 +25,7 @@ from coulombfit.runtime.seeds import key_for
 from coulombfit.samplers.nuts import chain_for
 from coulombfit.samplers.settings import Sampling
 from simulators import ensembles
+from tests.laws.matrices import levels_over_time
 
 ROOT = Path(__file__).parents[2]
 HARMLESS = ("Sharding", "annotate_device_placement", "SPMDFullToShardShape", "SPMDShardToFullShape")
@@ -76,7 +77,10 @@ def test_the_guard_sees_lapack() -> None:
         require_none(seen)
 
 
-def data_for(model: str) -> np.ndarray:
+def data_for(model: str) -> np.ndarray | cf.Trajectories:
+    if MODELS[model].likelihoods[0].over_time:
+        steps = np.arange(1.0, 101.0)
+        return cf.Trajectories(levels_over_time(steps, rate=0.3), steps)
     if model == "gas":
         return 20.0 * np.arange(4, 0, -1) + np.random.default_rng(1).normal(size=(50, 4))
     return ensembles.one_species(centre=4.0, sigma=0.04, runs=40, seed=2)

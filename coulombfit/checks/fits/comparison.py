@@ -211,7 +211,8 @@ def compare(fits: Mapping[str, Fit], *, evidence: Evidence | None = None) -> Com
     rows, pointwise = {}, {}
     for name, one in fits.items():
         elpd, k_hat, counted, reliable = _loo(name, one)
-        share = one.record.data.runs / len(elpd)  # of many runs some stand for all
+        # of many runs some stand for all; blocks of time are all there
+        share = one.record.data.runs / len(elpd) if "run" in one.tree["log_likelihood"].dims else 1.0
         pointwise[name] = ("run", share * elpd)
         rows[name] = {
             "parameters": one.model.free_parameters(one.observed_by),
@@ -247,7 +248,7 @@ def _loo(name: str, fit: Fit) -> tuple[np.ndarray, np.ndarray, np.ndarray, float
     posterior = fit.tree["posterior"].to_dataset().sel(draw=kept["draw"])
     draws = kept.sizes["chain"] * kept.sizes["draw"]
     efficiency = min(float(value.min()) for value in azs.ess(posterior, method="mean").values()) / draws
-    by_run = values.stack(sample=("chain", "draw")).transpose("run", "sample").to_numpy()
+    by_run = values.stack(sample=("chain", "draw")).transpose(..., "sample").to_numpy()
     return *leave_one_out(by_run, min(efficiency, 1.0)), min(1.0 - 1.0 / np.log10(draws), MAX_PARETO_K)
 
 
