@@ -57,7 +57,7 @@ def fit(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Infer centre and width(s) of a degenerate pair, of all levels at any distance, or of levels over training (dyson).
+    """Infer centre and width(s) of a degenerate pair, of all levels at any distance, or of levels over training.
 
     Example: coulombfit fit runs.npz --weights W --learning-rate-key lr --batch-size-key batch_size
     """
