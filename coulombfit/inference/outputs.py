@@ -21,8 +21,8 @@ from coulombfit.runtime.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
     from coulombfit.data.spectra import Spectra
-from coulombfit.data.trajectories import Trajectories
-        from coulombfit.inference.preparation import Question
+    from coulombfit.data.trajectories import Trajectories
+    from coulombfit.inference.preparation import Question
 
 __all__ = [
     "PAGES",
