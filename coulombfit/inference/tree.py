@@ -139,9 +139,7 @@ def _labelled(model: Model, arrays: Parameters | dict[str, np.ndarray], draws: n
     parts = []
     for name, values in arrays.items():
         dim, labels = model.labels(name)
-        one = _dataset({name: np.asarray(values)}, draws).rename(
-            {"cluster": dim} if np.ndim(values) > 2 and dim != "cluster" else {}
-        )
+        one = _dataset({name: np.asarray(values)}, draws, (dim,))
         parts.append(one if labels is None else one.assign_coords({dim: list(labels)}))
     return xr.merge(parts, join="exact") if parts else xr.Dataset()
 
