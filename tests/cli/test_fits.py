@@ -358,3 +358,16 @@ def test_b1_an_output_never_overwrites_an_input_or_another_output(tmp_path: Path
     assert Path("in.nc").read_text() == "in.nc"
     assert Path("other.nc").read_text() == "other.nc"
     assert not Path("x.nc").exists()
+
+
+def test_a_trajectory_is_fitted_whole(tmp_path: Path) -> None:
+    from tests.laws.matrices import levels_over_time
+
+    steps = np.arange(0.0, 2000.0, 10.0)
+    cf.Trajectories(levels_over_time(steps, rate=0.03), steps, 0.1, 16).save(tmp_path / "run.nc")
+    answer = json.loads(run("fit", "run.nc", "--model", "dyson", "--burn-in", "200", "--json").stdout)
+    assert answer["file"] == "run.burn-in200.dyson.nc"
+    assert {"memory[0]", "rate[0]", "noise[0]"} <= set(answer["parameters"])
+    assert cf.Fit.load(answer["file"]).observations.shape == (1, 180, 2)
+    refused = run("fit", "run.nc", "--model", "dyson", "--snapshot", "3", code=Exit.USAGE).output
+    assert "snapshot: it is of an ensemble of spectra" in refused
