@@ -212,7 +212,8 @@ def compare(fits: Mapping[str, Fit], *, evidence: Evidence | None = None) -> Com
     for name, one in fits.items():
         elpd, k_hat, counted, reliable = _loo(name, one)
         # of many runs some stand for all; blocks of time are all there
-        share = one.record.data.runs / len(elpd) if "run" in one.tree["log_likelihood"].dims else 1.0
+        kept = one.tree.children.get("log_likelihood")
+        share = one.record.data.runs / len(elpd) if kept is not None and "run" in kept.dims else 1.0
         pointwise[name] = ("run", share * elpd)
         rows[name] = {
             "parameters": one.model.free_parameters(one.observed_by),
