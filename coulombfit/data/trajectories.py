@@ -19,7 +19,8 @@ from coulombfit.data.arrays import positive, precision_of, real_array
 from coulombfit.data.clusters import group_by_gaps
 from coulombfit.data.coincidences import refuse_copies
 from coulombfit.data.dimensions import SNAPSHOTS
-from coulombfit.data.spectra import refuse_negative, refuse_unsaveable
+from coulombfit.data.last_snapshot import spectra_at
+from coulombfit.data.spectra import Spectra, refuse_negative, refuse_unsaveable
 from coulombfit.runtime.atomic_files import write_netcdf
 from coulombfit.runtime.errors import DataError
 
@@ -172,6 +173,17 @@ class Trajectories:
     def interval(self) -> float:
         """Median number of steps between snapshots: what the memory of "dyson" is of."""
         return float(np.median(np.diff(self.steps)))
+
+    def spectra(self, snapshot: int = -1, **setting: Any) -> Spectra:
+        """The ensemble of one snapshot over runs, by default the last, judged by the others: see
+        :func:`coulombfit.data.last_snapshot.spectra_at`.
+
+        :param snapshot: counted from 0, or from the end where negative.
+        :param setting: clusters, levels, name and so on, as :class:`coulombfit.Spectra` takes them.
+        :raises DataError: for a snapshot that is not there, fewer than two runs, or as :class:`coulombfit.Spectra`.
+        :warns UserWarning: where runs still drift, or keep places of their own.
+        """
+        return spectra_at(self, snapshot, **setting)
 
     @property
     def fingerprint(self) -> str:

@@ -73,7 +73,7 @@ def settings_of(spectra: Sequence[Spectra], factors: ArrayLike | None = None) ->
     given = len(spectra)
     spectra, kept, notes = _drop_repetitions(spectra)
     drifting = [one.name or str(k) for k, one in zip(kept, spectra, strict=True) if _drifts(one)]
-    doubts = [f"runs of {', '.join(drifting)} still drift"] if drifting else []
+    doubts = [f"runs of {', '.join(drifting)} still drift, or are about places of their own"] if drifting else []
     for note in (*notes, *doubts):
         warnings.warn(f"spectra: {note}", stacklevel=3)
     if len(spectra) < 2:

@@ -1,0 +1,57 @@
+"""The ensemble of one snapshot of trajectories, and what all of them say of it."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from typing import Any
+
+from coulombfit.answers.answer import Answer
+from coulombfit.data.chosen_levels import places_of
+from coulombfit.data.drift import compared_with, judge_drift
+from coulombfit.data.own_places import find_own_places
+from coulombfit.data.spectra import Spectra
+from coulombfit.runtime.errors import DataError
+
+__all__ = ["spectra_at"]
+
+
+def spectra_at(data: Any, snapshot: int, **setting: Any) -> Spectra:
+    """Spectra of one snapshot over runs, judged by the other snapshots: whether training still drifts, and whether
+    runs keep places of their own.
+
+    :param data: :class:`coulombfit.Trajectories`.
+    :param snapshot: counted from 0, or from the end where negative.
+    :param setting: clusters, levels, name and so on as :class:`Spectra` takes them.
+    :raises DataError: for a snapshot that is not there, or as :class:`Spectra`.
+    :warns UserWarning: where the ensemble is not the stationary one of training about one minimum.
+    """
+    x, steps = data.eigenvalues, data.steps.tolist()
+    if not -len(steps) <= snapshot < len(steps):
+        raise DataError(f"snapshot: expected from {-len(steps)} to {len(steps) - 1}, got {snapshot}")
+    chosen = snapshot % len(steps)
+    known = {
+        "learning_rate": data.learning_rate,
+        "batch_size": data.batch_size,
+        "name": data.name,
+        "provenance": {"snapshot": chosen, "step": steps[chosen]},
+    }
+    spectra = Spectra(x[:, chosen], **(known | setting))
+    places = places_of(spectra.provenance, spectra.levels)
+    groups = spectra.clusters if spectra.grouped_by == "stated" else None
+    others = compared_with(chosen, len(steps), steps)
+    told = f"{spectra.name}: " if spectra.name else ""
+    record = judge_drift(
+        spectra.eigenvalues,
+        x[:, others][:, :, places],
+        steps[chosen],
+        [steps[k] for k in others],
+        what=told,
+        groups=groups,
+        places=places,
+    )
+    apart = find_own_places(x[:, : chosen + 1][:, :, places], steps[: chosen + 1], groups)
+    if apart and record["answer"] != Answer.NO:
+        warnings.warn(f"snapshot: {told}{apart}", UserWarning, stacklevel=3)
+        record |= {"answer": str(Answer.NO), "verdict": f"NOT one ensemble: {apart}."}
+    return replace(spectra, provenance={**spectra.provenance, "stationarity": record})
