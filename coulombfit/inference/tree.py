@@ -23,6 +23,9 @@ __all__ = ["drop_known", "find_known", "reported_parameters", "sites_of", "tree_
 LONG, MUCH = 40_000, 400_000
 """Numbers of trajectories in the place of which new ones are drawn, at a draw of the posterior, and of all draws of a
 chain; one run at least, at one draw."""
+FEW, MUCH_SEEN = 50, 20_000_000
+"""Draws of a chain at which log likelihoods of trajectories are kept, at least; and numbers that they are of, at most,
+where there are more draws than that."""
 
 
 @lru_cache(maxsize=64)
@@ -96,6 +99,7 @@ def tree_of(
     if likelihood.over_time:
         # a run is many numbers: few runs are predicted, and where one is long, few times
         rows, seen = _thin(runs, max(1, LONG // observations[0].size)), np.arange(runs)
+        kept = _thin(draws, max(FEW, min(sampling.per_run_draws, MUCH_SEEN // observations.size)))
         predicted = _thin(draws, max(1, min(sampling.predictive_draws, MUCH // observations[rows].size)))
     log_likelihood = _log_likelihood(model, likelihood, _take(posterior, kept), jnp.asarray(observations[seen]))
     predictive = _predict(
