@@ -26,7 +26,7 @@ FEWEST_RUNS, FEWEST_SNAPSHOTS = 10, 9
 ALARM = 1e-3
 KEPT = 0.5
 """Share of V, 1 − w/V, from which on places are no small part of the widths over runs."""
-LEVELLED, SURE = 1.6, 2.0
+LEVELLED, SURE = 1.5, 2.0
 """γ(2k)/γ(k), 1 + ρ^k, below which it has levelled off enough, by so many of its errors."""
 EVEN = 0.01
 """How far intervals between snapshots may differ, as a share."""

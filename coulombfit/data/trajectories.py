@@ -16,7 +16,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from coulombfit.data.arrays import positive, precision_of, real_array
-from coulombfit.data.clusters import group_by_gaps
+from coulombfit.data.clusters import group_by_gaps, stated_clusters
 from coulombfit.data.coincidences import refuse_copies
 from coulombfit.data.dimensions import SNAPSHOTS
 from coulombfit.data.last_snapshot import spectra_at
@@ -301,27 +301,8 @@ def _refuse_at_rest(x: Float[np.ndarray, "run snapshot level"], steps: Float[np.
 def _grouped(clusters: Any, x: Float[np.ndarray, "run snapshot level"]) -> tuple[list[list[int]], bool]:
     """Clusters of levels from the top, and whether they are guessed."""
     levels = x.shape[2]
-    if clusters is None or (isinstance(clusters, str) and clusters == "auto"):
-        return group_by_gaps(x.reshape(-1, levels)), True
-    if isinstance(clusters, str) and clusters == "single":
-        return [[level] for level in range(levels)], False
-    wrong = (
-        f"clusters: expected 'single', or lists of neighbouring levels, every one of {levels} once, got {clusters!r}"
-    )
-    if isinstance(clusters, str):
-        raise DataError(wrong)
-    try:
-        given = list(clusters)
-        rest = bool(given) and isinstance(given[-1], str) and given[-1] == "single"
-        found = [sorted(int(level) for level in cluster) for cluster in given[: len(given) - rest]]
-    except (TypeError, ValueError):
-        raise DataError(wrong) from None
-    if rest:
-        found += [[level] for level in sorted(set(range(levels)) - {level for one in found for level in one})]
-    found.sort()
-    if [level for cluster in found for level in cluster] != list(range(levels)):
-        raise DataError(wrong)
-    return found, False
+    stated = stated_clusters(clusters, levels)
+    return (group_by_gaps(x.reshape(-1, levels)), True) if stated is None else (stated, False)
 
 
 def _record_of(

@@ -23,6 +23,9 @@ __all__ = ["drop_known", "find_known", "reported_parameters", "sites_of", "tree_
 LONG, MUCH = 40_000, 400_000
 """Numbers of trajectories in the place of which new ones are drawn, at a draw of the posterior, and of all draws of a
 chain; one run at least, at one draw."""
+FEW, MUCH_SEEN = 50, 20_000_000
+"""Draws of a chain at which log likelihoods of trajectories are kept, at least; and numbers that they are of, at most,
+where there are more draws than that."""
 
 
 @lru_cache(maxsize=64)
@@ -95,12 +98,13 @@ def tree_of(
     runs, draws = len(observations), np.asarray(next(iter(posterior.values()))).shape[1]
     site, known = likelihood.observed, find_known(model, likelihood)
     rows = seen = _thin(runs, sampling.per_run_runs)
-    ensembles = likelihood.ensembles_kept(observations[rows], sampling)
+    ensembles, kept = likelihood.ensembles_kept(observations[rows], sampling), _thin(draws, sampling.per_run_draws)
     if likelihood.over_time:
         # a run is many numbers: few runs are predicted, and where one is long, few times
         rows, seen = _thin(runs, max(1, LONG // observations[0].size)), np.arange(runs)
         ensembles = max(1, min(ensembles, MUCH // observations[rows].size))
-    kept, predicted = _thin(draws, sampling.per_run_draws), _thin(draws, ensembles)
+        kept = _thin(draws, max(FEW, min(sampling.per_run_draws, MUCH_SEEN // observations.size)))
+    predicted = _thin(draws, ensembles)
     every = np.arange(draws)
     prior = model.in_order(_draw_from_priors(model, likelihood, key_prior, unit, draws))
     dims, unit_dim = likelihood.dims(observations), likelihood.unit_dim(observations)

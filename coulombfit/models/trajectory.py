@@ -10,11 +10,12 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from coulombfit.laws.trajectory.path import DysonPath
 from coulombfit.laws.trajectory.scores import uniform_steps
 from coulombfit.laws.trajectory.sums import StepSums, SummedSteps, rows_of_steps
+from coulombfit.laws.trajectory.transitions import LARGEST_BETA
 from coulombfit.models.base import CENTRE_SD, LOG_WIDTH_SD, Factor, Model, Parameters
 from coulombfit.models.likelihoods import Likelihood
 from coulombfit.models.parameters import PARAMETERS, Parameter
@@ -223,6 +224,9 @@ class FreeDyson(Dyson):
 
     def parameters(self, sites: Parameters, unit: Standardisation) -> Parameters:
         return super().parameters(sites, unit) | ({"beta": sites["beta"]} if "beta" in sites else {})
+
+    def exists(self, parameters: Parameters) -> Array:
+        return (parameters["beta"] < LARGEST_BETA).all() if "beta" in parameters else jnp.array(True)
 
     def _betas(self, parameters: Parameters) -> Any:
         return parameters.get("beta", 1.0)

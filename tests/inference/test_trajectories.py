@@ -43,8 +43,8 @@ def test_one_long_run_says_width_rate_and_repulsion_of_the_top_pair() -> None:
 def test_forty_runs_agree_with_theory() -> None:
     """Width, ln a and β within 3 posterior sd or 2 % of the theory that first order in the noise gives, but for what
     the second order leaves: single levels have up to 5 % in ln a, as the same by maximum likelihood has."""
-    fitted = cf.fit(training(40, 800, seed=0), "dyson", beta=True)
-    table = fitted.table()
+    fitted = cf.fit_many([training(40, 800, seed=0)], "dyson-beta", progress=False)
+    table, posterior = fitted.table.droplevel(0), fitted.tree["posterior"]
     measured = {
         "sigma": [0.990, 0.997, 1.004, 0.999, 0.990, 0.979],
         "memory": [1.047, 1.018, 0.997, 0.995, 1.020, 1.039],
@@ -53,7 +53,7 @@ def test_forty_runs_agree_with_theory() -> None:
         row = table.loc[f"sigma[{k}]"]
         expected = measured["sigma"][k] * WIDTHS[k]
         assert abs(row["mean"] - expected) < max(3.0 * np.hypot(row["sd"], row["sd"]), 0.02 * expected), k
-        log_memory = np.log(fitted.numbers[f"memory[{k}]"].to_numpy())
+        log_memory = np.log(posterior["memory"].isel(cluster=k).to_numpy())
         expected = measured["memory"][k] * 20.0 * np.log1p(-RATES[k])
         assert abs(log_memory.mean() - expected) < max(3.0 * np.sqrt(2.0) * log_memory.std(), 0.02 * -expected), k
     for k in range(1, 5):
