@@ -56,7 +56,7 @@ def test_clusters_are_the_users_to_state() -> None:
         assert "as stated" in data.provenance["trajectories"]["described"]
         assert data.after(500).clusters == expected
     for wrong in ("pairs", [[0, 2], [1]], [[0, 1]], [[0, 1], [1, 2]], [["a"]], 3):
-        with pytest.raises(cf.DataError, match="clusters: expected 'single', or lists of neighbouring levels"):
+        with pytest.raises(cf.DataError, match="clusters: expected"):
             cf.Trajectories(x, STEPS, clusters=wrong)
 
 
