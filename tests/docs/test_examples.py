@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 PRINTED = {
+    "digits": "layer 1: ",
     "displacement": "repulsion alone",
     "figure_2": "target 3.6180",
     "figure_3": "2 settings of 50 machines",
@@ -40,6 +41,8 @@ def test_examples_run_and_save_their_figure(path: Path, tmp_path: Path, monkeypa
     """In this process, so that what is imported and compiled is so once."""
     if "import torch" in path.read_text(encoding="utf-8"):
         pytest.importorskip("torch")
+    if '"data": "digits"' in path.read_text(encoding="utf-8"):
+        pytest.importorskip("sklearn")
     monkeypatch.setenv("COULOMBFIT_SMOKE", "1")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", [str(path)])
