@@ -38,6 +38,18 @@ if os.environ.get(CHECK_TYPES) == "1":
 mpl.use("agg")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a test marked ``one_by_default`` the first case is fast, and all others are slow."""
+    seen: set[str] = set()
+    for item in items:
+        name = item.nodeid.partition("[")[0]
+        if item.get_closest_marker("one_by_default"):
+            if name in seen and not (item.get_closest_marker("slow") or item.get_closest_marker("long")):
+                item.add_marker(pytest.mark.slow)
+            seen.add(name)
+
+
 @pytest.fixture
 def float64() -> Iterator[None]:
     with jax.enable_x64(True):

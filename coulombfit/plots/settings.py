@@ -77,7 +77,7 @@ def scaling(result: Scaling, axes: Iterable[Axes] | None = None) -> Panels:
     for axis in (logarithmic.xaxis, logarithmic.yaxis, ratio.xaxis):
         _label(axis)
     if len(found) > 1:
-        linear.legend(frameon=False, fontsize="small")
+        linear.legend(frameon=False, fontsize="small", ncols=1 if len(found) < 5 else 2)
     return panels
 
 

@@ -58,6 +58,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return carried_out(tmp_path_factory.mktemp("small"), TWO)
 
 
+@pytest.mark.slow
 def test_a16_two_analyses_do_not_work_in_one_folder(small: Path) -> None:
     """Another process, which holds the lock, is waited for by nobody."""
     program = (
@@ -192,6 +193,7 @@ def test_results_say_whether_laws_describe_the_data_and_training_was_over(small:
     assert found["scaling"]["answer"] in {"yes", "the data cannot tell"}
 
 
+@pytest.mark.slow
 def test_what_is_kept_may_be_deleted(small: Path) -> None:
     shutil.rmtree(small / "analysis" / "kept")
     assert json.loads(invoke(small, "--json").stdout)["computed"] == ["setting0", "setting1"]

@@ -29,6 +29,7 @@ def test_every_result_has_all_parts_and_says_what_they_are(name: str) -> None:
         assert part in fields or inspect.getdoc(getattr(kind, part)), f"{name}.{part}"
 
 
+@pytest.mark.slow
 def test_fits_comparisons_and_evidence_are_results() -> None:
     x = cf.laws.OneSpeciesPair(4.0, 0.05).sample(__import__("jax").random.key(0), (60,))
     pairs = np.asarray(x, float)

@@ -84,6 +84,7 @@ def test_centres_on_no_line_tell_nothing_of_displacement(monkeypatch: pytest.Mon
     assert found.verdict.startswith("the centres are no line")
 
 
+@pytest.mark.slow
 def test_displacement_of_made_centres() -> None:
     """Y = t + d g + e g² with correlated levels: slopes, limits, and false alarms of all tests at once."""
     rng, alarms = np.random.default_rng(7), []

@@ -35,6 +35,7 @@ def fitted(name: str, r: float) -> Fit:
     return Fit(tree)
 
 
+@pytest.mark.one_by_default
 @pytest.mark.parametrize("name", ["gaussian", "one-species", "two-species", "anisotropic"])
 def test_closed_forms_against_samples(name) -> None:
     """At the sampled widths, r = (1 − 0.16)/(1 + 0.16)."""
@@ -65,6 +66,7 @@ def test_intervals_hold_the_truth(name) -> None:
     assert (np.abs(held.mean(axis=0) - 0.9) < 4 * np.sqrt(0.09 / 500) + 0.01).all()
 
 
+@pytest.mark.slow
 def test_standard_errors() -> None:
     """Those of the delta method against the scatter of both logarithms."""
     x = sample("two-species", 400, 3000)

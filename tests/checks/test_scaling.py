@@ -139,6 +139,7 @@ def test_a6_error_rates_of_the_answer() -> None:
     assert broken.count(Answer.YES) == 0
 
 
+@pytest.mark.slow
 def test_a6_three_settings_cannot_tell() -> None:
     """Widths 0.94, 1.04, 1.08 where the rule says a factor of 2, and an interval that holds 1 and much else."""
     rates = [(0.1, 16), (0.2, 16), (0.4, 16)]
@@ -153,6 +154,7 @@ def test_a6_three_settings_cannot_tell() -> None:
     assert cf.scaling(at([0.1, 0.141, 0.2], rates, runs=12), margin=5.0, **QUICK).answer is Answer.YES
 
 
+@pytest.mark.slow
 def test_a6_an_exponent_as_wide_as_its_prior_cannot_tell() -> None:
     """Two settings whose rates differ by 5 %, and a margin that would swallow anything."""
     found = cf.scaling(at([0.1, 0.1025], [(0.1, 16), (0.105, 16)]), margin=10.0, **QUICK)
@@ -161,6 +163,7 @@ def test_a6_an_exponent_as_wide_as_its_prior_cannot_tell() -> None:
     assert "settings do not differ in batch size, whose exponent is not asked" in found.verdict
 
 
+@pytest.mark.one_by_default
 @pytest.mark.parametrize("rate", [1.0, 0.0])
 def test_a6_the_report_has_the_answer(rate: float) -> None:
     """As the check has it, in each of its three states."""

@@ -19,6 +19,7 @@ def test_a4_the_same_runs_are_seen_in_another_precision() -> None:
             settings_of([spectra[0], cf.Spectra(other, *FOUR[1]), *spectra[2:]])
 
 
+@pytest.mark.one_by_default
 @pytest.mark.parametrize("kind", ["reversed", "in another order", "in part"])
 def test_a4_the_same_runs_are_seen_in_any_order_and_in_part(kind: str) -> None:
     spectra = at(WIDTHS, FOUR)
@@ -79,6 +80,7 @@ def test_a7_settings_that_still_drift_cannot_tell() -> None:
     assert "(runs of set 2 still drift)" in found.verdict
 
 
+@pytest.mark.slow
 def test_a13_settings_of_one_seed_cannot_tell() -> None:
     """The same noise at every setting confirms the rule whatever is true."""
     noise = np.random.default_rng(0).standard_normal((300, 1))

@@ -28,6 +28,7 @@ def ar1(
     return spectra[:, :-1], np.diff(spectra, axis=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("decay", "start"), [(0.3, 0.0), (0.1, 3.0)])
 def test_coverage(decay: float, start: float) -> None:
     """Of 90 % intervals over 150 data sets of 40 runs, at rest and on their way; ± 3 standard errors, 2 % too low."""
@@ -157,6 +158,7 @@ def test_noise_of_simulated_batches() -> None:
     assert list(found.variances["samples"]) == [400] * 3
 
 
+@pytest.mark.slow
 def test_exponents_of_noise() -> None:
     """90 % intervals over 200 data sets of 50 samples; other exponents, and no power at all, are said."""
     rng = np.random.default_rng(1)

@@ -157,6 +157,7 @@ def test_perceptrons_give_a_file_of_all_layers() -> None:
     assert "widths: expected two or more whole numbers above 0" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_simulation_of_which_nothing_is_left_exits_with_6() -> None:
     rbm = ("simulate", "rbm", "--batch-size", "1", "--learning-rate", "0.5", "--runs", "9", "--steps", "400")
     result = run(*rbm, code=6)
@@ -177,6 +178,7 @@ def test_demo_recovers_what_it_simulated() -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_fit_that_fails_its_gate_exits_with_3_and_is_kept(weights: Path, monkeypatch) -> None:
     monkeypatch.setattr("coulombfit.inference.convergence.MIN_ESS", 1e9)
     assert "effective draws failed" in run("fit", str(weights), *READING, code=3).stderr

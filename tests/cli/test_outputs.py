@@ -93,6 +93,7 @@ def test_c2_a_pipe_in_the_place_of_a_result_is_refused_and_not_read() -> None:
         assert "say --overwrite" in run("fit", "own.nc", option, code=2).stderr
 
 
+@pytest.mark.slow
 def test_b2_results_of_several_files_say_what_they_are_of() -> None:
     for k, batch in enumerate((16, 64, 32)):
         x = ensembles.one_species(centre=4.0, sigma=0.5 * np.sqrt(0.1 / batch), runs=40, seed=k)
@@ -119,6 +120,7 @@ def test_every_command_says_where_its_results_are() -> None:
     assert answer["answer"] in {"yes", "the data cannot tell"}
 
 
+@pytest.mark.slow
 def test_a_fit_whose_law_does_not_describe_the_data_exits_with_7() -> None:
     rng = np.random.default_rng(0)
     x = 4.0 + 0.05 * rng.normal(size=(300, 2))  # two levels that do not repel

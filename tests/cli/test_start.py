@@ -38,6 +38,7 @@ def test_importing_takes_nothing_heavy() -> None:
     assert imported_after("import coulombfit, simulators") == set()
 
 
+@pytest.mark.slow
 def test_reading_and_fitting_take_no_figures() -> None:
     taken = imported_after("import coulombfit as cf; cf.fit, cf.fit_many, cf.read, cf.Spectra, cf.laws")
     assert "jax" in taken

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.usefixtures("in_an_empty_folder")
 resource = pytest.importorskip("resource")
 
 
+@pytest.mark.one_by_default
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--template"], ["fit", "--pair", "none"]])
 def test_c6_a_pipe_that_nobody_reads_ends_in_silence(arguments: list[str]) -> None:
     reading, writing = os.pipe()
@@ -47,6 +48,7 @@ ENCODINGS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings", [ENCODINGS[1], *(pytest.param(one, marks=pytest.mark.slow) for one in ENCODINGS[::2])]
 )

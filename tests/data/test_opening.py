@@ -285,6 +285,7 @@ assert spectra.runs == 3 and "jaxlib" not in sys.modules  # ArviZ puts a lazy "j
 """
 
 
+@pytest.mark.slow
 def test_files_of_other_programs_are_read_without_a_guard_for_the_main_module(tmp_path: Path) -> None:
     """The child process is no copy of the caller, whose script has no guard."""
     xr.Dataset({"eigenvalues": (("run", "level"), SMALL)}).to_netcdf(tmp_path / "x.nc")

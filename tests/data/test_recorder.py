@@ -231,6 +231,7 @@ def test_weights_that_are_no_numbers_are_refused_by_name(tmp_path: Path, weights
         recorder.log(0, weights)
 
 
+@pytest.mark.slow
 def test_c10_half_precision_is_fitted(tmp_path: Path) -> None:
     import ml_dtypes
 

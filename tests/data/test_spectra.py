@@ -111,6 +111,7 @@ def test_resolved_levels_do_not_pair() -> None:
         cf.Spectra(x).pair(0)
 
 
+@pytest.mark.one_by_default
 @pytest.mark.parametrize("runs", [2, 3, 5, 20])
 def test_few_runs_seldom_hide_a_pair(runs: int) -> None:
     pairs = [ensembles.one_species(centre=4.0, sigma=0.1, runs=runs, seed=seed) for seed in range(200)]

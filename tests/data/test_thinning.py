@@ -119,6 +119,7 @@ def test_one_long_run_of_a_student_obeys_the_surmise() -> None:
     assert stats.kstest(spacing, lambda s: np.asarray(cf.laws.WignerSurmise(1.1 * sigma_m).cdf(s))).pvalue < 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("runs", "n"), [(1, 900), (4, 225)])
 def test_stationary_series_seldom_alarm(runs: int, n: int) -> None:
     """800 series of n/g = 100: at nominal rates, above 18 at p < 0.01 or 4 at p < 0.001 once in 1600 and 700."""

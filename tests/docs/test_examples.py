@@ -90,6 +90,7 @@ def test_an_example_takes_no_options_from_a_notebook(tmp_path: Path, monkeypatch
     assert (tmp_path / "figure_4.png").exists()
 
 
+@pytest.mark.slow
 def test_examples_refuse_unknown_options() -> None:
     command = [sys.executable, str(ROOT / "examples" / "figure_4.py"), "--run", "3", "--nothing"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)

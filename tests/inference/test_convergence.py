@@ -167,6 +167,7 @@ def test_few_runs_are_said_by_fit_by_fit_many_and_after_loading(tmp_path: Path) 
     assert list(many.fits["enough_runs"]) == [False, True]
 
 
+@pytest.mark.slow
 def test_a_summary_says_that_equal_widths_are_not_excluded() -> None:
     """In the table as numbers and as text, of one fit and of many, and after loading."""
     pairs = ensembles.one_species(centre=4.0, sigma=0.04, runs=60, seed=3)

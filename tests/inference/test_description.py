@@ -37,6 +37,7 @@ def fit(x: object, model: str = "one-species", likelihood: str | None = None, se
     return cf.fit(x, model, likelihood, sampler="laplace", sampling=SHORT, seed=seed, progress=False)
 
 
+@pytest.mark.slow
 def test_one_species_does_not_describe_anisotropic_data(tmp_path) -> None:
     found = fit(anisotropic(1000))
     assert found.diagnosis.passed
@@ -49,6 +50,7 @@ def test_one_species_does_not_describe_anisotropic_data(tmp_path) -> None:
     assert cf.Fit.load(tmp_path / "fit.nc").description == found.description
 
 
+@pytest.mark.one_by_default
 @pytest.mark.parametrize(
     ("model", "likelihood", "x"),
     [
@@ -151,6 +153,7 @@ def test_a5_many_fits_and_the_check_of_widths_warn_of_resolved_levels() -> None:
         cf.width_consistency(x[0], models=["one-species"], likelihoods=["pair"], points=64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "runs", [3, pytest.param(10, marks=pytest.mark.slow), pytest.param(30, marks=pytest.mark.slow)]
 )
@@ -259,6 +262,7 @@ def damaged(tree: xr.DataTree, name: str) -> xr.DataTree:
     return made
 
 
+@pytest.mark.one_by_default
 @pytest.mark.parametrize(
     "name", ["of another site", "of other levels", "of no runs", "of runs that are not there", "text", "nothing"]
 )

@@ -31,12 +31,14 @@ def test_spacings_alone_give_the_mean_width(pairs: np.ndarray) -> None:
     assert fit.tree["log_likelihood"]["spacing"].dims == ("chain", "draw", "run")
 
 
+@pytest.mark.slow
 def test_same_seed_same_draws_and_no_other(few: np.ndarray) -> None:
     fits = [cf.fit(few, "two-species", seed=seed, sampler="nuts", sampling=QUICK) for seed in (3, 3, 4)]
     xr.testing.assert_identical(fits[0].tree, fits[1].tree)
     assert not fits[0].tree["posterior"].equals(fits[2].tree["posterior"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "sampler"), [("one-species", "nuts"), ("gaussian", "laplace")])
 def test_a_second_fit_of_data_of_one_shape_compiles_nothing(few: np.ndarray, model: str, sampler: str) -> None:
     settings = {"sampler": sampler, "sampling": cf.Sampling(warmup=120, draws=150)}
@@ -94,6 +96,7 @@ def test_numbers_are_rounded_to_their_error() -> None:
     assert make_rounder(float("nan"))(1.5) == "1.5"
 
 
+@pytest.mark.slow
 def test_two_runs_are_enough_to_fit() -> None:
     fit = cf.fit([[4.1, 4.0], [4.2, 3.9]], "two-species", sampler="nuts", sampling=QUICK)
     assert np.isfinite(fit.table()["mean"]).all()

@@ -97,6 +97,7 @@ def test_data_that_are_not_several_are_refused(data) -> None:
         cf.fit_many(data, "one-species")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "likelihood"), [("one-species", "pair"), ("two-species", "density")])
 def test_a10_a_set_does_not_depend_on_its_neighbours(model: str, likelihood: str) -> None:
     """Bit for bit: alone, among seven or eight, in another order, on one core, and as fit has it."""
@@ -113,6 +114,7 @@ def test_a10_a_set_does_not_depend_on_its_neighbours(model: str, likelihood: str
         )
 
 
+@pytest.mark.slow
 def test_a10_chains_do_not_depend_on_their_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
     sets, short = data_sets(3, 50), cf.Sampling(chains=2, warmup=50, draws=100)
     numbers = (

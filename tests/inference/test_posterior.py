@@ -19,6 +19,7 @@ def two_species(several: np.ndarray) -> cf.Fit:
     return cf.fit(several, "two-species", sampler="nuts")
 
 
+@pytest.mark.slow
 def test_two_species_are_recovered(two_species: cf.Fit) -> None:
     table = two_species.table()
     truth = {"centre": 4.0, "sigma_1": 0.04, "sigma_2": 0.02, "sigma_m": np.sqrt(0.001), "r": 0.6}

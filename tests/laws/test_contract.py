@@ -143,6 +143,7 @@ def test_d_the_two_supports_are_apart() -> None:
     assert descending != laws.descending_pair
 
 
+@pytest.mark.one_by_default
 @every
 def test_d_transforms_end_on_the_support(name) -> None:
     support = LAWS[name].make().support
@@ -189,6 +190,7 @@ def test_d_parameters_that_are_known_raise(name) -> None:
             jax.jit(lambda y, wrong=wrong: t.make(wrong, validate_args=True).log_prob(y))(x)
 
 
+@pytest.mark.one_by_default
 @every
 def test_d_parameters_that_are_traced_give_nan(name) -> None:
     t = LAWS[name]

@@ -52,6 +52,7 @@ def test_the_brute_force_integral_is_precise() -> None:
     assert log_integral([4.0], [0.04], (2,)) == pytest.approx(np.log(2 * np.sqrt(np.pi) * 0.04**3), abs=1e-10)
 
 
+@pytest.mark.one_by_default
 @pytest.mark.parametrize("beta", [0.7, 1.0, 2.0, 4.0])
 def test_mehtas_closed_form(beta: float) -> None:
     """Ordered levels by their gaps; the centre of mass is Gaussian."""
@@ -71,6 +72,7 @@ def test_a_degenerate_pair_is_the_one_species_pair() -> None:
     np.testing.assert_allclose(law.log_prob(x), pair.log_prob(x), rtol=1e-14)
 
 
+@pytest.mark.slow
 def test_the_recursion_is_the_determinant() -> None:
     """On single levels, where both apply."""
     centres, widths = jnp.array([9.0, 7.5, 3.0, 2.0, 1.5, 0.0]), jnp.array([0.1, 0.12, 0.3, 0.1, 0.01, 0.2])

@@ -159,6 +159,7 @@ def test_quantiles_invert_the_cdf_and_are_mirrored(problem: Problem) -> None:
         np.testing.assert_allclose(x[1] + compiled(problem.law, "icdf")(parameters, 1 - q[1:2])[0], 8, rtol=1e-15)
 
 
+@pytest.mark.one_by_default
 @every([p for p in DENSITIES if "exchanged" not in p.name])
 def test_derivatives_of_quantiles_are_those_of_the_implicit_function(problem: Problem) -> None:
     """∂x/∂q = 1/ρ, ∂x/∂p = −(∂F/∂p)/ρ; also in the upper tail and at q = ½."""

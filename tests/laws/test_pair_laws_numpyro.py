@@ -25,6 +25,7 @@ from tests.laws.problems import DENSITIES, PAIR_LAWS, Problem
 pytestmark = pytest.mark.usefixtures("float64")
 
 
+@pytest.mark.one_by_default
 @every(REPRESENTATIVES)
 def test_shapes(problem: Problem) -> None:
     """Of draws, densities and moments, for parameters of any shapes that broadcast."""
@@ -46,6 +47,7 @@ def test_shapes(problem: Problem) -> None:
             assert jax.eval_shape(law.cdf, values).shape == jax.eval_shape(law.icdf, values).shape == (6, *batch)
 
 
+@pytest.mark.one_by_default
 @some
 def test_numpyro_contract(problem: Problem) -> None:
     """What NumPyro does with a law, in one compiled function whose arguments are laws themselves."""

@@ -135,6 +135,7 @@ def test_a14_several_numbers_of_one_name_stand_along_the_last_axis() -> None:
         reported_parameters(First(), sites, Standardisation(0.0, 1.0))
 
 
+@pytest.mark.slow
 def test_a14_calibration_ranks_every_parameter() -> None:
     result = cf.calibrate(Stiff(), runs=10, datasets=40, sampler="laplace", sampling=FEW)
     assert set(result.table.index) == {"place", "stiffness", "aside"}
@@ -152,6 +153,7 @@ class Halved(OneSpecies):
         return parameters | {"a_half": 0.5 * parameters["sigma"]}
 
 
+@pytest.mark.slow
 def test_a14_figures_and_report_have_every_parameter(stiff, few, tmp_path, monkeypatch) -> None:
     panels = plots.corner(stiff)
     assert len(panels) == 6

@@ -68,6 +68,7 @@ def pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "pairs.npz"
 
 
+@pytest.mark.slow
 def test_the_command_takes_priors_and_known_values(pairs: Path) -> None:
     asked = ["--prior", "sigma ~ LogNormal(-3, 0.5)", "--fix", "centre=4.0", "--quiet", "--json"]
     done = CliRunner().invoke(app, ["fit", str(pairs), *asked])

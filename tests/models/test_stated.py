@@ -52,6 +52,7 @@ GIVEN = {
 }
 
 
+@pytest.mark.one_by_default
 @pytest.mark.parametrize("name", GIVEN)
 def test_given_priors_and_known_values_against_quadrature(name: str) -> None:
     prior, density = GIVEN[name]
@@ -74,6 +75,7 @@ def test_priors_are_in_units_of_the_data() -> None:
         assert other.loc[name, "sd"] == pytest.approx(100 * one.loc[name, "sd"], rel=0.05)
 
 
+@pytest.mark.slow
 def test_a_known_parameter_is_shown_and_not_sampled(tmp_path) -> None:
     fit = cf.fit(PAIRS, "two-species", fixed={"sigma_m": 0.05}, priors={"r": dist.Beta(1.0, 3.0)}, sampler="laplace")
     assert list(fit.tree["posterior"]) == ["centre", "sigma_1", "sigma_2", "r"]
@@ -95,6 +97,7 @@ def test_a_known_parameter_is_shown_and_not_sampled(tmp_path) -> None:
     assert cf.predictive(back).answer is not None
 
 
+@pytest.mark.one_by_default
 @pytest.mark.parametrize("likelihood", ["pair", "density", "spacing"])
 def test_every_likelihood_takes_known_values(likelihood: str) -> None:
     """Of a known width nothing but the centre is left, and the other way round."""
@@ -112,6 +115,7 @@ def test_every_likelihood_takes_known_values(likelihood: str) -> None:
         assert list(other.table().index) == ["sigma", "mean_spacing"]
 
 
+@pytest.mark.slow
 def test_chains_agree_with_importance_sampling() -> None:
     asked = {"priors": {"r": dist.Uniform(0.0, 0.6)}, "fixed": {"centre": CENTRE}}
     one = cf.fit(PAIRS, "two-species", **asked, sampler="laplace").table()
@@ -128,6 +132,7 @@ def test_many_fits_take_them_too() -> None:
     assert many.table.loc[("spectrum 0", "sigma"), "mean"] == one.loc["sigma", "mean"]
 
 
+@pytest.mark.slow
 def test_given_priors_change_the_evidence_and_are_varied() -> None:
     narrow = cf.fit(PAIRS, priors={"sigma": dist.LogNormal(np.log(0.05), 0.1)}, sampler="laplace")
     gamma = cf.fit(PAIRS, priors={"sigma": dist.Gamma(4.0, 100.0)}, sampler="laplace")
@@ -163,6 +168,7 @@ def test_what_makes_no_sense_is_refused_before_computing(
         cf.fit(PAIRS, **asked)
 
 
+@pytest.mark.slow
 def test_priors_of_clusters() -> None:
     levels = np.concatenate([PAIRS, 1.0 + 0.05 * np.random.default_rng(0).normal(size=(12, 1))], axis=1)
     data = cf.Spectra(levels, targets=[4.0, 4.0, 1.0])
@@ -183,6 +189,7 @@ def test_stated_things_are_equal_by_value() -> None:
     assert Stated.from_json(one.stated.to_json()) == one.stated
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("float64")
 def test_densities_of_coordinates_are_normalised() -> None:
     """∫ p(z) dz = 1 of a given prior, in the coordinates in which it is sampled."""
@@ -291,6 +298,7 @@ def test_laws_without_a_density_of_positive_numbers_are_refused(prior: dist.Dist
         cf.fit(PAIRS, priors={"sigma": prior})
 
 
+@pytest.mark.slow
 def test_nested_models_weigh_the_prior_of_r_that_was_given() -> None:
     """The draws' own estimate of the factor of one species over two, against the two integrals."""
     one = cf.fit(PAIRS, fixed={"centre": CENTRE})

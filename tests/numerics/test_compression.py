@@ -76,6 +76,7 @@ def worst_within_reach(small: np.ndarray, whole: np.ndarray) -> float:
     return float(np.abs(difference[reached]).max())
 
 
+@pytest.mark.one_by_default
 @pytest.mark.parametrize("likelihood", ["pair", "density"])
 @pytest.mark.parametrize(
     "sigma_2", [pytest.param(0.04, marks=pytest.mark.slow), 0.004, pytest.param(0.0004, marks=pytest.mark.slow)]
@@ -86,6 +87,7 @@ def test_compression_follows_narrow_features(likelihood: str, sigma_2: float) ->
     assert worst_within_reach(small, whole) <= TOLERANCE
 
 
+@pytest.mark.slow
 def test_outliers_are_compressed_with_the_rest() -> None:
     pairs = levels("two-species", 4000).eigenvalues.copy()
     pairs[:3] += np.array([[1.0, -1.0], [0.5, 0.5], [-0.9, -0.9]])
@@ -95,6 +97,7 @@ def test_outliers_are_compressed_with_the_rest() -> None:
         assert np.abs(difference).max() <= TOLERANCE
 
 
+@pytest.mark.slow
 def test_nodes_do_not_grow_with_the_data() -> None:
     for likelihood, most in (("density", 144), ("pair", 1792)):
         sizes = [both(MODELS["two-species"], likelihood, levels("", runs))[0].weighted.size for runs in (10**4, 10**5)]
@@ -114,6 +117,7 @@ def test_compression_of_very_many(name: str, likelihood: str) -> None:
     assert np.abs(difference).max() <= TOLERANCE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "likelihood"),
     [
@@ -136,6 +140,7 @@ def test_posteriors_are_those_of_the_plain_sum(name: str, likelihood: str) -> No
         assert evidence[0] == pytest.approx(evidence[1], abs=2 * TOLERANCE)
 
 
+@pytest.mark.slow
 def test_few_observations_stay_as_they_are() -> None:
     found, small, whole = both(MODELS["two-species"], "pair", levels("two-species", 20))
     assert found.weighted.size == 32

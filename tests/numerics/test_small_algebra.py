@@ -52,6 +52,7 @@ def test_a_matrix_of_either_sign_has_a_positive_definite_one_near(size: int) -> 
     assert np.isfinite(factor(jnp.zeros((size, size)), jnp.asarray(1e-3))[0]).all()
 
 
+@pytest.mark.one_by_default
 @pytest.mark.parametrize(
     "size", [1, 2, pytest.param(3, marks=pytest.mark.slow), 5, pytest.param(13, marks=pytest.mark.slow)]
 )

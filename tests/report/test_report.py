@@ -66,6 +66,7 @@ def outline(path: Path) -> Outline:
     return page
 
 
+@pytest.mark.slow
 def test_the_report_has_everything_in_one_file(tmp_path: Path, fits) -> None:
     comparison = cf.compare(fits)
     path = tmp_path / "report.html"

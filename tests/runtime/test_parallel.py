@@ -109,6 +109,7 @@ CHAINS = [("one-species", "pair"), ("gas", "levels")]
 MORE = [(name, names_of(model)[0]) for name, model in MODELS.items() if name not in ("one-species", "gas")]
 
 
+@pytest.mark.one_by_default
 @pytest.mark.parametrize(
     ("model", "likelihood"), [*CHAINS, *(pytest.param(*one, marks=pytest.mark.slow) for one in MORE)]
 )

@@ -188,6 +188,7 @@ os._exit(0)
 """
 
 
+@pytest.mark.one_by_default
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 @pytest.mark.parametrize(
     "name",
@@ -225,6 +226,7 @@ ensembles.one_species(centre=4.0, sigma=0.05, runs=3)
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 def test_c12_a_child_forked_before_jax_was_used_computes() -> None:
     code = """

@@ -31,6 +31,7 @@ def data(runs: int, sigma_2: float, seed: int = 4) -> np.ndarray:
     return ensembles.two_species(centre=4.0, sigma_1=0.04, sigma_2=sigma_2, runs=runs, seed=seed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "likelihood"), CASES)
 def test_the_numpyro_program_has_the_density_that_is_sampled(name: str, likelihood: str) -> None:
     """NumPyro's own transform of the program, by name of the site; equal in value and in gradient."""

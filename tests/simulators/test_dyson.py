@@ -126,6 +126,7 @@ def test_arguments_are_checked(arguments, message) -> None:
         dyson.simulate(**gas | arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beta", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_levels_and_matrices_agree_in_law(beta) -> None:
     """Eq. 5 level by level against the Ornstein-Uhlenbeck matrix, every level of five."""
@@ -172,6 +173,7 @@ def test_a_thousand_levels_fill_the_semicircle() -> None:
         assert (x**2).mean() == pytest.approx(500, rel=0.02)
 
 
+@pytest.mark.slow
 def test_the_coulomb_shift_of_distant_levels() -> None:
     """βσ_i² Σ_j 1/(c_i − c_j), against sampling."""
     setting = {"centres": [8.0, 3.0, 3.0, 0.0], "widths": [0.3, 0.2, 0.2, 0.3]}

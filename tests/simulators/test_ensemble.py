@@ -245,6 +245,7 @@ SIMULATIONS = {
 }
 
 
+@pytest.mark.one_by_default
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize(
     "name",

@@ -89,6 +89,7 @@ def test_persistent_chains_widen_the_levels(gibbs_steps) -> None:
         assert spread(run, gaussian_rbm.widths(**{**setting, "noise": "model"}))[0] > 1.2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "batch_size", [pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.slow), 30]
 )
@@ -152,6 +153,7 @@ def test_fewer_hidden_nodes_learn_the_greatest_modes() -> None:
     assert least @ kernel @ least == pytest.approx(4, abs=0.05), "weights are in the basis the kernel is given in"
 
 
+@pytest.mark.slow
 def test_runs_that_leave_the_model_are_counted_and_left_out() -> None:
     with pytest.warns(UserWarning, match=r"\d+ of 256 runs diverged and are left out: weights left the region"):
         run = gaussian_rbm.simulate(learning_rate=0.05, batch_size=1, runs=256, steps=3500, dtype="float32")
@@ -161,6 +163,7 @@ def test_runs_that_leave_the_model_are_counted_and_left_out() -> None:
     assert (run.eigenvalues < 9).all()
 
 
+@pytest.mark.slow
 def test_when_all_leave_it_is_an_error() -> None:
     with pytest.raises(Diverged, match=r"all 64 runs diverged: .* below about 0\.04"):
         gaussian_rbm.simulate(learning_rate=0.5, batch_size=1, runs=64, steps=2000)

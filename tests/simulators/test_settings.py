@@ -231,6 +231,7 @@ def test_the_front_door_has_the_settings() -> None:
     assert simulators.MLP is mlp.MLP
 
 
+@pytest.mark.slow
 def test_warnings_point_at_the_caller(tmp_path: Path) -> None:
     """In a process of its own, without the lines of the tests' type checker between."""
     code = """

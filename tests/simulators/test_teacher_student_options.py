@@ -30,6 +30,7 @@ def test_widths_with_momentum(rate, momentum) -> None:
     np.testing.assert_allclose(times, -1 / np.log(np.abs(roots).max()))
 
 
+@pytest.mark.one_by_default
 @pytest.mark.parametrize(
     ("setting", "theory"),
     [
@@ -91,6 +92,7 @@ def test_true_batches_widen_the_levels(rate, momentum, batch_size) -> None:
     np.testing.assert_allclose(teacher_student.relaxation_times(**many), averaged, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_true_batches_in_a_simulation() -> None:
     """The displacement is exact: v₁ + v₂, three times that of averaged inputs here."""
     setting = {"batches": "independent", "batch_size": 2, "learning_rate": 0.5333, "noise": 0.2}
@@ -103,6 +105,7 @@ def test_true_batches_in_a_simulation() -> None:
         teacher_student.widths(**{**setting, "learning_rate": 0.9})
 
 
+@pytest.mark.one_by_default
 @pytest.mark.parametrize(
     ("activation", "shape"), [("tanh", (2, 2)), ("relu", (2, 2)), ("tanh", (3, 2)), ("relu", (2, 3))]
 )
@@ -128,6 +131,7 @@ def test_response_of_activated_students(activation, shape) -> None:
     np.testing.assert_allclose(response(activation, s.curvature, s.teacher), expected, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_activated_students_are_slower_and_say_so() -> None:
     """Tanh' ≤ 1, so all relaxation times are above the least of a linear student; a short run is warned about."""
     setting = {"activation": "tanh", "batches": "independent", "batch_size": 32}
@@ -162,6 +166,7 @@ def test_activated_students_relax_as_their_response_says(activation, first, last
     assert np.median((last - first) / np.log(before[near] / after[near])) == pytest.approx(slowest, rel=0.03)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ["tanh", pytest.param("relu", marks=pytest.mark.slow)])
 def test_activations_learn_the_teacher(activation) -> None:
     """Without gradient noise the teacher is a fixed point, reached through true mini-batches."""

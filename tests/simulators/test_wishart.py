@@ -14,6 +14,7 @@ LANES = 20_000
 DEGREES = ([1, 2, 3, 4], [7, 16, 23, 24], [1, 2, 3, 25], [100, 4096])
 
 
+@pytest.mark.one_by_default
 @pytest.mark.parametrize(
     ("double", "degrees"),
     [
@@ -34,6 +35,7 @@ def test_chi_squares(double, degrees) -> None:
     assert abs(stats.spearmanr(draws[0], draws[1]).statistic) < 4 / np.sqrt(LANES)
 
 
+@pytest.mark.one_by_default
 @pytest.mark.parametrize(("size", "batch_size"), [(4, 16), (4, 40), (4, 4), (4, 2), (3, 1), (2, 100_000)])
 def test_moments_of_the_second_moment(size, batch_size) -> None:
     """⟨C_ij C_kl⟩_c = (δ_ik δ_jl + δ_il δ_jk)/|B| and ⟨C⟩ = 1, and the rank is that of the batch."""
@@ -49,6 +51,7 @@ def test_moments_of_the_second_moment(size, batch_size) -> None:
     assert np.linalg.matrix_rank(c[:, :, 0]) == min(size, batch_size)
 
 
+@pytest.mark.slow
 def test_against_samples() -> None:
     """The least eigenvalue, which feels every element, against that of sampled batches."""
     root = wishart.triangle(wishart.draw(jax.random.key(3), 3, 5, 4000), 3)
