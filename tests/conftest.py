@@ -1,5 +1,6 @@
 """What all tests share: compiled programs, checked types and a double-precision switch."""
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -28,6 +29,7 @@ with suppress(ImportError):  # private to JAX, and only a saving of time
 
     lru_cache.LRUCache._evict_if_needed = lambda *_, **__: None
 
+MOST_MEMORY = 3 * 2**30
 CHECK_TYPES = "COULOMBFIT_CHECK_TYPES"
 """Environment variable that has types checked while tests run, by 1: it takes as long as importing JAX does."""
 
@@ -48,6 +50,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if name in seen and not (item.get_closest_marker("slow") or item.get_closest_marker("long")):
                 item.add_marker(pytest.mark.slow)
             seen.add(name)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def bounded_memory() -> Iterator[None]:
+    """Thousands of programs, of which few are used again: after a module that leaves more than MOST_MEMORY they are
+    dropped, and what is used again comes from the folder of compiled programs. Where the system tells how much it is."""
+    yield
+    status = Path("/proc/self/statm")
+    if status.exists() and int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") > MOST_MEMORY:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture
