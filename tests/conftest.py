@@ -54,7 +54,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def bounded_memory() -> Iterator[None]:
-    """Thousands of programs, of which few are used again: after a module that leaves more than MOST_MEMORY they are
+    """Of thousands of programs few are used again: after a module that leaves more than MOST_MEMORY they are
     dropped, and what is used again comes from the folder of compiled programs. Where the system tells how much it is."""
     yield
     status = Path("/proc/self/statm")
