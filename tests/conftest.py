@@ -55,7 +55,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="module", autouse=True)
 def bounded_memory() -> Iterator[None]:
     """Of thousands of programs few are used again: after a module that leaves more than MOST_MEMORY they are
-    dropped, and what is used again comes from the folder of compiled programs. Where the system tells how much it is."""
+    dropped, and what is used again comes from the folder of compiled programs; where the system tells how much it is.
+    """
     yield
     status = Path("/proc/self/statm")
     if status.exists() and int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") > MOST_MEMORY:

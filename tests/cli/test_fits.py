@@ -195,7 +195,11 @@ def test_a_fit_that_fails_its_gate_exits_with_3_and_is_kept(weights: Path, monke
         (["fit", "{}", "--weights", "V"], 4, "weights: no array named 'V'"),
         (["fit", "{}", "--weights", "W", "--model", "three"], 2, "model: expected one of"),
         (["fit", "{}", "--weights", "W", "--pair", "1"], 4, "no pair 1 among 1 pairs"),
-        (["fit", "{}", "--weights", "W", "--clusters", "single"], 4, "single levels, 0–1: spectra.level(k)"),
+        (
+            ["fit", "{}", "--weights", "W", "--clusters", "single", "--pair", "0"],
+            4,
+            "single levels, 0–1: spectra.level(k)",
+        ),
         (["fit", "{}", "--weights", "W", "--clusters", "0;1,2"], 4, "clusters: expected levels among 0–1, got 2"),
         (["fit", "{}", "--weights", "W", "--levels", "2"], 4, "levels: expected numbers from 0, the topmost, to 1"),
         (["fit", "no.npz", "--clusters", "pairs"], 2, "clusters: expected auto, single, or clusters of levels"),

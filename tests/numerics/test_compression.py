@@ -15,7 +15,8 @@ SLOW |= {("two-species", "density-raw"), ("gas-beta", "levels"), ("split-pair-tw
 CASES = [
     pytest.param(name, likelihood, marks=[pytest.mark.slow] if (name, likelihood) in SLOW else [])
     for name, model in MODELS.items()
-    for likelihood in (one.name for one in model.likelihoods)
+    # steps of trajectories are compressed in laws/trajectory; scores of conditionals are not
+    for likelihood in (one.name for one in model.likelihoods if not (one.over_time or one.spread_of_runs))
 ]
 
 

@@ -30,7 +30,8 @@ def gas() -> cf.Fit:
     rng = np.random.default_rng(0)
     observed = TARGETS + 0.05 * rng.normal(size=(100, 4))
     centre = np.array([5.0, 4.0, 3.0]) + 0.01 * rng.normal(size=(2, 50, 3))
-    posterior = {"centre": (("chain", "draw", "cluster"), centre)}
+    names = ("chain", "draw", "cluster")
+    posterior = {"centre": (names, centre), "sigma": (names, 0.05 + 0.002 * rng.normal(size=(2, 50, 3)))}
     return made_up("gas", "levels", observed, posterior, structure={"sizes": [1, 2, 1]})
 
 
@@ -48,6 +49,7 @@ def drawn(fits, gas) -> dict[str, tuple[int, Callable]]:
         "residuals": (1, lambda on: plots.residuals(fits, on)),
         "spacing": (1, lambda on: plots.spacing(fits, on)),
         "levels": (1, lambda on: plots.levels({"gas": gas}, on)),
+        "widths": (1, lambda on: plots.widths({"gas": gas}, on, predicted={"theory": (TARGETS, 0.01 * TARGETS)})),
         "comparison": (1, lambda on: plots.comparison(a_comparison(list(fits)), on)),
         "evidence": (1, lambda on: plots.evidence(an_evidence(list(fits)), on)),
         "displacement": (1, lambda on: plots.displacement(displacement, on)),

@@ -26,7 +26,7 @@ from tests.plots.made_up import (
 
 SEVERAL = ("laws", "scaling", "corner", "ranks", "calibration", "predictive", "pit")
 FIGURES = (
-    *("density", "residuals", "spacing", "levels", "comparison", "evidence", "displacement", "level_diagram"),
+    *("density", "residuals", "spacing", "levels", "comparison", "evidence", "displacement", "level_diagram", "widths"),
     *("learning_curve", *SEVERAL),
 )
 OTHERS = {"level_style", "model_style", "require_figure", "savefig", "styles"}
@@ -106,7 +106,7 @@ def test_fits_of_one_model_are_told_apart(fits) -> None:
 
 
 def test_levels_and_models_have_no_colour_in_common() -> None:
-    models = {to_hex(model.colour) for model in MODELS.values()}
+    models = {to_hex(model.colour) for model in MODELS.values() if model.colour}
     several = [plots.level_style(k, 6) for k in range(6)]
     assert len({style["color"] for style in several}) == len({style["marker"] for style in several}) == 6
     assert not models & {style["color"] for style in several}

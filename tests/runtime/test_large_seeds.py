@@ -31,6 +31,7 @@ def fitted() -> cf.Fit:
 
 CALLS: dict[str, Callable[[int], object]] = {
     "calibrate": lambda seed: cf.calibrate("gaussian", runs=5, datasets=20, sampler="laplace", seed=seed).table,
+    "degeneracy": lambda seed: cf.degeneracy(PAIRS, seed=seed).table,
     "displacement": lambda seed: cf.displacement(SETTINGS, quadratic=False, seed=seed).table,
     "evidence": lambda seed: cf.evidence({"a": fitted(), "b": cf.fit(PAIRS, sampler="laplace")}, seed=seed).table,
     "fit": lambda seed: cf.fit(PAIRS, sampler="nuts", sampling=SHORT, seed=seed).table(),
@@ -52,6 +53,7 @@ CALLS: dict[str, Callable[[int], object]] = {
         simulators.dyson.simulate(centres=[4.0, 4.0], widths=0.1, **SMALL | {"seed": seed}).eigenvalues
     ),
     "ensembles.one_species": lambda seed: ensembles.one_species(centre=4.0, sigma=0.1, runs=3, seed=seed),
+    "ensembles.perturbed": lambda seed: ensembles.perturbed(levels=[4.0, 3.0], widths=0.1, runs=3, seed=seed),
     "ensembles.two_species": lambda seed: ensembles.two_species(
         centre=4.0, sigma_1=0.1, sigma_2=0.1, runs=3, seed=seed
     ),
@@ -59,6 +61,9 @@ CALLS: dict[str, Callable[[int], object]] = {
         simulators.gaussian_rbm.simulate(
             kernel=simulators.gaussian_rbm.lattice_kernel(4, 4.0), **SMALL | {"seed": seed}
         ).eigenvalues
+    ),
+    "mlp.simulate": lambda seed: (
+        simulators.mlp.simulate(widths=(4, 3, 2), data="teacher", **SMALL | {"seed": seed}).layer(0).eigenvalues
     ),
     "teacher_student.simulate": lambda seed: (
         simulators.teacher_student.simulate(kappa=4.0, **SMALL | {"seed": seed}).eigenvalues
