@@ -2,7 +2,7 @@
 """Real training: the widths of both layers of a perceptron on digits follow √(α/|B|), without any made-up target.
 
 A 64–16–10 perceptron learns the bundled digits of scikit-learn by SGD, at five settings of learning rate and batch
-size, a hundred runs each about one minimum. Every one of the seven greatest levels of a layer has its own centre and width.
+size, a hundred runs each about one minimum. Each of the seven greatest levels of a layer has its own centre and width.
 The same runs begun at starts of their own are told apart, and give no answer.
 
     pip install "coulombfit[data]" && python examples/digits.py

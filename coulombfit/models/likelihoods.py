@@ -29,6 +29,7 @@ SPECTRUM = 2e-9
 """Seconds of the eigenvalues of a matrix, over its size cubed."""
 
 
+@runtime_checkable
 class Kept(Protocol):
     """How many draws of each chain are asked for."""
 
