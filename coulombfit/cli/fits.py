@@ -122,7 +122,11 @@ def compare(
         from coulombfit.models import find_models
 
         wanted = likelihood or "pair"
-        models = model or [name for name, one in cf.MODELS.items() if wanted in [each.name for each in one.likelihoods]]
+        models = model or [
+            name
+            for name, one in cf.MODELS.items()
+            if one.needs_degenerate and wanted in [each.name for each in one.likelihoods]
+        ]
         seen_by = next(iter(find_models(models, likelihood).values()))
         stated = given.arguments
         questions = {name: ask(name, likelihood, sampler, None, seed, **stated) for name in models}

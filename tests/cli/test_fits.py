@@ -143,7 +143,7 @@ def test_machines_and_gases_give_files_that_fit_takes() -> None:
 
 
 @pytest.mark.slow
-def test_perceptrons_give_a_file_of_all_layers() -> None:
+def test_perceptrons_give_a_file_of_all_layers(unchecked: None) -> None:
     mlp = ("simulate", "mlp", "--widths", "5,4,3", "--samples", "60", "--runs", "12", "--steps", "40")
     output = run(*mlp, "--no-replacement", "--batch-size", "6", "--data", "teacher").stdout
     assert "saved mlp.nc; layers layer_0, layer_1, loss" in output
