@@ -84,7 +84,7 @@ def scaling(result: Scaling, axes: Iterable[Axes] | None = None) -> Panels:
 def _label(axis: Axis) -> None:
     """Numbers on a logarithmic axis that never overlap: powers of ten, and between them two, or one over more than a
     decade."""
-    low, high = sorted(getattr(axis.axes, f"get_{axis.axis_name}lim")())
+    low, high = sorted(axis.axes.get_xlim() if axis is axis.axes.xaxis else axis.axes.get_ylim())
     axis.set_minor_locator(LogLocator(subs=[2.0, 5.0] if high < 10.0 * low else [3.0]))
     axis.set_minor_formatter(LogFormatterSciNotation(minor_thresholds=(2.0, 2.0)))
 

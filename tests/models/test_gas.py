@@ -1,5 +1,6 @@
 """Models of all levels at once, on spectra that Dyson's dynamics made."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.special import gammaln
@@ -106,7 +107,7 @@ def test_a_cluster_of_three_and_more_is_a_gas(levels: int) -> None:
     table = found.table()
     assert abs(table.loc["centre[0]", "mean"] - 4.0) < 4 * table.loc["centre[0]", "sd"]
     assert abs(table.loc["sigma[0]", "mean"] - sigma) < 4 * table.loc["sigma[0]", "sd"]
-    law = found.model.levels({"centre": np.array([4.0]), "sigma": np.array([sigma])})
+    law = found.model.levels({"centre": jnp.array([4.0]), "sigma": jnp.array([sigma])})
     assert float(law.log_normaliser) == pytest.approx(ordered_mehta(levels, sigma), rel=1e-5)
     assert f"grouping: levels {','.join(map(str, range(1, levels + 1)))} together, grouped as stated" in found.summary()
 
