@@ -18,7 +18,6 @@ import numpyro.distributions as dist
 from jaxtyping import Array, Float
 from numpyro.distributions import biject_to
 
-from coulombfit.data.spectra import Spectra
 from coulombfit.laws.matrix.levels import InteractingLevels
 from coulombfit.models.likelihoods import LIKELIHOODS, Likelihood
 from coulombfit.models.parameters import Parameter, find_parameter
@@ -169,7 +168,7 @@ class Model(ABC):
         """Whether new observations can be drawn."""
         return True
 
-    def observe(self, spectra: Spectra, likelihood: str | Likelihood) -> Float[np.ndarray, "run ..."]:
+    def observe(self, spectra: Any, likelihood: str | Likelihood) -> Float[np.ndarray, "run ..."]:
         """What ``likelihood`` looks at, one entry a run.
 
         :raises DataError: for spectra that no law of this model can describe.
@@ -230,7 +229,7 @@ class Model(ABC):
         """Whether the law is defined at these parameters; priors reach no further."""
         return jnp.array(True)
 
-    def fitted_to(self, spectra: Spectra) -> Model:
+    def fitted_to(self, spectra: Any) -> Model:
         """The same model with the structure that the spectra show, where it has any."""
         return self
 
@@ -287,7 +286,7 @@ class Model(ABC):
         object.__setattr__(found, "stated", stated)  # also of a frozen dataclass
         return found
 
-    def with_structure_of(self, spectra: Spectra) -> Model:
+    def with_structure_of(self, spectra: Any) -> Model:
         """:meth:`fitted_to`, with the priors and values that the user has given."""
         found = self.fitted_to(spectra)
         return found.with_stated(self.stated)

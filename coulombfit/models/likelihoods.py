@@ -106,7 +106,7 @@ class Likelihood(ABC):
         return False
 
     @abstractmethod
-    def observe(self, spectra: Spectra) -> Float[np.ndarray, "run ..."]:
+    def observe(self, spectra: Any) -> Float[np.ndarray, "run ..."]:
         """What it sees of spectra.
 
         :raises DataError: where it can see nothing.

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 from numpyro.distributions import biject_to, constraints, transforms
 
@@ -160,9 +161,9 @@ class Even(dist.Distribution):
         size = self.base.sample(key_size, sample_shape)
         return size * jax.random.rademacher(key_sign, size.shape, dtype=size.dtype)
 
-    def log_prob(self, value: Array) -> Array:
+    def log_prob(self, value: ArrayLike) -> Array:
         """Half of the density of r."""
-        return self.base.log_prob(jnp.abs(value)) - jnp.log(2.0)
+        return self.base.log_prob(jnp.abs(jnp.asarray(value))) - jnp.log(2.0)
 
 
 def _frame(

@@ -47,7 +47,7 @@ class Sums(NamedTuple):
     yy: Array
 
 
-def decay(memory: Float[ArrayLike, "*shape"], gap: Float[ArrayLike, "*shape"] = 1.0) -> Decay:
+def decay(memory: ArrayLike, gap: ArrayLike = 1.0) -> Decay:
     """What ``gap`` steps leave, a^gap; nothing after infinitely many.
 
     :param memory: a of one step, between 0 and 1.
