@@ -42,7 +42,7 @@ def result() -> cf.Calibration:
     return cf.calibrate("one-species", runs=20, datasets=200, sampler="nuts", sampling=QUICK)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_one_species_is_calibrated(result: cf.Calibration) -> None:
     assert result.passed, result.verdict
     assert set(result.table.index) == {"centre", "sigma"}

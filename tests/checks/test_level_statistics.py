@@ -30,7 +30,7 @@ def test_widths_of_levels_that_push_each_other() -> None:
     assert np.abs(np.log(plain / 0.1) / error).max() > 8
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_rule_holds_for_levels_of_any_distance() -> None:
     """Singles two to five widths apart: both exponents 1, which variances of levels would put below 1."""
     spectra = [

@@ -45,7 +45,7 @@ def test_data_of_the_law_pass(one_species) -> None:
     assert (cf.predictive(one_species, seed=0).table == found.table).all(axis=None)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_levels_that_do_not_repel_are_noticed() -> None:
     fit = cf.fit(sample("gaussian", 400), "one-species", sampler="nuts", sampling=SHORT)
     found = cf.predictive(fit)

@@ -175,7 +175,7 @@ def test_a6_the_report_has_the_answer(rate: float) -> None:
     assert part_of_scaling(replace(found, doubt="runs of a still drift")).verdicts[0].answer is Answer.CANNOT_TELL
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a8_finite_steps_are_no_refutation() -> None:
     """αΩ up to 1.6 with an exponent of 1: yes once steps are finite; given Ω = 0, no."""
     rates = [(0.1, 16), (0.2, 16), (0.4, 16), (0.8, 16), (1.2, 16), (1.6, 16)]
@@ -203,7 +203,7 @@ def test_a8_finite_steps_are_no_refutation() -> None:
     assert "would explain it with an exponent of 1 as well" in either.verdict
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:.*are copies of each other:UserWarning")
 @pytest.mark.skipif(not PUBLIC.is_dir(), reason="the public spectra are not here")
 def test_public_spectra_scatter_and_follow_the_rule() -> None:

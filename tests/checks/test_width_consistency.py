@@ -22,7 +22,7 @@ def anisotropic(runs: int, seed: int) -> np.ndarray:
         return np.asarray(laws.AnisotropicPair(4.0, 0.1, 0.02).sample(jax.random.key(seed), (runs,)))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_each_law_agrees_with_itself_alone() -> None:
     """Ratios of widths far from 1, where the labelled gas and the matrix differ."""
     # by the density one seed in twenty alarms, as it is meant to (test_false_alarms_come_at_their_rate); seed 1 does

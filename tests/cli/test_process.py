@@ -156,8 +156,10 @@ assert signal.set_wakeup_fd(-1) == -1
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seconds", [4.0, 8.0, 12.0])
+@pytest.mark.parametrize(
+    "seconds",
+    [pytest.param(4.0, marks=pytest.mark.slow), *(pytest.param(s, marks=pytest.mark.long) for s in (8.0, 12.0))],
+)
 def test_c6_a_command_ends_while_it_compiles_or_draws_chains(tmp_path: Path, seconds: float) -> None:
     np.save("many.npy", ensembles.one_species(centre=4.0, sigma=0.04, runs=100_000, seed=1))
     process = begun(*COMMAND, "--no-cache", "fit", "many.npy", "--model", "anisotropic", "--sampler", "nuts")
@@ -182,8 +184,10 @@ main()
 """
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number",
+    [pytest.param(signal.SIGINT, marks=pytest.mark.slow), pytest.param(signal.SIGTERM, marks=pytest.mark.long)],
+)
 def test_c6_a_simulation_that_was_interrupted_goes_on(number: int) -> None:
     setting = ["simulate", "teacher-student", "--runs", "300", "--steps", "20000"]
     unfinished = [*setting, "--checkpoint", "work", "--out", "x.nc"]

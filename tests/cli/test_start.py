@@ -101,7 +101,7 @@ def entries(cache: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in cache.rglob("*-cache")}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_compiled_programs_are_kept_for_the_next_process(folder: Path) -> None:
     """Two processes at once fill one folder; the next finds everything there; a damaged entry is made anew."""
     cache = folder / "cache"

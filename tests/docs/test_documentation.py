@@ -24,7 +24,8 @@ from tests.docs.page import agrees, blocks_of
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(path for path in DOCS.rglob("*.md") if blocks_of(path.read_text(encoding="utf-8")))
-LONG = {"analysis", "cluster", "own-eigenvalues", "scaling-study", "tutorial", "two-species"}
+LONG = {"analysis", "cluster", "one-long-run", "own-eigenvalues", "own-model", "scaling-study", "simulators"}
+LONG |= {"tutorial", "two-species"}
 PUBLIC_DATA = {"tutorial"}
 CACHE_EVERYTHING = {
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",

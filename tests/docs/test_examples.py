@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+LONG = {"digits", "transformer", "displacement", "split_students"}
 PRINTED = {
     "digits": "layer 1: ",
     "displacement": "repulsion alone",
@@ -35,8 +36,13 @@ PRINTED = {
 }
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=pytest.mark.long if path.stem in LONG else pytest.mark.slow)
+        for path in EXAMPLES
+    ],
+)
 def test_examples_run_and_save_their_figure(path: Path, tmp_path: Path, monkeypatch, capsys) -> None:
     """In this process, so that what is imported and compiled is so once."""
     if "import torch" in path.read_text(encoding="utf-8"):

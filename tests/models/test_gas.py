@@ -27,7 +27,7 @@ def gas() -> cf.Fit:
     return cf.fit(spectra(200, seed=3), "gas", sampler="nuts", sampling=cf.Sampling(warmup=300, draws=500))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_cluster_is_reported(gas: cf.Fit) -> None:
     assert gas.model == Gas(SIZES)
     assert gas.likelihood == "levels"

@@ -115,7 +115,7 @@ def test_every_likelihood_takes_known_values(likelihood: str) -> None:
         assert list(other.table().index) == ["sigma", "mean_spacing"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_chains_agree_with_importance_sampling() -> None:
     asked = {"priors": {"r": dist.Uniform(0.0, 0.6)}, "fixed": {"centre": CENTRE}}
     one = cf.fit(PAIRS, "two-species", **asked, sampler="laplace").table()
@@ -168,7 +168,7 @@ def test_what_makes_no_sense_is_refused_before_computing(
         cf.fit(PAIRS, **asked)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_priors_of_clusters() -> None:
     levels = np.concatenate([PAIRS, 1.0 + 0.05 * np.random.default_rng(0).normal(size=(12, 1))], axis=1)
     data = cf.Spectra(levels, targets=[4.0, 4.0, 1.0])

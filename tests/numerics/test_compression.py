@@ -11,9 +11,15 @@ from coulombfit.numerics.compression import uncompressed
 from simulators import ensembles
 
 SLOW = {*(("anisotropic", likelihood) for likelihood in ("density", "density-raw", "pair")), ("gas", "levels")}
-SLOW |= {("two-species", "density-raw"), ("gas-beta", "levels"), ("split-pair-two-widths", "pair")}
+SLOW |= {("two-species", "density-raw"), ("gas-beta", "levels")}
+LONG = {("split-pair-two-widths", "pair"), ("anisotropic", "density-raw")}
+SLOW -= LONG
 CASES = [
-    pytest.param(name, likelihood, marks=[pytest.mark.slow] if (name, likelihood) in SLOW else [])
+    pytest.param(
+        name,
+        likelihood,
+        marks=[pytest.mark.long] * ((name, likelihood) in LONG) + [pytest.mark.slow] * ((name, likelihood) in SLOW),
+    )
     for name, model in MODELS.items()
     # steps of trajectories are compressed in laws/trajectory; scores of conditionals are not
     for likelihood in (one.name for one in model.likelihoods if not (one.over_time or one.spread_of_runs))

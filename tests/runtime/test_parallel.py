@@ -86,6 +86,7 @@ def data_for(model: str) -> np.ndarray | cf.Trajectories:
     return ensembles.one_species(centre=4.0, sigma=0.04, runs=40, seed=2)
 
 
+COSTLY = [("anisotropic", "density"), ("anisotropic", "density-raw"), ("split-pair-two-widths", "pair")]
 QUICK = [("one-species", "pair"), ("one-species", "spacing"), ("gaussian", "density")]
 
 
@@ -98,7 +99,11 @@ ALL = [(name, likelihood) for name, model in MODELS.items() for likelihood in na
 
 
 @pytest.mark.parametrize(
-    ("model", "likelihood"), [one if one in QUICK else pytest.param(*one, marks=pytest.mark.slow) for one in ALL]
+    ("model", "likelihood"),
+    [
+        one if one in QUICK else pytest.param(*one, marks=pytest.mark.long if one in COSTLY else pytest.mark.slow)
+        for one in ALL
+    ],
 )
 def test_c1_fits_hold_no_lapack(model: str, likelihood: str) -> None:
     with calls_seen() as seen:
@@ -139,7 +144,11 @@ def test_c1_chains_hold_no_lapack(model: str, likelihood: str, learns: bool) -> 
 
 @pytest.mark.parametrize(
     ("levels", "scatter"),
-    [(2, True), *(pytest.param(*one, marks=pytest.mark.slow) for one in [(10, True), (3, False)])],
+    [
+        (2, True),
+        pytest.param(3, False, marks=pytest.mark.slow),
+        pytest.param(10, True, marks=pytest.mark.long),
+    ],
 )
 def test_c1_scaling_holds_no_lapack(levels: int, scatter: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
@@ -179,7 +188,7 @@ print("returned")
 
 @pytest.mark.parametrize(
     ("levels", "times", "limit"),
-    [pytest.param((3,), 4, 900, marks=pytest.mark.slow), pytest.param((3, 6, 10), 20, 3600, marks=pytest.mark.long)],
+    [pytest.param((3,), 4, 900, marks=pytest.mark.long), pytest.param((3, 6, 10), 20, 3600, marks=pytest.mark.long)],
 )
 def test_c1_twenty_times_each_on_two_workers_returns(levels: tuple[int, ...], times: int, limit: int) -> None:
     """The limits, in seconds, are several times what a slow machine takes: what hangs never returns."""

@@ -65,11 +65,11 @@ LONG = cf.Sampling(draws=10_000, per_run_draws=10, predictive_draws=1)
 @pytest.mark.parametrize(
     ("name", "likelihood", "runs", "sigma_2"),
     [
-        pytest.param("one-species", "pair", 40, 0.04, marks=pytest.mark.slow),
-        pytest.param("one-species", "density", 300, 0.04, marks=pytest.mark.slow),
+        pytest.param("one-species", "pair", 40, 0.04, marks=pytest.mark.long),
+        pytest.param("one-species", "density", 300, 0.04, marks=pytest.mark.long),
         pytest.param("two-species", "pair", 100, 0.02, marks=pytest.mark.slow),
-        pytest.param("two-species", "pair", 100, 0.04, marks=pytest.mark.slow),
-        pytest.param("two-species", "density-raw", 300, 0.02, marks=pytest.mark.slow),
+        pytest.param("two-species", "pair", 100, 0.04, marks=pytest.mark.long),
+        pytest.param("two-species", "density-raw", 300, 0.02, marks=pytest.mark.long),
         pytest.param("anisotropic", "pair", 100, 0.02, marks=pytest.mark.long),
     ],
 )
@@ -189,7 +189,7 @@ def test_what_the_weighted_points_say() -> None:
     assert one_side.centre[1] == pytest.approx(np.abs(points[:, 1]).mean())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_chains_take_longer_steps_where_the_posterior_is_nearly_gaussian(few: np.ndarray) -> None:
     """The acceptance aimed for is found from the weights unless it is given."""
     acceptance = {}

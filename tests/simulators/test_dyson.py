@@ -161,7 +161,7 @@ def test_twenty_levels_against_the_tridiagonal_ensemble() -> None:
             assert stats.ks_2samp(x[:, level], y[:, level]).pvalue > FALSE_ALARM / (2 * n), (beta, level)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_thousand_levels_fill_the_semicircle() -> None:
     """Edges at ±σ√(2βN), and the second moment βN/2 σ² of Wigner's law."""
     for form, steps in (("levels", 30), ("matrix", 6)):

@@ -83,7 +83,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path, often, monkeypatc
         assert not folder.exists()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_killed_process_goes_on_to_the_same_bits(tmp_path) -> None:
     """SIGKILL in the middle of a machine's training, once it has kept something."""
     folder, out, straight = tmp_path / "unfinished", tmp_path / "out.npy", tmp_path / "straight.npy"

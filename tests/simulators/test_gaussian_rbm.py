@@ -214,7 +214,7 @@ def test_the_learnt_plane_turns_at_the_stated_rate() -> None:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_degenerate_level_cut_in_two_never_rests() -> None:
     with pytest.warns(UserWarning, match="the slowest level needs for ever to forget its start"):
         gaussian_rbm.simulate(hidden=2, runs=2, steps=3500)
