@@ -50,7 +50,7 @@ def part_of_unit(unit: Standardisation, factor: Factor) -> Standardisation:
 
 
 def join_points(
-    factors: Sequence[Factor], parts: Sequence[Float[np.ndarray, "*shape coordinate"]]
+    factors: Sequence[Factor], parts: Sequence[Float[np.ndarray, "*shape _"]]
 ) -> Float[np.ndarray, "*shape coordinate"]:
     """Points of all parts as points of the whole."""
     size = sum(len(factor.coordinates) for factor in factors)

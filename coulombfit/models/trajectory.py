@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -149,7 +149,7 @@ class Dyson(Model):
         z = sites["centre"], sites["sigma"], sites["memory"]
         return SummedSteps(*z, self._betas(sites), self.sizes, jnp.broadcast_to(unit.scale, (len(self.sizes),)))
 
-    def _betas(self, parameters: Parameters) -> Any:
+    def _betas(self, parameters: Mapping[str, Any]) -> Any:
         return 1.0
 
     def terms(
@@ -228,7 +228,7 @@ class FreeDyson(Dyson):
     def exists(self, parameters: Parameters) -> Array:
         return (parameters["beta"] < LARGEST_BETA).all() if "beta" in parameters else jnp.array(True)
 
-    def _betas(self, parameters: Parameters) -> Any:
+    def _betas(self, parameters: Mapping[str, Any]) -> Any:
         return parameters.get("beta", 1.0)
 
     def with_free_beta(self) -> Model:

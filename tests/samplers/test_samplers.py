@@ -23,7 +23,7 @@ FAST |= {("one-species", "density")}
 CASES = [
     pytest.param(name, likelihood, marks=[] if (name, likelihood) in FAST else [pytest.mark.slow])
     for name, model in MODELS.items()
-    for likelihood in (one.name for one in model.likelihoods)
+    for likelihood in (one.name for one in model.likelihoods if not one.over_time)
 ]
 
 
