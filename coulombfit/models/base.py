@@ -18,8 +18,8 @@ import numpyro.distributions as dist
 from jaxtyping import Array, Float
 from numpyro.distributions import biject_to
 
-from coulombfit.laws.matrix.levels import InteractingLevels
 from coulombfit.models.likelihoods import LIKELIHOODS, Likelihood
+from coulombfit.models.model_laws import ModelLaws
 from coulombfit.models.parameters import Parameter, find_parameter
 from coulombfit.models.site_priors import SitePrior, coordinate_names
 from coulombfit.models.stated import Stated
@@ -48,7 +48,7 @@ class Factor(NamedTuple):
     coordinates: tuple[int, ...]
 
 
-class Model(ABC):
+class Model(ModelLaws, ABC):
     """One hypothesis about the levels of a run. Equal models are interchangeable: they hash alike and hold no data.
 
     A model of your own is a frozen dataclass with ``name``, ``description``, ``likelihoods`` and ``reports``, with
@@ -120,41 +120,6 @@ class Model(ABC):
     @abstractmethod
     def parameters(self, sites: Parameters, unit: Standardisation) -> Parameters:
         """The reported parameters in units of the data, from standardised sites of any common shape."""
-
-    def pair(self, parameters: Parameters) -> dist.Distribution:
-        """Joint law of the ordered pair, event (2,)."""
-        raise NotImplementedError(f"{self.name} has no law of a pair")
-
-    def density(self, parameters: Parameters) -> dist.Distribution:
-        """Density of one level of a pair, event ()."""
-        raise NotImplementedError(f"{self.name} has no density of one level")
-
-    def spacing(self, parameters: Parameters) -> dist.Distribution:
-        """Law of the spacing of a pair, event ()."""
-        raise NotImplementedError(f"{self.name} has no law of the spacing")
-
-    def levels(self, parameters: Parameters) -> dist.Distribution:
-        """Joint law of all levels, descending, event (level,)."""
-        raise NotImplementedError(f"{self.name} has no law of all levels")
-
-    def conditionals(self, parameters: Parameters) -> InteractingLevels:
-        """Law of each level given all others, descending, event (level,)."""
-        raise NotImplementedError(f"{self.name} has no law of one level given the others")
-
-    def path(self, parameters: Parameters) -> Any:
-        """Law of all levels over training, event (snapshot, level)."""
-        raise NotImplementedError(f"{self.name} has no law of levels over training")
-
-    def step_law(self, sites: Parameters, unit: Standardisation) -> dist.Distribution:
-        """Law of the terms of a trajectory, its steps."""
-        raise NotImplementedError(f"{self.name} has no law of levels over training")
-
-    def offers(self, law: str) -> bool:
-        """Whether it has a law.
-
-        :param law: "pair", "density", "spacing", "levels", "conditionals" or "path".
-        """
-        return getattr(type(self), law) is not getattr(Model, law)
 
     def law(self, likelihood: str | Likelihood, parameters: Parameters) -> dist.Distribution:
         """The law of what is observed of a run."""

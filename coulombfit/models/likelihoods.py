@@ -253,7 +253,12 @@ class AllLevels(Likelihood):
     of_pairs = False
 
     def observe(self, spectra: Spectra) -> Float[np.ndarray, "run level"]:
-        return _distinct(spectra)
+        if (np.diff(spectra.eigenvalues, axis=1) == 0).any():
+            raise DataError(
+                "data: expected distinct levels, got tied ones; levels repel, so equal ones are no spectrum; where "
+                "they are zero, of rank-deficient weights, levels='nonzero' leaves them out"
+            )
+        return spectra.eigenvalues
 
     def law(self, model: Laws, parameters: Parameters) -> dist.Distribution:
         return model.levels(parameters)
@@ -269,7 +274,7 @@ class AllLevels(Likelihood):
 
 
 @dataclass(frozen=True)
-class Conditionals(Likelihood):
+class Conditionals(AllLevels):
     """Each level given all others of its run: asks the model for ``conditionals``.
 
     Besag's pseudo-likelihood, for laws of many levels whose normaliser nobody knows. Its maximum is right and its
@@ -278,12 +283,8 @@ class Conditionals(Likelihood):
 
     name = "conditionals"
     asks_for = ("conditionals",)
-    of_pairs = False
     composite = True
     spread_of_runs = True
-
-    def observe(self, spectra: Spectra) -> Float[np.ndarray, "run level"]:
-        return _distinct(spectra)
 
     def grouped(self, spectra: Any) -> Any:
         # levels may be at any distance, so that there is nothing to guess
@@ -292,27 +293,9 @@ class Conditionals(Likelihood):
     def law(self, model: Laws, parameters: Parameters) -> dist.Distribution:
         return model.conditionals(parameters)
 
-    def terms(self, observations: Any, unit: Standardisation) -> Any:
-        return observations
-
-    def term_law(self, model: Laws, sites: Parameters, unit: Standardisation) -> dist.Distribution:
-        return model.law(self, model.parameters(sites, unit))
-
-    def log_frame(self, observations: Float[np.ndarray, "run ..."], unit: Standardisation) -> float:
-        return 0.0
-
     def ensembles_kept(self, observations: Float[np.ndarray, "run level"], sampling: Kept) -> int:
         runs, levels = observations.shape
         return min(sampling.predictive_draws, int(AFFORDED / (SPECTRUM * sampling.chains * runs * levels**3)))
-
-
-def _distinct(spectra: Spectra) -> Float[np.ndarray, "run level"]:
-    if (np.diff(spectra.eigenvalues, axis=1) == 0).any():
-        raise DataError(
-            "data: expected distinct levels, got tied ones; levels repel, so equal ones are no spectrum; where they "
-            "are zero, of rank-deficient weights, levels='nonzero' leaves them out"
-        )
-    return spectra.eigenvalues
 
 
 def _pairs(spectra: Spectra) -> Float[np.ndarray, "run 2"]:
