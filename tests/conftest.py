@@ -42,14 +42,18 @@ mpl.use("agg")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of a test marked ``one_by_default`` the first case is fast, and all others are slow."""
+    """Of a test marked ``one_by_default`` the first case is fast, and all others are slow; of one marked ``one_slow``
+    the first is slow, and all others are long."""
     seen: set[str] = set()
     for item in items:
         name = item.nodeid.partition("[")[0]
-        if item.get_closest_marker("one_by_default"):
-            if name in seen and not (item.get_closest_marker("slow") or item.get_closest_marker("long")):
-                item.add_marker(pytest.mark.slow)
-            seen.add(name)
+        later = name in seen and not item.get_closest_marker("long")
+        if later and item.get_closest_marker("one_by_default") and not item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.slow)
+        if later and item.get_closest_marker("one_slow"):
+            item.own_markers[:] = [mark for mark in item.own_markers if mark.name != "slow"]
+            item.add_marker(pytest.mark.long)
+        seen.add(name)
 
 
 @pytest.fixture(scope="module", autouse=True)

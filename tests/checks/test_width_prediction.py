@@ -58,7 +58,7 @@ def test_the_convention() -> None:
     assert "predicted σ = " in str(found.summary())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_gaussian_machines_before_they_are_stationary() -> None:
     """All start at the target: their scatter is 18 % below the width to come, which drift and noise predict."""
     with pytest.warns(UserWarning, match="not yet stationary"):
@@ -128,7 +128,7 @@ def test_what_does_not_come_back_is_said() -> None:
     assert never(-0.3).restoring == 1.0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_beside_a_fit(few: np.ndarray) -> None:
     """A fit's σ is taken, σ_m of two; what has neither is refused."""
     found = predict_width(*ar1(np.random.default_rng(0), 0.5, 100, 20), **SETTING)

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-LONG = {"digits", "transformer", "displacement", "split_students"}
+LONG = {"scaling_rule", "digits", "transformer", "displacement", "split_students"}
 PRINTED = {
     "digits": "layer 1: ",
     "displacement": "repulsion alone",

@@ -44,7 +44,7 @@ def inside(model: str, sampler: str) -> pd.DataFrame:
 
 @pytest.mark.parametrize(
     "model",
-    [pytest.param(name, marks=pytest.mark.long if name == "two-species" else pytest.mark.slow) for name in CASES],
+    [pytest.param(name, marks=pytest.mark.long) for name in CASES],
 )
 def test_ninety_percent_intervals_cover(model: str) -> None:
     rates = inside(model, "laplace").mean()
@@ -95,7 +95,7 @@ def test_intervals_are_nominal_or_runs_are_said_to_be_too_few(model: str, likeli
 @pytest.mark.parametrize(
     ("model", "likelihood", "runs"),
     [
-        pytest.param("two-species", "pair", 30, marks=pytest.mark.slow),
+        pytest.param("two-species", "pair", 30, marks=pytest.mark.long),
         pytest.param("anisotropic", "pair", 30, marks=pytest.mark.long),
         pytest.param("two-species", "pair", 300, marks=pytest.mark.long),
         pytest.param("anisotropic", "pair", 300, marks=pytest.mark.long),

@@ -106,7 +106,7 @@ def test_only_some_of_many_runs_are_looked_at() -> None:
 @pytest.mark.parametrize(
     ("model", "runs"),
     [
-        pytest.param("one-species", 30, marks=pytest.mark.slow),
+        pytest.param("one-species", 30, marks=pytest.mark.long),
         pytest.param("one-species", 300, marks=pytest.mark.long),
         pytest.param("anisotropic", 300, marks=pytest.mark.long),
     ],
@@ -153,6 +153,7 @@ def test_a5_many_fits_and_the_check_of_widths_warn_of_resolved_levels() -> None:
         cf.width_consistency(x[0], models=["one-species"], likelihoods=["pair"], points=64)
 
 
+@pytest.mark.one_slow
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "runs", [3, pytest.param(10, marks=pytest.mark.slow), pytest.param(30, marks=pytest.mark.slow)]

@@ -134,7 +134,7 @@ def test_a9_evidence_depends_on_the_seed_as_its_error_says() -> None:
     assert (values.std(axis=0, ddof=1) < 4.0 * errors).all()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_sixteen_spectra_of_one_shape_compile_no_more_than_one() -> None:
     """Each program once: the number of compilations does not grow with the number of spectra, whatever they hold."""
     sampling = cf.Sampling(warmup=60, draws=120)

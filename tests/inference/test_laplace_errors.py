@@ -30,6 +30,7 @@ def errors_of(name: str, likelihood: str, sets: int) -> np.ndarray:
     return np.array(errors)
 
 
+@pytest.mark.one_slow
 @pytest.mark.parametrize("name", ["one-species", "two-species"])
 @pytest.mark.slow
 def test_sds_of_ten_runs_are_those_of_a_quadrature(name: str) -> None:

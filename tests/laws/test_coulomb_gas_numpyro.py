@@ -84,6 +84,7 @@ def test_outside_the_support() -> None:
     np.testing.assert_array_equal(law.support(x), [False, False, False, True])
 
 
+@pytest.mark.one_slow
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("centres", "widths", "sizes", "beta"),
@@ -127,7 +128,7 @@ def test_numpyro_contract(centres, widths, sizes, beta) -> None:
             getattr(law, moment)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_float32_follows_the_input() -> None:
     centres, widths, sizes = TEN
     law = CoulombGas(centres, widths, sizes)

@@ -112,7 +112,7 @@ def test_a_cluster_of_three_and_more_is_a_gas(levels: int) -> None:
     assert f"grouping: levels {','.join(map(str, range(1, levels + 1)))} together, grouped as stated" in found.summary()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_repulsion_of_real_matrices_is_one() -> None:
     pairs = ensembles.one_species(centre=4.0, sigma=0.04, runs=2000, seed=5)
     free, fixed = cf.fit(pairs, "gas-beta"), cf.fit(pairs, "gas")

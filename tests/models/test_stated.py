@@ -132,7 +132,7 @@ def test_many_fits_take_them_too() -> None:
     assert many.table.loc[("spectrum 0", "sigma"), "mean"] == one.loc["sigma", "mean"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_given_priors_change_the_evidence_and_are_varied() -> None:
     narrow = cf.fit(PAIRS, priors={"sigma": dist.LogNormal(np.log(0.05), 0.1)}, sampler="laplace")
     gamma = cf.fit(PAIRS, priors={"sigma": dist.Gamma(4.0, 100.0)}, sampler="laplace")

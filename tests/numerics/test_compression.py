@@ -12,7 +12,7 @@ from simulators import ensembles
 
 SLOW = {*(("anisotropic", likelihood) for likelihood in ("density", "density-raw", "pair")), ("gas", "levels")}
 SLOW |= {("two-species", "density-raw"), ("gas-beta", "levels")}
-LONG = {("split-pair-two-widths", "pair"), ("anisotropic", "density-raw")}
+LONG = {("split-pair-two-widths", "pair"), ("anisotropic", "density-raw"), ("anisotropic", "density")}
 SLOW -= LONG
 CASES = [
     pytest.param(
@@ -94,7 +94,7 @@ def test_compression_follows_narrow_features(likelihood: str, sigma_2: float) ->
     assert worst_within_reach(small, whole) <= TOLERANCE
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_outliers_are_compressed_with_the_rest() -> None:
     pairs = levels("two-species", 4000).eigenvalues.copy()
     pairs[:3] += np.array([[1.0, -1.0], [0.5, 0.5], [-0.9, -0.9]])
@@ -112,6 +112,7 @@ def test_nodes_do_not_grow_with_the_data() -> None:
         assert sizes[1] <= 3 * sizes[0]
 
 
+@pytest.mark.one_slow
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "likelihood"), [("two-species", "pair"), ("two-species", "density"), ("anisotropic", "pair")]

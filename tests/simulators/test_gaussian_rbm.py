@@ -61,6 +61,7 @@ def spread(run, theory) -> np.ndarray:
     return np.array([np.sqrt(np.mean((x[:, i] - x[:, j]) ** 2) / 4) / theory[i] for i, j in PAIRS])
 
 
+@pytest.mark.one_slow
 @pytest.mark.slow
 @pytest.mark.parametrize("noise", ["data", "model", "both"])
 def test_stationary_widths_and_centres(noise) -> None:
