@@ -123,7 +123,7 @@ def test_chains_give_the_same_posterior(fit: cf.Fit) -> None:
     assert (np.abs(one["mean"] - other["mean"]) < 0.15 * one["sd"]).all()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_beta_is_of_pairs_and_tells_real_weights_from_complex_ones() -> None:
     steps = np.arange(1.0, 1501.0)
     for beta in (1, 2):
