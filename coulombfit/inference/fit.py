@@ -120,7 +120,7 @@ def _record(spectra: Spectra | Trajectories, question: Question, prepared: Prepa
             spectra,
             pooled=prepared.pooled,
             degenerate=model.needs_degenerate,
-            apart=question.likelihood.grouped(spectra) is not spectra,
+            apart=prepared.apart,
         ),
         structure=model.structure,
         sampling=asdict(question.sampling),

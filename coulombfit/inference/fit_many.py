@@ -177,7 +177,7 @@ def _prepare_all(
                 told = _tell_apart(*leading, name, spectra)
                 raise DataError(f"expected levels that form the clusters of the first, got {told}; {WAY_ON}")
             prepared[name] = found
-            degenerate = found.model.needs_degenerate and question.likelihood.grouped(spectra) is spectra
+            degenerate = found.model.needs_degenerate and not found.apart
             if not found.pooled and (doubt := doubt_levels(spectra, degenerate=degenerate)):
                 doubts[name] = doubt
         except DataError as error:

@@ -39,12 +39,13 @@ class Question:
 @dataclass(frozen=True, eq=False)
 class Prepared:
     """The model with the structure that spectra show, what its likelihood sees of them, the units of the priors, and
-    whether these are levels whose pairing is not known."""
+    whether these are levels whose pairing is not known, or were taken one by one at whatever distance."""
 
     model: Model
     observations: Float[np.ndarray, "run ..."]
     unit: Standardisation
     pooled: bool = False
+    apart: bool = False
 
 
 def ask(
@@ -86,11 +87,12 @@ def prepare(spectra: Spectra | Trajectories, question: Question) -> Prepared:
     """
     _require_kind(spectra, question)
     data: Any = spectra  # of the kind that the likelihood is of
-    model = question.model.with_structure_of(question.likelihood.grouped(data))
+    taken = question.likelihood.grouped(data)
+    model = question.model.with_structure_of(taken)
     _require_reported(model, question.likelihood)
     observations = model.observe(data, question.likelihood)
     unit = model.unit(observations, question.likelihood)
-    return Prepared(model, observations, unit, pooled=len(observations) != spectra.runs)
+    return Prepared(model, observations, unit, pooled=len(observations) != spectra.runs, apart=taken is not data)
 
 
 def spectra_of(data: Any) -> Spectra | Trajectories:

@@ -1,6 +1,7 @@
-"""What tests of commands as processes share."""
+"""What tests of commands share."""
 
 import signal
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,13 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield tmp_path
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def where_commands_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty folder; and warnings, which commands show in their own way, are shown as before afterwards."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("warnings.showwarning", warnings.showwarning)
 
 
 @pytest.fixture

@@ -12,25 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 from typer.main import get_command
-from typer.testing import CliRunner, Result
 
 import coulombfit as cf
 import simulators
 from coulombfit.cli.app import app
 from coulombfit.cli.exit import Exit
+from tests.cli.commands import run
 
-
-@pytest.fixture(autouse=True)
-def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("warnings.showwarning", __import__("warnings").showwarning)
-    return tmp_path
-
-
-def run(*arguments: str, code: int = 0) -> Result:
-    result = CliRunner().invoke(app, list(arguments))
-    assert result.exit_code == code, result.output
-    return result
+pytestmark = pytest.mark.usefixtures("where_commands_write")
 
 
 @pytest.fixture

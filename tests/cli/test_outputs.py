@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
 
 import coulombfit as cf
-from coulombfit.cli.app import app
 from coulombfit.inference import outputs
 from simulators import ensembles
+from tests.cli.commands import run
 
 QUICK = ("--quiet",)
 
@@ -25,12 +24,6 @@ def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         x = ensembles.one_species(centre=4.0, sigma=0.04, runs=40, seed=seed)
         np.savez(f"{name}.npz", eigenvalues=x)
         cf.Spectra(x, name="same").save(f"{name}.nc")
-
-
-def run(*arguments: str, code: int = 0) -> Result:
-    result = CliRunner().invoke(app, list(arguments))
-    assert result.exit_code == code, result.output
-    return result
 
 
 def refused(*arguments: str) -> None:

@@ -4,22 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
 import coulombfit as cf
-from coulombfit.cli.app import app
+from tests.cli.commands import run
 
-
-@pytest.fixture(autouse=True)
-def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("warnings.showwarning", __import__("warnings").showwarning)
-
-
-def run(*arguments: str, code: int = 0) -> Result:
-    result = CliRunner().invoke(app, list(arguments))
-    assert result.exit_code == code, result.output
-    return result
+pytestmark = pytest.mark.usefixtures("where_commands_write")
 
 
 def test_simulate_gives_a_file_that_fit_takes() -> None:

@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.scipy.special import ndtri
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 from coulombfit.laws.matrix.neighbours import FAR, Neighbourhood
 from coulombfit.laws.matrix.repulsion import Repulsion
@@ -50,11 +50,11 @@ class Potentials(NamedTuple):
 def log_conditionals(repulsion: Repulsion, law: Potentials, data: Neighbourhood) -> Float[Array, "level run"]:
     """Ln p(x_i | all other levels of the run), each a normalised density of x_i between its neighbours."""
 
-    def one(each: tuple[Array, ...]) -> Array:
+    def one(each: tuple[Array, Neighbourhood]) -> Array:
         *_, log_p = _conditional(repulsion, law, *each)
         return log_p
 
-    return lax.map(one, (jnp.arange(len(data.x)), *data))
+    return lax.map(one, (jnp.arange(len(data.x)), data))
 
 
 def information(
@@ -67,11 +67,13 @@ def information(
     levels, runs = data.x.shape
     size = 2 * levels + 1
 
-    def add(totals: tuple[Array, Array, Array], each: tuple[Array, ...]) -> tuple[tuple[Array, Array, Array], None]:
-        log_total, scores, matrix = totals
-        level, _, _, which, *_ = each
-        features, at_level, weights, log_p = _conditional(repulsion, law, *each)
-        place = jnp.concatenate([jnp.array([level, levels + level]), which, levels + which, jnp.array([2 * levels])])
+    def add(
+        totals: tuple[Array, Array, Array], each: tuple[Array, Neighbourhood]
+    ) -> tuple[tuple[Array, Array, Array], None]:
+        (log_total, scores, matrix), (level, one) = totals, each
+        features, at_level, weights, log_p = _conditional(repulsion, law, level, one)
+        own, others = jnp.array([level, levels + level]), jnp.concatenate([one.which, levels + one.which])
+        place = jnp.concatenate([own, others, jnp.array([2 * levels])])
         mean = jnp.einsum("rqf,rq->rf", features, weights)
         apart = (features - mean[:, None]) * jnp.sqrt(weights)[..., None]
         flat = apart.reshape(-1, apart.shape[-1])
@@ -82,23 +84,22 @@ def information(
         ), None
 
     start = (jnp.zeros(()), jnp.zeros((runs, size)), jnp.zeros((size, size)))
-    return lax.scan(add, start, (jnp.arange(levels), *data))[0]
+    return lax.scan(add, start, (jnp.arange(levels), data))[0]
 
 
 def normal_scores(repulsion: Repulsion, law: Potentials, data: Neighbourhood) -> Float[Array, "level run"]:
     """Φ⁻¹ of where each level lies in its conditional: standard normal over runs where the law is true."""
 
-    def one(each: tuple[Array, ...]) -> Array:
-        level, x, near, which, there, between, far = each
-        lower, upper = _window(law, level, between)
+    def one(each: tuple[Array, Neighbourhood]) -> Array:
+        level, data = each
+        lower, upper = _window(law, level, data)
 
         def log_integral(low: Array, high: Array) -> Array:
-            half = 0.5 * (high - low)[:, None]
-            points = 0.5 * (high + low)[:, None] + half * _NODES
-            log, _ = _unnormalised(repulsion, law, level, points, x, near, which, there, far)
-            return jax.nn.logsumexp(log + jnp.log(_WEIGHTS) + jnp.log(half), axis=1)
+            points, log_weights = _nodes_between(low, high)
+            log, _ = _unnormalised(repulsion, law, level, data, points)
+            return jax.nn.logsumexp(log + log_weights, axis=1)
 
-        place = jnp.clip(x, lower, upper)
+        place = jnp.clip(data.x, lower, upper)
         tiny = 1e-12 * (upper - lower)
         below = log_integral(lower, jnp.maximum(place, lower + tiny))
         above = log_integral(jnp.minimum(place, upper - tiny), upper)
@@ -106,65 +107,59 @@ def normal_scores(repulsion: Repulsion, law: Potentials, data: Neighbourhood) ->
         share = jnp.exp(jnp.minimum(below, above) - jnp.logaddexp(below, above))
         return jnp.sign(below - above) * -ndtri(jnp.clip(share, 1e-300, 0.5))
 
-    return lax.map(one, (jnp.arange(len(data.x)), *data))
+    return lax.map(one, (jnp.arange(len(data.x)), data))
 
 
-def _window(law: Potentials, level: Array, between: Float[Array, "run 2"]) -> tuple[Array, Array]:
+# Below, data are those of one level: of each field of a Neighbourhood what belongs to it.
+
+
+def _window(law: Potentials, level: Array, data: Neighbourhood) -> tuple[Array, Array]:
     """Where a level may lie: between its neighbours, no further than REACH widths from where it is most likely."""
-    low, high = between[:, 0], between[:, 1]
+    low, high = data.between[:, 0], data.between[:, 1]
     middle, reach = jnp.clip(law.centres[level], low, high), REACH * jnp.sqrt(law.variances[level])
     return jnp.maximum(low, middle - reach), jnp.minimum(high, middle + reach)
 
 
+def _nodes_between(
+    low: Float[Array, " run"], high: Float[Array, " run"]
+) -> tuple[Float[Array, "run node"], Float[Array, "run node"]]:
+    """Places of the nodes, and ln of their weights."""
+    half = 0.5 * (high - low)[:, None]
+    return 0.5 * (high + low)[:, None] + half * _NODES, jnp.log(_WEIGHTS) + jnp.log(half)
+
+
 def _unnormalised(
-    repulsion: Repulsion,
-    law: Potentials,
-    level: Array,
-    points: Float[Array, "run point"],
-    x: Float[Array, " run"],
-    near: Float[Array, "run neighbour"],
-    which: Int[Array, " neighbour"],
-    there: Float[Array, " neighbour"],
-    far: Float[Array, "run order"],
+    repulsion: Repulsion, law: Potentials, level: Array, data: Neighbourhood, points: Float[Array, "run point"]
 ) -> tuple[Float[Array, "run point"], Float[Array, "run point local"]]:
     """Ln of the conditional without its normaliser, and its derivatives: in c and σ² of the level, in those of its
     neighbours, and in β."""
     c, v = law.centres[level], law.variances[level]
-    below = jnp.where(which > level, 1.0, -1.0)
-    distance = jnp.where(there > 0, below * (points[..., None] - near[:, None]), 1.0)
-    gap = jnp.broadcast_to(below * (c - law.centres[which]), distance.shape)
-    factor = repulsion.factor(distance, gap, v + law.variances[which], law.beta)
+    below = jnp.where(data.which > level, 1.0, -1.0)
+    distance = jnp.where(data.there > 0, below * (points[..., None] - data.near[:, None]), 1.0)
+    gap = jnp.broadcast_to(below * (c - law.centres[data.which]), distance.shape)
+    factor = repulsion.factor(distance, gap, v + law.variances[data.which], law.beta)
     # nested: t (s₁ + t (−s₂/2 + …))
-    shift, orders = points - x[:, None], np.arange(1, FAR + 1)
-    sums = far * (-1.0) ** (orders + 1) / orders
+    shift, orders = points - data.x[:, None], np.arange(1, FAR + 1)
+    sums = data.far * (-1.0) ** (orders + 1) / orders
     series = jnp.zeros_like(shift)
     for m in reversed(range(FAR)):
         series = (series + sums[:, m : m + 1]) * shift
     u = (points - c) / v
-    log = -0.5 * v * u**2 + (there * factor.log).sum(axis=-1) + repulsion.exponent(law.beta) * series
-    by_gap, by_variance = there * below * factor.by_gap, there * factor.by_variance
+    log = -0.5 * v * u**2 + (data.there * factor.log).sum(axis=-1) + repulsion.exponent(law.beta) * series
+    by_gap, by_variance = data.there * below * factor.by_gap, data.there * factor.by_variance
     own = jnp.stack([u + by_gap.sum(axis=-1), 0.5 * u**2 + by_variance.sum(axis=-1)], axis=-1)
-    by_beta = (there * factor.by_beta).sum(axis=-1) + repulsion.far_by_beta * series
+    by_beta = (data.there * factor.by_beta).sum(axis=-1) + repulsion.far_by_beta * series
     return log, jnp.concatenate([own, -by_gap, by_variance, by_beta[..., None]], axis=-1)
 
 
 def _conditional(
-    repulsion: Repulsion,
-    law: Potentials,
-    level: Array,
-    x: Float[Array, " run"],
-    near: Float[Array, "run neighbour"],
-    which: Int[Array, " neighbour"],
-    there: Float[Array, " neighbour"],
-    between: Float[Array, "run 2"],
-    far: Float[Array, "run order"],
+    repulsion: Repulsion, law: Potentials, level: Array, data: Neighbourhood
 ) -> tuple[Array, Array, Array, Float[Array, " run"]]:
     """Features F at the nodes (run, node, local) and at the level (run, local), weights of the nodes, and ln p."""
-    lower, upper = _window(law, level, between)
-    half = 0.5 * (upper - lower)[:, None]
-    points = jnp.concatenate([x[:, None], 0.5 * (upper + lower)[:, None] + half * _NODES], axis=1)
-    log, features = _unnormalised(repulsion, law, level, points, x, near, which, there, far)
-    log_weights = log[:, 1:] + jnp.log(_WEIGHTS) + jnp.log(half)
+    nodes, log_of_node = _nodes_between(*_window(law, level, data))
+    points = jnp.concatenate([data.x[:, None], nodes], axis=1)
+    log, features = _unnormalised(repulsion, law, level, data, points)
+    log_weights = log[:, 1:] + log_of_node
     log_norm = jax.nn.logsumexp(log_weights, axis=1)
     weights = jnp.exp(log_weights - log_norm[:, None])
     return features[:, 1:], features[:, 0], weights, log[:, 0] - log_norm
