@@ -13,7 +13,7 @@ os.environ.setdefault(FOLDER, str(Path(__file__).parents[1] / ".pytest_cache" / 
 use_cache()
 # most programs of the tests run once, and take longer to be made fast than they would save; an XLA_FLAGS of one's own
 # stays, also an empty one: gates for which programs run long give it
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
 
 import jax
 import jaxtyping
