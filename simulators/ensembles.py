@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
@@ -41,11 +40,11 @@ def one_species(*, centre: float, sigma: float, runs: int, seed: int = 0) -> Flo
     check_seed(seed)
     setting = {"ensemble": "one-species", "centre": float(centre), "sigma": float(sigma)}
     with isolated(True):
-        noise = sigma * jax.random.normal(key_for(seed, setting), (runs, 3))
-        half_difference = 0.5 * (noise[:, 0] - noise[:, 1])
-        half_spacing = jnp.hypot(half_difference, jnp.sqrt(0.5) * noise[:, 2])
-        middle = centre + 0.5 * (noise[:, 0] + noise[:, 1])
-        return np.asarray(jnp.stack([middle + half_spacing, middle - half_spacing], axis=1))
+        noise = sigma * np.asarray(jax.random.normal(key_for(seed, setting), (runs, 3)))
+    half_difference = 0.5 * (noise[:, 0] - noise[:, 1])
+    half_spacing = np.hypot(half_difference, np.sqrt(0.5) * noise[:, 2])
+    middle = centre + 0.5 * (noise[:, 0] + noise[:, 1])
+    return np.stack([middle + half_spacing, middle - half_spacing], axis=1)
 
 
 def two_species(
@@ -74,11 +73,11 @@ def two_species(
     setting = {"ensemble": "two-species", "centre": float(centre), **widths}
     with isolated(True):
         key_noise, key_sign = jax.random.split(key_for(seed, setting))
-        noise = np.sqrt(2.0) * jax.random.normal(key_noise, (runs, 3))
-        spacing = sigma_m * jnp.hypot(noise[:, 0], noise[:, 1])
-        sign = jax.random.rademacher(key_sign, (runs,), dtype=spacing.dtype)
-        middle = centre + 0.5 * (r * sign * spacing + sigma_1 * sigma_2 / sigma_m * noise[:, 2])
-        return np.asarray(jnp.stack([middle + 0.5 * spacing, middle - 0.5 * spacing], axis=1))
+        noise = np.sqrt(2.0) * np.asarray(jax.random.normal(key_noise, (runs, 3)))
+        sign = np.asarray(jax.random.rademacher(key_sign, (runs,), dtype=noise.dtype))
+    spacing = sigma_m * np.hypot(noise[:, 0], noise[:, 1])
+    middle = centre + 0.5 * (r * sign * spacing + sigma_1 * sigma_2 / sigma_m * noise[:, 2])
+    return np.stack([middle + 0.5 * spacing, middle - 0.5 * spacing], axis=1)
 
 
 def perturbed(*, levels: ArrayLike, widths: ArrayLike, runs: int, seed: int = 0) -> Float[np.ndarray, "run level"]:

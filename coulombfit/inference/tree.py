@@ -135,7 +135,8 @@ def _thin(count: int, wanted: int) -> np.ndarray:
 
 
 def _take(parameters: Parameters | dict[str, np.ndarray], draws: np.ndarray) -> Parameters:
-    return {name: jnp.asarray(values)[:, draws] for name, values in parameters.items()}
+    # taken by NumPy: each shape would be six programs
+    return {name: jnp.asarray(np.asarray(values)[:, draws]) for name, values in parameters.items()}
 
 
 def _labelled(model: Model, arrays: Parameters | dict[str, np.ndarray], draws: np.ndarray) -> xr.Dataset:

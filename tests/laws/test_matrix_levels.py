@@ -17,6 +17,8 @@ from simulators import ensembles
 pytestmark = pytest.mark.usefixtures("float64")
 
 CENTRES, WIDTHS = np.array([4.3, 4.1, 3.95]), np.array([0.1, 0.07, 0.13])
+by_level = jax.jit(log_conditionals, static_argnums=0)
+scores_of = jax.jit(normal_scores, static_argnums=0)
 SPECTRA = np.array([[4.42, 4.13, 3.99], [4.25, 4.2, 3.7]])
 
 
@@ -39,7 +41,7 @@ def _joint(repulsion: Repulsion, c: np.ndarray, w: np.ndarray, beta: float) -> C
 def test_conditionals_are_those_of_the_joint_law(repulsion: Repulsion, beta: float) -> None:
     log = _joint(repulsion, CENTRES, WIDTHS, beta)
     law = Potentials(jnp.asarray(CENTRES), jnp.asarray(WIDTHS**2), jnp.asarray(beta))
-    found = np.asarray(log_conditionals(repulsion, law, Neighbourhood.of(SPECTRA, 2)))
+    found = np.asarray(by_level(repulsion, law, Neighbourhood.of(SPECTRA, 2)))
     for run, x in enumerate(SPECTRA):
         ends = [x[0] + 2.0, *x, x[-1] - 2.0]
         for level in range(3):
@@ -59,8 +61,16 @@ def test_scores_and_information_are_derivatives(repulsion: Repulsion) -> None:
         return log_conditionals(repulsion, Potentials(numbers[:3], numbers[3:6], numbers[6]), data)
 
     numbers = jnp.asarray([*CENTRES, *WIDTHS**2, 1.3])
-    value, scores, matrix = information(repulsion, Potentials(numbers[:3], numbers[3:6], numbers[6]), data)
-    slopes = jax.jacfwd(by_run)(numbers)
+    value, scores, matrix = jax.jit(information, static_argnums=0)(repulsion, Potentials(numbers[:3], numbers[3:6], numbers[6]), data)
+    slopes = jax.jit(jax.jacfwd(by_run))(numbers)
+
+    @jax.jit
+    def both(numbers: jax.Array, rows: Neighbourhood) -> tuple[jax.Array, jax.Array]:
+        def all_levels(numbers: jax.Array) -> jax.Array:
+            return log_conditionals(repulsion, Potentials(numbers[:3], numbers[3:6], numbers[6]), rows)
+
+        return all_levels(numbers), jax.jacfwd(all_levels)(numbers)
+
     assert float(value) == pytest.approx(float(by_run(numbers).sum()), abs=1e-12)
     # no polynomial at the ends, d^1.3, which costs digits
     np.testing.assert_allclose(scores, slopes.sum(axis=0), rtol=1e-8 if repulsion is MATRIX else 1e-6, atol=1e-7)
@@ -74,13 +84,8 @@ def test_scores_and_information_are_derivatives(repulsion: Repulsion) -> None:
             places = 0.5 * (high + low) + 0.5 * (high - low) * nodes
             moved = np.tile(x, (len(places), 1))
             moved[:, level] = places
-            rows = Neighbourhood.of(moved, 2)
-
-            def one(numbers: jax.Array, rows: Neighbourhood = rows, level: int = level) -> jax.Array:
-                return log_conditionals(repulsion, Potentials(numbers[:3], numbers[3:6], numbers[6]), rows)[level]
-
-            slope = np.asarray(jax.jacfwd(one)(numbers))
-            mass = np.exp(np.asarray(one(numbers))) * weights * 0.5 * (high - low)
+            log_p, slope = (np.asarray(each[level]) for each in both(numbers, Neighbourhood.of(moved, 2)))
+            mass = np.exp(log_p) * weights * 0.5 * (high - low)
             assert mass.sum() == pytest.approx(1.0, abs=1e-6)
             wanted += np.einsum("q,qa,qb->ab", mass, slope, slope)
     np.testing.assert_allclose(matrix, wanted, rtol=1e-5, atol=1e-4)
@@ -93,7 +98,7 @@ def test_neighbours_far_off_are_expanded() -> None:
     near = count_near(x)
     assert 4 <= near < 12
     for repulsion in (MATRIX, GAS):
-        exact, expanded = (np.asarray(log_conditionals(repulsion, law, Neighbourhood.of(x, k))) for k in (39, near))
+        exact, expanded = (np.asarray(by_level(repulsion, law, Neighbourhood.of(x, k))) for k in (39, near))
         assert np.abs(exact - expanded).max() < 2e-3
 
 
@@ -101,8 +106,8 @@ def test_normal_scores_are_normal() -> None:
     """Two levels, of which the law is exact; a wrong width is seen. False alarms 1e-3 each."""
     x = ensembles.perturbed(levels=[4.15, 4.0], widths=0.1, runs=2000, seed=2)
     law = Potentials(jnp.asarray([4.15, 4.0]), jnp.full(2, 0.01), jnp.asarray(1.0))
-    scores = np.asarray(normal_scores(MATRIX, law, Neighbourhood.of(x, 1)))
-    wrong = np.asarray(normal_scores(MATRIX, law._replace(variances=jnp.full(2, 0.0121)), Neighbourhood.of(x, 1)))
+    scores = np.asarray(scores_of(MATRIX, law, Neighbourhood.of(x, 1)))
+    wrong = np.asarray(scores_of(MATRIX, law._replace(variances=jnp.full(2, 0.0121)), Neighbourhood.of(x, 1)))
     for level in range(2):
         assert stats.kstest(scores[level], "norm").pvalue > 1e-3
     assert min(stats.kstest(wrong[level], "norm").pvalue for level in range(2)) < 1e-3
@@ -112,7 +117,7 @@ def test_normal_scores_far_out() -> None:
     """A lone level: its distance in widths, to either side, also where one tail is no number beside the other."""
     x = np.array([[4.0], [4.2], [3.5], [4.75]])
     law = Potentials(jnp.asarray([4.0]), jnp.asarray([0.01]), jnp.asarray(1.0))
-    scores = np.asarray(normal_scores(MATRIX, law, Neighbourhood.of(x, 3)))[0]
+    scores = np.asarray(scores_of(MATRIX, law, Neighbourhood.of(x, 3)))[0]
     np.testing.assert_allclose(scores, [0.0, 2.0, -5.0, 7.5], atol=5e-3)  # tails end at 8
 
 
@@ -147,12 +152,16 @@ def test_draws_of_the_matrix_law() -> None:
 
 @pytest.mark.parametrize("law", [MatrixLevels, GasLevels])
 def test_units_origin_and_order(law: type) -> None:
-    value = float(law(CENTRES, WIDTHS).log_prob(SPECTRA[0]))
-    scaled = float(law(1e9 * CENTRES - 3e9, 1e9 * WIDTHS).log_prob(1e9 * SPECTRA[0] - 3e9))
-    assert scaled == pytest.approx(value - 3 * np.log(1e9), abs=1e-6)
-    assert law(CENTRES, WIDTHS).log_prob(SPECTRA).shape == (2,)
-    assert float(law(CENTRES, WIDTHS, validate_args=False).log_prob(SPECTRA[0][::-1])) == -np.inf
-    slope = jax.grad(lambda x: law(CENTRES, WIDTHS).log_prob(x).sum())(jnp.asarray(SPECTRA))
+    @jax.jit
+    def log_prob(unit: float, x: jax.Array) -> jax.Array:
+        return law(unit * (CENTRES - 3.0), unit * WIDTHS, validate_args=False).log_prob(unit * (x - 3.0))
+
+    value = np.asarray(log_prob(1.0, SPECTRA))
+    assert value.shape == (2,)
+    np.testing.assert_allclose(log_prob(1e9, SPECTRA), value - 3 * np.log(1e9), atol=1e-6)
+    np.testing.assert_array_equal(log_prob(1.0, SPECTRA[:, ::-1]), -np.inf)
+    assert float(law(CENTRES, WIDTHS).log_prob(SPECTRA[0])) == pytest.approx(value[0], abs=1e-9)
+    slope = jax.jit(jax.grad(lambda x: log_prob(1.0, x).sum()))(jnp.asarray(SPECTRA))
     assert np.isfinite(slope).all()
 
 

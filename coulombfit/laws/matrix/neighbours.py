@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -45,26 +47,29 @@ class Neighbourhood(NamedTuple):
 
         :param near: how many on either side.
         """
-        x = jnp.asarray(x)
-        levels = x.shape[1]
-        near = min(near, levels - 1)
-        offsets = np.array([*range(-near, 0), *range(1, near + 1)], dtype=int)
-        which = np.arange(levels)[:, None] + offsets
-        there = (which >= 0) & (which < levels)
-        which = np.where(there, which, np.arange(levels)[:, None])
-        by_level = jnp.moveaxis(x, 1, 0)
-        ends = jnp.full((1, x.shape[0]), jnp.inf)
-        between = jnp.stack([jnp.concatenate([by_level[1:], -ends]), jnp.concatenate([ends, by_level[:-1]])], axis=-1)
+        return _lay_out(jnp.asarray(x), min(near, x.shape[1] - 1))
 
-        def sum_far(level: Array) -> Array:
-            off = jnp.abs(jnp.arange(levels) - level) > near
-            inverse = jnp.where(off, 1.0 / jnp.where(off, x[:, level][:, None] - x, 1.0), 0.0)
-            return jnp.stack([(inverse**m).sum(axis=1) for m in range(1, FAR + 1)], axis=-1)
 
-        far = lax.map(sum_far, jnp.arange(levels)) if near < levels - 1 else jnp.zeros((*by_level.shape, FAR))
-        return cls(
-            by_level, jnp.moveaxis(by_level[which], 1, 2), jnp.asarray(which), jnp.asarray(there, float), between, far
-        )
+@partial(jax.jit, static_argnums=1)
+def _lay_out(x: Float[Array, "run level"], near: int) -> Neighbourhood:
+    levels = x.shape[1]
+    offsets = np.array([*range(-near, 0), *range(1, near + 1)], dtype=int)
+    which = np.arange(levels)[:, None] + offsets
+    there = (which >= 0) & (which < levels)
+    which = np.where(there, which, np.arange(levels)[:, None])
+    by_level = jnp.moveaxis(x, 1, 0)
+    ends = jnp.full((1, x.shape[0]), jnp.inf)
+    between = jnp.stack([jnp.concatenate([by_level[1:], -ends]), jnp.concatenate([ends, by_level[:-1]])], axis=-1)
+
+    def sum_far(level: Array) -> Array:
+        off = jnp.abs(jnp.arange(levels) - level) > near
+        inverse = jnp.where(off, 1.0 / jnp.where(off, x[:, level][:, None] - x, 1.0), 0.0)
+        return jnp.stack([(inverse**m).sum(axis=1) for m in range(1, FAR + 1)], axis=-1)
+
+    far = lax.map(sum_far, jnp.arange(levels)) if near < levels - 1 else jnp.zeros((*by_level.shape, FAR))
+    return Neighbourhood(
+        by_level, jnp.moveaxis(by_level[which], 1, 2), jnp.asarray(which), jnp.asarray(there, float), between, far
+    )
 
 
 def count_near(x: Float[np.ndarray, "run level"]) -> int:

@@ -167,6 +167,7 @@ class RiceSpacing(Distribution):
 
 
 @jax.custom_jvp
+@jax.jit
 def _cdf(a: Float[Array, "*shape"], b: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """1 − Q₁(a, b), Marcum's Q: ∫₀ᵇ t exp(−(t − a)²/2) e^{−at} I₀(at) dt.
 

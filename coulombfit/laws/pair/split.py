@@ -188,6 +188,7 @@ def _angular_term(node: tuple[Array, ...], placed: tuple[Array, ...], variables:
     return weight * (4.0 / pi) * half / (1.0 + z * z) * jnp.exp(-exponent)
 
 
+@jax.jit
 def _log_angular_integral(
     dx1: Float[Array, "*shape"],
     dx2: Float[Array, "*shape"],
