@@ -61,7 +61,8 @@ def test_scores_and_information_are_derivatives(repulsion: Repulsion) -> None:
         return log_conditionals(repulsion, Potentials(numbers[:3], numbers[3:6], numbers[6]), data)
 
     numbers = jnp.asarray([*CENTRES, *WIDTHS**2, 1.3])
-    value, scores, matrix = jax.jit(information, static_argnums=0)(repulsion, Potentials(numbers[:3], numbers[3:6], numbers[6]), data)
+    law = Potentials(numbers[:3], numbers[3:6], numbers[6])
+    value, scores, matrix = jax.jit(information, static_argnums=0)(repulsion, law, data)
     slopes = jax.jit(jax.jacfwd(by_run))(numbers)
 
     @jax.jit
