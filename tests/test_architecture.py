@@ -73,6 +73,7 @@ def test_only_one_file_knows_the_sampler() -> None:
     assert users("coulombfit", "numpyro.infer") == ["samplers/nuts.py"]
 
 
+@pytest.mark.slow
 def test_importing_changes_no_global_state() -> None:
     code = """
 import logging, os, sys, warnings

@@ -78,6 +78,7 @@ def test_a16_two_analyses_do_not_work_in_one_folder(small: Path) -> None:
     invoke(small, "--quiet")
 
 
+@pytest.mark.slow
 def test_a16_a_folder_without_locks_is_said_to_be_one(small: Path, monkeypatch) -> None:
     def no_locks(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")

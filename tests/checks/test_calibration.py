@@ -141,6 +141,7 @@ def test_the_gas_of_several_clusters_is_calibrated() -> None:
     assert result.passed, str(result.summary())
 
 
+@pytest.mark.slow
 def test_truths_are_drawn_where_the_law_exists() -> None:
 
     model = Gas((1, 2, 2))
@@ -151,6 +152,7 @@ def test_truths_are_drawn_where_the_law_exists() -> None:
     assert model.exists(parameters).all()
 
 
+@pytest.mark.slow
 def test_ranks_are_drawn_against_an_envelope(result: cf.Calibration) -> None:
     axes = plots.calibration(result)
     assert [ax.get_title().partition(":")[0] for ax in axes] == ["$x_c$", r"$\sigma$"]

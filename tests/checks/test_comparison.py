@@ -47,6 +47,7 @@ def test_the_sign_and_the_error_are_as_documented(comparison: cf.Comparison) -> 
     assert list(comparison.tree["comparison"]["model"].to_numpy()) == list(table.index)
 
 
+@pytest.mark.slow
 def test_elpd_is_leave_one_out_by_refitting(few: np.ndarray) -> None:
     """The Gaussian null has a near-exact answer: refit without each run and score it there."""
     x = few[:16]

@@ -40,6 +40,7 @@ def test_the_three_answers() -> None:
     assert "unreliable" in made(9.0, 0.0, 0.2, pareto_k=0.8).verdict
 
 
+@pytest.mark.slow
 def test_data_are_asked() -> None:
     found = cf.degeneracy(data_sets(4.0, 60, 1)[0])
     assert isinstance(found, Result)

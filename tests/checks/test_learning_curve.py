@@ -88,6 +88,7 @@ def test_aligned_students_learn_as_eq_22_has_it() -> None:
     np.testing.assert_allclose(widths.mean(("chain", "draw")), expected, rtol=0.01)
 
 
+@pytest.mark.slow
 def test_random_starts_are_not_eq_22() -> None:
     """Singular vectors have to turn first; the verdict says so."""
     run = teacher_student.simulate(Z=np.diag([1.0, 0.5]), noise=0.05, runs=500, steps=400, save_every=4, seed=3)

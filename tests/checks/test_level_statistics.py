@@ -20,6 +20,7 @@ def test_clusters_far_apart_are_sums_of_squares() -> None:
     assert covariance.shape == (2, 2)
 
 
+@pytest.mark.slow
 def test_widths_of_levels_that_push_each_other() -> None:
     """σ within 4 of its errors, which sums of squares miss by more: the middle level has no room to be as wide."""
     x = ensembles.perturbed(levels=CENTRES, widths=0.1, runs=4000, seed=2)

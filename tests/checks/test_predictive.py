@@ -32,6 +32,7 @@ def one_species() -> cf.Fit:
     return cf.fit(sample("one-species", 400), "one-species", sampler="nuts", sampling=SHORT)
 
 
+@pytest.mark.slow
 def test_data_of_the_law_pass(one_species) -> None:
     found = cf.predictive(one_species)
     assert found.passed

@@ -19,7 +19,7 @@ def test_a4_the_same_runs_are_seen_in_another_precision() -> None:
             settings_of([spectra[0], cf.Spectra(other, *FOUR[1]), *spectra[2:]])
 
 
-@pytest.mark.one_by_default
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["reversed", "in another order", "in part"])
 def test_a4_the_same_runs_are_seen_in_any_order_and_in_part(kind: str) -> None:
     spectra = at(WIDTHS, FOUR)

@@ -52,6 +52,7 @@ def test_extrapolation_is_wider_and_said(rule: cf.Scaling) -> None:
         rule.predict(learning_rate=0.1, batch_size=0)
 
 
+@pytest.mark.slow
 def test_finite_steps_are_kept() -> None:
     """σ² ∝ α/(1 − αΩ/2) with Ω given: half as far again from the edge of stability at α = 0.8."""
     omega, spectra = 1.0, []

@@ -306,6 +306,7 @@ def test_b1_an_output_never_overwrites_an_input_or_another_output(tmp_path: Path
     assert not Path("x.nc").exists()
 
 
+@pytest.mark.slow
 def test_a_trajectory_is_fitted_whole(tmp_path: Path) -> None:
     from tests.laws.matrices import levels_over_time
 

@@ -35,6 +35,7 @@ def refused(*arguments: str) -> None:
     assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.slow
 def test_b2_fits_are_named_after_the_file_the_model_and_the_likelihood() -> None:
     for file in ("own.nc", "other.nc"):
         run("fit", file, *QUICK)
@@ -102,6 +103,7 @@ def test_b2_results_of_several_files_say_what_they_are_of() -> None:
     refused("report", "s0.gaussian.nc")
 
 
+@pytest.mark.slow
 def test_every_command_says_where_its_results_are() -> None:
     text = run("fit", "own.nc", "--report", "page.html").stdout
     assert text.endswith("saved own.one-species.nc\nsaved page.html\n")

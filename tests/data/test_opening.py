@@ -230,6 +230,7 @@ def test_c5_a_file_that_another_program_has_changed_is_read(tmp_path: Path) -> N
     assert cf.read(tmp_path / "x.nc").learning_rate == 0.3
 
 
+@pytest.mark.slow
 def test_c5_a_fit_that_has_lost_a_part(tmp_path: Path, few: np.ndarray) -> None:
     fit = cf.fit(few, "gaussian", sampler="laplace", seed=0)
     fit.save(tmp_path / "x.nc")

@@ -38,6 +38,7 @@ def test_what_cannot_be_asked_is_not() -> None:
     assert find_own_places(x[:, :3], STEPS[:3]) == ""
 
 
+@pytest.mark.slow
 def test_spectra_of_the_last_snapshot_say_so_and_scaling_gives_no_verdict() -> None:
     spectra = []
     for seed, (rate, batch) in enumerate([(0.1, 8), (0.1, 32), (0.05, 8), (0.2, 16)]):

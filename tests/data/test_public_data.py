@@ -35,6 +35,7 @@ def test_a7_copies_of_snapshots_are_told(public_data: list[Path]) -> None:
         assert (spectra.provenance["snapshot"], spectra.provenance["runs"]) == (5, 3000)
 
 
+@pytest.mark.slow
 def test_the_command_line_fits_a_file(public_data: list[Path], tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     keys = ["--learning-rate-key", "lr", "--batch-size-key", "batch_size", "--model", "one-species", "--json"]

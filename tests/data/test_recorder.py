@@ -76,6 +76,7 @@ def test_tensors_are_detached_without_importing_pytorch(tmp_path: Path) -> None:
     np.testing.assert_allclose(cf.recording(tmp_path / "run")["eigenvalues"], 4.0)
 
 
+@pytest.mark.slow
 def test_pytorch(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     layer = torch.nn.Linear(3, 2)

@@ -87,6 +87,7 @@ def test_white_noise_has_none() -> None:
     assert found["stride"] in (2, 3)
 
 
+@pytest.mark.slow
 def test_thinned_snapshots_cover_where_all_snapshots_do_not() -> None:
     """95 % intervals of the mean of a pair, 200 runs of n/g = 200; a nominal rate falls below 0.90 once in 800."""
     rng = np.random.default_rng(3)

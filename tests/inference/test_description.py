@@ -208,6 +208,7 @@ def test_a_fit_says_who_grouped_its_levels() -> None:
     assert record_given(cf.Spectra(x[:, :1]), pooled=True).grouping == ""
 
 
+@pytest.mark.slow
 def test_a_level_out_of_a_cluster_is_doubted() -> None:
     x = np.concatenate([one_species(60, 1), np.random.default_rng(0).normal(1.0, 0.01, (60, 1))], axis=1)
     level = record_given(cf.Spectra(x).level(0), pooled=False)
@@ -263,7 +264,7 @@ def damaged(tree: xr.DataTree, name: str) -> xr.DataTree:
     return made
 
 
-@pytest.mark.one_by_default
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["of another site", "of other levels", "of no runs", "of runs that are not there", "text", "nothing"]
 )

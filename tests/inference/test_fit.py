@@ -23,6 +23,7 @@ def test_a_handful_of_runs_converges() -> None:
             assert diagnosis.passed, (seed, runs, str(diagnosis))
 
 
+@pytest.mark.slow
 def test_spacings_alone_give_the_mean_width(pairs: np.ndarray) -> None:
     fit = cf.fit(pairs, "one-species", "spacing", sampler="laplace")
     row = fit.table().loc["sigma"]

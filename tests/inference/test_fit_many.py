@@ -46,6 +46,7 @@ def test_tables_and_tree_belong_together(many: cf.ManyFits) -> None:
     assert "spectrum 9" in many.summary()
 
 
+@pytest.mark.slow
 def test_a_grid_of_different_sizes_and_names() -> None:
     spectra = [cf.Spectra(data, name=name) for data, name in zip(data_sets(3, 20), "aab", strict=True)]
     spectra.append(cf.Spectra(data_sets(1, 700)[0], name="long"))
@@ -54,6 +55,7 @@ def test_a_grid_of_different_sizes_and_names() -> None:
     assert found.table.loc[("long (3)", "sigma"), "sd"] < 0.3 * found.table.loc[("a (0)", "sigma"), "sd"]
 
 
+@pytest.mark.slow
 def test_composite_likelihoods_have_no_evidence() -> None:
     found = cf.fit_many(data_sets(2, 100), "one-species", "density", sampling=cf.Sampling(draws=300))
     assert found.fits["log_evidence"].isna().all()
@@ -63,6 +65,7 @@ def test_composite_likelihoods_have_no_evidence() -> None:
     assert (wider.xs("sigma", level="parameter") > 1.05).all()
 
 
+@pytest.mark.slow
 def test_a_gas_of_one_structure() -> None:
     found = cf.fit_many(data_sets(2, 50), "gas", sampling=cf.Sampling(chains=1, draws=200))
     assert list(found.table.loc["spectrum 0"].index) == ["centre[0]", "sigma[0]"]
@@ -125,6 +128,7 @@ def test_a10_chains_do_not_depend_on_their_neighbours(monkeypatch: pytest.Monkey
     assert found.tree["posterior"]["sigma"].sel(spectrum="spectrum 1").to_numpy().tobytes() == numbers.tobytes()
 
 
+@pytest.mark.slow
 def test_a9_evidence_depends_on_the_seed_as_its_error_says() -> None:
     """Streams of the proposal's turn and of its points were one and the same, and cancelled."""
     sets = data_sets(20, 10)

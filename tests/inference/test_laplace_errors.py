@@ -58,6 +58,7 @@ def test_sds_of_ten_runs_are_within_ten_per_cent_of_a_quadrature(name: str, like
     assert (errors > TOLERANCE).sum() <= (1.0 - SHARE) * sets
 
 
+@pytest.mark.slow
 def test_the_quadrature_knows_a_gaussian_posterior() -> None:
     """Of the null model ten times finer makes no difference, and with 300 runs σ has an sd of σ/√2·600, but for its
     prior."""

@@ -29,6 +29,7 @@ def test_two_species_are_recovered(two_species: cf.Fit) -> None:
     assert two_species.diagnosis.passed, str(two_species.diagnosis)
 
 
+@pytest.mark.slow
 def test_parameters_belong_together(two_species: cf.Fit) -> None:
     draws = two_species.tree["posterior"]
     assert (draws["sigma_1"] >= draws["sigma_2"]).all()

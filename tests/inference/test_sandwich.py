@@ -68,6 +68,7 @@ def test_the_tree_says_what_is_what(fit: cf.Fit) -> None:
     assert "gain left at the maximum" in summary
 
 
+@pytest.mark.slow
 def test_a_run_held_out_is_foretold_as_by_a_fit_without_it(three: cf.Spectra) -> None:
     """To first order in 1/n: refits without one of 40 runs, which differ from the whole by ten times as much."""
     question = ask("levels", None, DEFAULT, None, 0)
@@ -87,6 +88,7 @@ def test_a_run_held_out_is_foretold_as_by_a_fit_without_it(three: cf.Spectra) ->
     assert 4 < (scores["fitted"] - scores["held_out"]).sum() < 9  # six numbers were fitted
 
 
+@pytest.mark.slow
 def test_the_gas_is_compared_by_scores_held_out(three: cf.Spectra, fit: cf.Fit) -> None:
     gas = cf.fit(three, "gas", "conditionals")
     comparison = cf.compare({"gas": gas, "levels": fit})
@@ -112,6 +114,7 @@ def test_what_cannot_be_asked_is_refused(three: cf.Spectra) -> None:
         cf.fit(np.repeat(three.eigenvalues[:, :1], 2, axis=1) + np.array([0.0, 0.0]), "levels")
 
 
+@pytest.mark.slow
 def test_levels_known_to_be_degenerate_share_a_centre() -> None:
     x = ensembles.perturbed(levels=[4.6, 4.0, 4.0], widths=0.1, runs=100, seed=3)
     fit = cf.fit(cf.Spectra(x, clusters=[[0], [1, 2]]), "levels")
@@ -127,6 +130,7 @@ def test_files_are_read_back(fit: cf.Fit, tmp_path: Path) -> None:
     assert again.record.integral is None
 
 
+@pytest.mark.slow
 def test_many_are_fitted_as_each_alone(three: cf.Spectra, fit: cf.Fit) -> None:
     other = ensembles.perturbed(levels=CENTRES, widths=0.2, runs=60, seed=5)
     many = cf.fit_many([other, three], "levels")

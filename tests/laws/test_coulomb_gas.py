@@ -151,6 +151,7 @@ def test_far_clusters_are_independent() -> None:
     assert float(law.log_normaliser) == pytest.approx(alone + 2 * np.log(1e9), abs=1e-13 * 40)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [

@@ -27,6 +27,7 @@ class TestSampler:
         assert stats.kstest((x[:, 0] - x[:, 1]) ** 2 / 4, "gamma", ((1 + beta) / 2,)).pvalue > FALSE_ALARM
         assert stats.kstest((x[:, 0] - x[:, 1]) ** 2 / 4, "gamma", (0.6 + beta / 2,)).pvalue < FALSE_ALARM
 
+    @pytest.mark.slow
     def test_twenty_levels_are_eigenvalues_of_gaussian_matrices(self) -> None:
         law = CoulombGas(np.array([1.0]), np.array([0.1]), (20,))
         x = sample(law, 6, 5000)
@@ -56,6 +57,7 @@ class TestSampler:
                 error = np.sqrt((ours.var() + theirs.var()) / len(x))
                 assert abs(ours.mean() - theirs.mean()) < 4.5 * error
 
+    @pytest.mark.slow
     def test_the_displacement_is_seen(self) -> None:
         """Two singles: E x_i = c_i ± σ_i²/d exactly, 13 standard errors from the bare centre."""
         x = sample(gas("two singles"), 10, 12_000)

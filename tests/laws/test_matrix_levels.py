@@ -92,6 +92,7 @@ def test_scores_and_information_are_derivatives(repulsion: Repulsion) -> None:
     np.testing.assert_allclose(matrix, wanted, rtol=1e-5, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_neighbours_far_off_are_expanded() -> None:
     centres = 3.0 + 0.25 * np.arange(40)[::-1]
     x = ensembles.perturbed(levels=centres, widths=0.1, runs=20, seed=1)
@@ -103,6 +104,7 @@ def test_neighbours_far_off_are_expanded() -> None:
         assert np.abs(exact - expanded).max() < 2e-3
 
 
+@pytest.mark.slow
 def test_normal_scores_are_normal() -> None:
     """Two levels, of which the law is exact; a wrong width is seen. False alarms 1e-3 each."""
     x = ensembles.perturbed(levels=[4.15, 4.0], widths=0.1, runs=2000, seed=2)

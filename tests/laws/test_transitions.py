@@ -155,6 +155,7 @@ def test_few_rows_of_sums_stand_for_all_steps(known) -> None:
     assert max(errors[18:]) < 1e-7
 
 
+@pytest.mark.slow
 def test_draws_of_paths_take_the_steps_of_the_law() -> None:
     """From the stationary law, and from given snapshots far away, β = 1 and β = 2 at uneven times."""
     numbers = [np.array([CENTRE, 2.0]), np.array([SIGMA, 0.03]), np.exp([-0.2, -0.05])]

@@ -54,6 +54,7 @@ def stiff(few) -> cf.Fit:
         yield cf.fit(few, "stiff", sampler="laplace", seed=1)
 
 
+@pytest.mark.slow
 def test_a14_a_reported_parameter_is_never_dropped(stiff, few) -> None:
     assert list(stiff.tree["posterior"]) == ["place", "stiffness", "aside"]
     assert list(stiff.tree["prior"]) == ["place", "stiffness", "aside"]
@@ -77,6 +78,7 @@ class Lawless(cf.Model):
         return {"centre": unit.undo(sites["centre"])}
 
 
+@pytest.mark.slow
 def test_an_object_goes_wherever_a_name_does(few, tmp_path, unchecked: None) -> None:
     """Given to fit itself, with no name known to the package: compared, weighed, checked, drawn, reported, kept."""
     own = cf.fit(few, Unknown(), seed=1)
@@ -167,6 +169,7 @@ def test_a14_figures_and_report_have_every_parameter(stiff, few, tmp_path, monke
     assert "a_half" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_built_in_parameters_keep_their_order(pairs) -> None:
     fit = cf.fit(pairs[:50], "two-species", sampler="laplace")
     assert list(fit.table().index) == ["centre", "sigma_1", "sigma_2", "sigma_m", "r", "mean_spacing"]

@@ -29,6 +29,7 @@ def fitted() -> cf.Fit:
     return cf.fit(pairs(0.12, 200), "split-pair")
 
 
+@pytest.mark.slow
 @quick_first
 def test_the_posterior_is_even_and_smooth_in_what_turns(name: str) -> None:
     """Value, gradient and second derivatives at a point and at its image; also where the split is zero."""
@@ -59,6 +60,7 @@ def test_the_posterior_is_even_and_smooth_in_what_turns(name: str) -> None:
             np.testing.assert_allclose(bend[axes[0], axes[0]], across, rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.slow
 @each
 def test_a_split_of_zero_is_the_model_at_the_edge_with_its_priors(name: str) -> None:
     """So that the posterior over the prior density at the edge is a ratio of evidences."""
@@ -91,6 +93,7 @@ def test_the_upper_level_has_the_first_width() -> None:
     assert "upper" in str(type(model).__doc__)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("likelihood", ["pair", "spacing"])
 @pytest.mark.parametrize("split", [pytest.param(0.0, marks=pytest.mark.slow), 0.1, 1.5])
 def test_compressed_observations_stand_for_all(likelihood: str, split: float) -> None:
@@ -134,6 +137,7 @@ def test_savage_dickey_at_the_edge_is_the_ratio_of_evidences() -> None:
         cf.savage_dickey(fits["one-species"])
 
 
+@pytest.mark.slow
 def test_levels_that_are_no_degenerate_pair_are_doubted_where_they_have_to_be_one() -> None:
     far = pairs(0.5, 40)
     with warnings.catch_warnings():
@@ -166,6 +170,7 @@ def test_priors_and_values_of_the_split_are_stated_in_units_of_the_data() -> Non
         model.informed(fixed={"split": -0.1}).site_priors(pair)
 
 
+@pytest.mark.slow
 def test_moments_are_those_of_the_law() -> None:
     """Of 200 000 pairs, to five standard errors of about 1 %."""
     for name, parameters in (

@@ -64,6 +64,7 @@ def test_given_priors_and_known_values_against_quadrature(name: str) -> None:
     assert fit.log_evidence == pytest.approx(log_evidence, abs=0.01)
 
 
+@pytest.mark.slow
 def test_priors_are_in_units_of_the_data() -> None:
     """Data and prior a hundred times as large: the same posterior, a hundred times as large."""
     priors = {"centre": dist.Normal(3.9, 0.02), "sigma": dist.LogNormal(np.log(0.03), 0.2)}
@@ -97,7 +98,7 @@ def test_a_known_parameter_is_shown_and_not_sampled(tmp_path) -> None:
     assert cf.predictive(back).answer is not None
 
 
-@pytest.mark.one_by_default
+@pytest.mark.slow
 @pytest.mark.parametrize("likelihood", ["pair", "density", "spacing"])
 def test_every_likelihood_takes_known_values(likelihood: str) -> None:
     """Of a known width nothing but the centre is left, and the other way round."""
@@ -124,6 +125,7 @@ def test_chains_agree_with_importance_sampling() -> None:
     assert one.loc["r", "upper"] < 0.6
 
 
+@pytest.mark.slow
 def test_many_fits_take_them_too() -> None:
     asked = {"priors": {"sigma": dist.LogNormal(-3.5, 0.2)}, "fixed": {"centre": CENTRE}, "sampler": "laplace"}
     many = cf.fit_many([PAIRS, PAIRS[:6]], **asked, seed=3)
@@ -214,6 +216,7 @@ class OwnLaw(dist.LogNormal):
     """A prior that is not in NumPyro."""
 
 
+@pytest.mark.slow
 def test_a_file_of_an_own_model_or_prior_asks_for_it(tmp_path) -> None:
     fit = cf.fit(PAIRS, Own(), sampler="laplace")
     fit.save(tmp_path / "own.nc")
@@ -247,6 +250,7 @@ class PlainPrior(dist.Distribution):
         return dist.LogNormal(jnp.log(self.median), 0.02).sample(key, sample_shape)
 
 
+@pytest.mark.slow
 def test_priors_of_ones_own_are_told_apart() -> None:
     means = [cf.fit(PAIRS, priors={"sigma": PlainPrior(m)}).table().loc["sigma", "mean"] for m in (0.05, 0.07)]
     same = cf.fit(PAIRS, priors={"sigma": dist.LogNormal(np.log(0.07), 0.02)}).table().loc["sigma", "mean"]
@@ -270,6 +274,7 @@ class Stretched(type(MODELS["one-species"])):
         return found | {"sigma": 2.0 * found["sigma"]}
 
 
+@pytest.mark.slow
 def test_models_that_would_be_fitted_wrongly_are_refused() -> None:
     prior = {"sigma": dist.LogNormal(-3.0, 0.1)}
     with pytest.raises(cf.ArgumentError, match=r"equality of its own, .*write @dataclass\(frozen=True, eq=False\)"):

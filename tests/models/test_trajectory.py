@@ -86,6 +86,7 @@ def test_it_is_saved_and_read_back(fit: cf.Fit, tmp_path: Path) -> None:
     json.loads(again.record.to_json())
 
 
+@pytest.mark.slow
 def test_the_likelihood_of_a_level_integrates_to_its_evidence() -> None:
     """Of one level, by quadrature over the memory, with centre and width known."""
     x = levels_over_time(np.arange(40.0), rate=0.3, size=1, centre=2.0, sigma=0.03)

@@ -156,6 +156,7 @@ def test_few_observations_stay_as_they_are() -> None:
     np.testing.assert_array_equal(small, whole)
 
 
+@pytest.mark.slow
 def test_a_gas_whose_levels_spread_too_unevenly_stays_as_it_is() -> None:
     """Two nodes with each level's mean and spread would be out of order."""
     rng = np.random.default_rng(0)

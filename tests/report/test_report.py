@@ -130,6 +130,7 @@ def test_answers_have_words_and_states_of_their_own(tmp_path: Path, fits) -> Non
     assert '<p class="verdict the-data-cannot-tell"><b class="answer">the data cannot tell</b> Does the law' in page
 
 
+@pytest.mark.slow
 def test_a_fit_that_has_not_converged_says_so_on_top(tmp_path: Path, fits) -> None:
     tree = fits["one-species"].tree.copy()
     tree["sample_stats"]["diverging"] = xr.ones_like(tree["sample_stats"]["diverging"])
@@ -152,6 +153,7 @@ def test_a_fit_that_has_not_converged_says_so_on_top(tmp_path: Path, fits) -> No
     assert "NOT CONVERGED" in broken.summary()
 
 
+@pytest.mark.slow
 def test_figures_stay_small(tmp_path: Path, fits) -> None:
     path = tmp_path / "report.html"
     cf.write_report(path, fits=fits)

@@ -142,6 +142,7 @@ def test_c1_chains_hold_no_lapack(model: str, likelihood: str, learns: bool) -> 
         assert not custom_calls(program, everything)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("levels", "scatter"),
     [

@@ -211,6 +211,7 @@ def test_c12_a_child_forked_after_jax_was_used_says_so(name: str) -> None:
         assert "'spawn' or 'forkserver'" in line
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 def test_c12_threads_that_have_ended_are_no_fork() -> None:
     code = """

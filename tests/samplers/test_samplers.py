@@ -123,6 +123,7 @@ def bent(z: jax.Array) -> jax.Array:
     return -50.0 * jnp.square(z[1] - jnp.square(z[0])) - 0.5 * jnp.square(1.0 - z[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("density", "start", "mode"),
     [(bent, (-1.2, 1.0), (1.0, 1.0)), (bent, (3.0, -8.0), (1.0, 1.0)), (quartic, (6.0, -40.0), (0.0, 0.0))],

@@ -221,6 +221,7 @@ def test_a_degenerate_level_cut_in_two_never_rests() -> None:
         gaussian_rbm.simulate(hidden=2, runs=2, steps=3500)
 
 
+@pytest.mark.slow
 def test_settings_of_one_shape_share_one_compilation() -> None:
     """Numbers are arguments of the compiled code."""
     with warnings.catch_warnings():

@@ -164,6 +164,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(tmp_path: Path, monkeypatch
         np.testing.assert_array_equal(one.eigenvalues, other.eigenvalues)
 
 
+@pytest.mark.slow
 def test_training_without_noise_goes_to_the_minimum_where_others_begin() -> None:
     """Of one linear layer it is that of ridge regression, W = YᵀX (XᵀX + nλ)⁻¹."""
     setting = {**SMALL, "widths": (4, 2), "activation": "identity"}

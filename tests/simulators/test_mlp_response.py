@@ -94,6 +94,7 @@ def test_both_layers_of_a_network_have_the_widths_of_theory() -> None:
         assert np.abs(ratio).max() < 0.15
 
 
+@pytest.mark.slow
 def test_a_level_that_is_not_above_its_noise_has_no_width() -> None:
     """Of two classes the outputs' sum is not learnt and has no noise; of three nodes one is enough."""
     data = (X, (Y[:, 0] > 0).astype(int))

@@ -30,7 +30,7 @@ def test_widths_with_momentum(rate, momentum) -> None:
     np.testing.assert_allclose(times, -1 / np.log(np.abs(roots).max()))
 
 
-@pytest.mark.one_by_default
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("setting", "theory"),
     [
@@ -196,6 +196,7 @@ def test_shared_batches_are_shared() -> None:
     np.testing.assert_allclose(maps, np.broadcast_to(maps[0], maps.shape), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_small_batches_may_diverge_and_say_where_not() -> None:
     """⟨Σ²⟩ = 1 + (N + 1)/|B| = 4 for one sample of two inputs, so mean squares are finite for α < 1/2."""
     setting = {"batches": "independent", "batch_size": 1, "runs": 20, "steps": 3000, "noise": 0.0}

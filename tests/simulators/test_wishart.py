@@ -35,7 +35,7 @@ def test_chi_squares(double, degrees) -> None:
     assert abs(stats.spearmanr(draws[0], draws[1]).statistic) < 4 / np.sqrt(LANES)
 
 
-@pytest.mark.one_by_default
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "batch_size"), [(4, 16), (4, 40), (4, 4), (4, 2), (3, 1), (2, 100_000)])
 def test_moments_of_the_second_moment(size, batch_size) -> None:
     """⟨C_ij C_kl⟩_c = (δ_ik δ_jl + δ_il δ_jk)/|B| and ⟨C⟩ = 1, and the rank is that of the batch."""
