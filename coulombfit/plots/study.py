@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -32,6 +33,14 @@ REACH = 3.0
 """Spacing over its mean up to which bins are; of the surmise a share of 8·10⁻⁴ lies beyond."""
 ONE_SD = float(stats.norm.cdf(1.0) - stats.norm.cdf(-1.0))
 GRID = 300
+BESIDE_DIAGONAL: dict[str, Any] = {
+    "frameon": False,
+    "handlelength": 1.2,
+    "handletextpad": 0.4,
+    "labelspacing": 0.25,
+    "borderaxespad": 0.2,
+}
+"""Looks of a legend that stays above a diagonal."""
 STEP = 1.15
 """Distance of the baselines of stacked densities, in heights of the highest."""
 HEIGHT = 0.3
@@ -144,7 +153,7 @@ def mean_spacing(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
             label_decades(axis)
         else:
             axis.set_major_locator(MaxNLocator(5))
-    with_every_name(ax.legend(frameon=False, fontsize="small" if len(fits) < 6 else "x-small", loc="upper left"))
+    with_every_name(ax.legend(fontsize="small" if len(fits) < 6 else "x-small", loc="upper left", **BESIDE_DIAGONAL))
     return ax
 
 

@@ -25,14 +25,8 @@ def files() -> list[str]:
 READING = ("--eigenvalues", "x", "--learning-rate-key", "lr", "--batch-size-key", "bs")
 
 MORE = (
-    "--factor-key",
-    "noise",
-    "--figure",
-    "s.svg",
-    "--study",
-    "study.svg",
-    "--predict",
-    "learning_rate=0.2,batch_size=32,factor=1.5",
+    *("--factor-key", "noise", "--figure", "s.svg", "--study", "study.svg"),
+    *("--predict", "learning_rate=0.2,batch_size=32,factor=1.5"),
 )
 
 
