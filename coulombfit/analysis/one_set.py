@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import coulombfit as cf
@@ -11,6 +12,7 @@ from coulombfit.analysis.plan import Analysis, Data
 from coulombfit.analysis.store import file_stem, table_rows
 from coulombfit.checks.fits.evidence import has_evidence
 from coulombfit.checks.inferred import FEWEST
+from coulombfit.checks.spectra.guessed_pairs import GuessedPair, ask_guessed_pairs
 from coulombfit.inference.given import doubts_about
 from coulombfit.models import find_model
 from coulombfit.report import part_of_data
@@ -30,6 +32,7 @@ class Found:
     consistency: cf.Consistency | None
     moments: cf.Moments | None
     predictive: dict[str, cf.PredictiveCheck]
+    guessed: tuple[GuessedPair, ...] = ()
 
 
 def fit_and_check(
@@ -66,7 +69,13 @@ def fit_and_check(
         moments = cf.moments(seen, seed=seed)
     if checks.predictive and of_pairs:
         predictive[chosen] = cf.predictive(fits[chosen], seed=seed)
-    return Found(seen, fits, files, chosen, comparison, consistency, moments, predictive)
+    guessed = ask_guessed_pairs(spectra, seed=seed, first=_columns(spectra, data.pair)) if checks.degeneracy else ()
+    return Found(seen, fits, files, chosen, comparison, consistency, moments, predictive, guessed)
+
+
+def _columns(spectra: cf.Spectra, pair: int) -> list[int]:
+    """Those of the k-th pair; none where there is no such pair, and levels are fitted otherwise."""
+    return next(islice((cluster for cluster in spectra.clusters if len(cluster) == 2), pair, None), [])
 
 
 def render(name: str, found: Found) -> dict[str, Any]:
@@ -78,6 +87,7 @@ def render(name: str, found: Found) -> dict[str, Any]:
         consistency=found.consistency,
         moments=found.moments,
         predictive=found.predictive,
+        guessed=found.guessed,
     )
     seen = found.spectra
     results = {
@@ -90,6 +100,16 @@ def render(name: str, found: Found) -> dict[str, Any]:
         "learning_rate": seen.learning_rate,
         "batch_size": seen.batch_size,
         "runs": seen.runs,
+        "guessed_pairs": [
+            {
+                "levels": list(one.levels),
+                "taken": one.taken,
+                "answer": None if one.found is None else one.found.answer.value,
+                "log_bayes_factor": None if one.found is None else one.found.log_bayes_factor,
+                "verdict": one.verdict,
+            }
+            for one in found.guessed
+        ],
         "fits": {
             model: {
                 "file": found.files[model],

@@ -103,16 +103,33 @@ class Checks(_Table):
     consistency: bool = True
     moments: bool = True
     predictive: bool = True
+    degeneracy: bool = True
+
+
+class Setting(_Table):
+    """A setting not yet run, whose widths are to be predicted."""
+
+    learning_rate: Positive
+    batch_size: Positive
+    factor: Positive | None = None
 
 
 class Rule(_Table):
-    """Whether and how to infer the linear scaling rule."""
+    """Whether and how to infer the linear scaling rule, and for which settings to predict widths by it."""
 
     enabled: bool = True
     curvature: Positive | None = None
     scatter: bool = True
     tolerance: Positive = 0.1
     margin: Positive = 0.25
+    predict: list[Setting] = []
+
+    @property
+    def new_settings(self) -> list[Any]:
+        """Settings to predict, for :func:`coulombfit.checks.settings.new_settings.predict_settings`."""
+        from coulombfit.checks.settings.new_settings import NewSetting
+
+        return [NewSetting(**one.model_dump()) for one in self.predict]
 
 
 class Analysis(_Table):

@@ -11,7 +11,8 @@ from typing import Any
 
 from coulombfit.analysis.folder import claim_folder, mark_owner
 from coulombfit.analysis.plan import Analysis, Data
-from coulombfit.analysis.store import digest, file_stem, key_of, recall, remember, table_rows
+from coulombfit.analysis.scaling_rule import check_rule, infer_rule
+from coulombfit.analysis.store import digest, file_stem, key_of, recall, remember
 from coulombfit.answers.answer import Answer
 from coulombfit.runtime.atomic_files import is_part_of, require_writable
 from coulombfit.runtime.errors import ArgumentError, DataError
@@ -70,7 +71,8 @@ def run(analysis: Analysis, *, again: bool = False, overwrite: bool = False, pro
     :raises ArgumentError: where what it writes would overwrite a file that it reads, or the results of another
         analysis; where another process is at work in its folder.
     :raises ValueError: for a name that is none, or a combination that does not exist.
-    :raises DataError: for data that cannot be read or that no law can describe, before anything is computed.
+    :raises DataError: for data that cannot be read or that no law can describe, and where the scaling rule is to be
+        inferred of sets whose levels are grouped unlike each other; before anything is computed.
     """
     sets = analysis.sets()
     _spare_inputs(analysis, sets)
@@ -93,6 +95,8 @@ def _run(
         needed = sets if rule is None else changed
         spectra = {name: _read(name, *sets[name]) for name in needed}
         _check_models(analysis, {name: (sets[name][0], spectra[name]) for name in changed})
+        if rule is None:
+            check_rule(analysis, spectra)
     mark_owner(out, analysis.name, analysis.source)
     for folder in ("kept/sets", "fits"):
         (out / folder).mkdir(parents=True, exist_ok=True)
@@ -105,7 +109,8 @@ def _run(
             )
         if rule is None:
             begin("linear scaling rule")
-            rule = _infer_scaling(analysis, spectra, rule_key)
+            rule = infer_rule(analysis, sets, spectra, kept)
+            remember(out / RULE, rule_key, rule)
         whole = key_of(analysis.title, keys, rule_key)
         if again or changed or recall(out / PAGE, whole) is None:
             begin("report")
@@ -193,39 +198,6 @@ def _check_models(analysis: Analysis, read: Mapping[str, tuple[Data, Any]]) -> N
             spectra.pair(data.pair)
         except DataError as error:
             raise DataError(f"{error} (of {name})") from None
-
-
-def _infer_scaling(analysis: Analysis, spectra: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """The scaling rule over all sets of data, or why there is none."""
-    import coulombfit as cf
-    from coulombfit.report import part_of_scaling
-    from coulombfit.runtime.atomic_files import write_netcdf
-
-    rule = analysis.scaling
-    settings = {(one.learning_rate, one.batch_size) for one in spectra.values()}
-    found: dict[str, Any] = {"files": []}
-    reason = ""
-    if not rule.enabled:
-        reason = "switched off"
-    elif any(None in setting for setting in settings):
-        reason = "a learning rate or batch size is not known"
-    elif len(settings) < 2:
-        reason = "it takes settings that differ in learning rate or batch size"
-    else:
-        try:
-            options = rule.model_dump(exclude={"enabled"})
-            scaling = cf.scaling(list(spectra.values()), **options, seed=analysis.seed, progress=False)
-            write_netcdf(scaling.tree, analysis.out_folder / "scaling.nc")
-            results = {"verdict": scaling.verdict, "converged": scaling.diagnosis.passed, "file": "scaling.nc"}
-            results["answer"] = scaling.answer.value
-            results |= {"parameters": table_rows(scaling.table), "rule": table_rows(scaling.rule)}
-            found = {"files": ["../scaling.nc"], "part": part_of_scaling(scaling).to_json(), "results": results}
-        except ValueError as error:
-            reason = str(error)
-    if reason:
-        found |= {"part": None, "results": {"verdict": f"not run: {reason}", "converged": True}}
-    remember(analysis.out_folder / RULE, key, found)
-    return found
 
 
 def _write_page(out: Path, title: str, kept: list[Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any
@@ -35,10 +36,24 @@ def scaling(
     margin: Annotated[
         float, typer.Option(help="How far from 1 the 90 % interval of an exponent may reach for the answer yes.")
     ] = 0.25,
+    predict: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A setting not yet run whose widths to predict, learning_rate=0.02,batch_size=64, and factor= where "
+            "there is a --factor-key; repeat the option."
+        ),
+    ] = None,
     seed: Seed = 0,
     out: Annotated[Path, typer.Option(help="The netCDF file of draws to write.")] = Path("scaling.nc"),
     figure: Annotated[
         Path | None, typer.Option(help="Also draw widths against √(α/|B|) here (.png, .pdf, .svg).")
+    ] = None,
+    study: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also draw the topmost pair of all settings here: spacings on the surmise, √π σ against the mean "
+            "spacing, densities; by fits of one-species."
+        ),
     ] = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
@@ -50,18 +65,25 @@ def scaling(
     """
     with exit_on_errors():
         from coulombfit import plots
+        from coulombfit.checks.settings import new_settings
+        from coulombfit.data.same_pair import same_pair
         from coulombfit.inference import outputs
 
+        wanted = [new_settings.new_setting_from_text(text) for text in predict or []]
         require_positive(curvature=curvature, tolerance=tolerance, margin=margin)
         reading.check()
-        require_all_writable(out, figure, inputs=files)
+        require_all_writable(out, figure, study, inputs=files)
         outputs.require_ending("out", out, ".nc")
-        if figure is not None:
-            plots.require_figure(figure)
+        for drawn in (figure, study):
+            if drawn is not None:
+                plots.require_figure(drawn)
         spectra = [reading.read(file, factor=factor_key) for file in files]
+        new_settings.require_predictable(wanted, spectra, curvature=curvature)
         label = outputs.result_label("the scaling rule", [outputs.identity_of(one) for one in spectra])
         outputs.require_unused(out, label, overwrite=overwrite)
-        outputs.require_companion(figure, out, overwrite=overwrite)
+        for drawn in (figure, study):
+            outputs.require_companion(drawn, out, overwrite=overwrite)
+        pairs = {} if study is None else same_pair(spectra)
         result = cf.scaling(
             spectra,
             curvature=curvature,
@@ -71,11 +93,16 @@ def scaling(
             seed=seed,
             progress=False if quiet else None,
         )
+        predicted = new_settings.predict_settings(result, wanted, seed=seed)
         outputs.write_result(result.tree, out, label)
         if figure is not None:
             plots.savefig(plots.scaling(result), figure, "page")
-    answer = {**_scaling_for_json(result), "file": out, "figure": figure}
-    finish({}, answer, f"{result.summary()}\n{saved_lines(out, figure)}", as_json, quiet)
+        if study is not None:
+            fits = {name: cf.fit(pair, "one-species", seed=seed, progress=False) for name, pair in pairs.items()}
+            plots.savefig(plots.study(list(pairs.values()), fits), study, "page")
+    told = {"predicted": [one.to_json() for one in predicted], "file": out, "figure": figure, "study": study}
+    text = "\n".join([result.summary(), *(one.summary() for one in predicted), saved_lines(out, figure, study)])
+    finish({}, {**_scaling_for_json(result), **told}, text, as_json, quiet)
     if not result.diagnosis.passed:
         typer.echo(f"error: {result.diagnosis.verdict}", err=True)
         raise typer.Exit(Exit.NOT_CONVERGED)
@@ -88,6 +115,7 @@ def _scaling_for_json(result: cf.Scaling) -> dict[str, Any]:
         "answers": result.answers,
         "parameters": result.table,
         "rule": result.rule,
+        "chi_squared": None if result.chi_squared is None else asdict(result.chi_squared),
         "converged": result.diagnosis.passed,
     }
 

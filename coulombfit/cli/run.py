@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -56,6 +57,8 @@ def run(
             for verdict in one["verdicts"]:
                 typer.echo(f"  {verdict}")
         typer.echo(f"linear scaling rule: {outcome.scaling['verdict']}")
+        for line in _predictions(outcome.scaling.get("predicted", [])):
+            typer.echo(f"  {line}")
         typer.echo(f"saved {outcome.report.with_name('results.json')}, fits beside it")
         typer.echo(f"report: {outcome.report}")
     for name, one in [*outcome.sets.items(), ("scaling", outcome.scaling)]:
@@ -68,6 +71,20 @@ def run(
             typer.echo(f"error: {name}: {one['winner']} does not describe the data; see {outcome.report}", err=True)
     if not outcome.described:
         raise typer.Exit(Exit.NOT_DESCRIBED)
+
+
+def _predictions(settings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A line a setting not yet run and level."""
+    from coulombfit.answers.numbers import format_interval
+    from coulombfit.numerics.intervals import INTERVAL
+
+    for one in settings:
+        where = f"α = {one['learning_rate']:g}, |B| = {one['batch_size']:g}"
+        where += "" if one["factor"] is None else f", factor = {one['factor']:g}"
+        note = f"; this extrapolates: {one['beyond']}" if one["beyond"] else ""
+        for level, sigma in one["sigma"].items():
+            interval = format_interval(sigma["mean"], sigma["lower"], sigma["upper"], INTERVAL)
+            yield f"predicted σ of level {level} at {where}: {interval}{note}"
 
 
 def version(as_json: AsJson = False) -> None:

@@ -153,6 +153,9 @@ class Spectra:
         known, rows = dict(setting.pop("provenance", None) or {}), x.reshape(-1, x.shape[2])
         columns = chosen_levels(setting.get("levels"), rows, precision_of(eigenvalues)) or list(range(x.shape[2]))
         stated = stated_clusters(setting.get("clusters"), columns)
+        if stated is None and (before := stated_in(known, x.shape[2])) is not None:
+            here = [[k for k in cluster if k in columns] for cluster in before]
+            stated = [cluster for cluster in here if cluster]
         if x.shape[2] == 1:
             known.setdefault("levels", [0])
         groups = stated or [[columns[k] for k in group] for group in group_by_gaps(rows[:, columns])]

@@ -13,6 +13,7 @@ from coulombfit.plots.posterior import corner
 from coulombfit.plots.predictive import predictive
 from coulombfit.plots.ranks import calibration, pit, ranks
 from coulombfit.plots.settings import displacement, scaling
+from coulombfit.plots.study import mean_spacing, stacked_densities, study, surmise
 from coulombfit.plots.training import learning_curve, level_diagram
 from coulombfit.plots.widths import widths
 
@@ -28,6 +29,7 @@ __all__ = [
     "level_diagram",
     "level_style",
     "levels",
+    "mean_spacing",
     "model_style",
     "pit",
     "predictive",
@@ -37,6 +39,9 @@ __all__ = [
     "savefig",
     "scaling",
     "spacing",
+    "stacked_densities",
+    "study",
     "styles",
+    "surmise",
     "widths",
 ]

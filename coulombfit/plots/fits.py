@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Iterable, Mapping
 
-import jax
-import jax.numpy as jnp
 import matplotlib as mpl
 import numpy as np
-import numpyro.distributions as dist
-from jaxtyping import Array, Float
+from jaxtyping import Float
 from matplotlib.axes import Axes
 
 from coulombfit.inference.fit_result import Fit
-from coulombfit.models import Parameters
-from coulombfit.numerics.intervals import INTERVAL
 from coulombfit.plots.kit.axes import Panels, given_axes, legend_on_top, new_figure, one_axes, own_lettering
+from coulombfit.plots.kit.bands import QUANTILES, bin_edges, density_at, law_at_draws, share_below
 from coulombfit.plots.kit.names import legible
 from coulombfit.plots.kit.palette import grey, styles, zorder_of
 from coulombfit.plots.kit.symbols import DENSITY, EIGENVALUE, SPACING
-from coulombfit.runtime.precision import double_precision
 
 __all__ = ["density", "laws", "levels", "residuals", "spacing"]
 
-BAND_DRAWS = 200
-"""Posterior draws that a band is made of."""
 GRID = 300
 """Points of a curve."""
 BIN_OF_A_LEVEL = 0.35
 """Width of a bin in units of a level's standard deviation, of histograms of many levels."""
-TAIL = (1 - INTERVAL) / 2
-QUANTILES = (TAIL, 0.5, 1 - TAIL)
 PANELS = ("density", "residuals", "spacing")
 
 
@@ -97,7 +87,7 @@ def residuals(fits: Mapping[str, Fit], ax: Axes | None = None) -> Axes:
     _require(fits, pairs=True)
     ax = one_axes(ax)
     found = next(iter(fits.values())).observations.ravel()
-    edges = _edges(found)
+    edges = bin_edges(found)
     counts, _ = np.histogram(found, edges)
     thin = mpl.rcParams["axes.linewidth"]
     ax.axhspan(-2.0, 2.0, color=grey(ax, 0.12), linewidth=0)
@@ -185,16 +175,10 @@ def _require(fits: Mapping[str, Fit], *, pairs: bool = False) -> None:
         raise ValueError("fits: expected fits of pairs, got spacings, which have no one-level density")
 
 
-def _edges(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " edge"]:
-    # by the interquartile range, so that a narrow peak between wide tails is resolved
-    bins = int(np.clip(len(np.histogram_bin_edges(values, "fd")) - 1, 8, 120))
-    return np.histogram_bin_edges(values, bins)
-
-
 def _histogram(ax: Axes, values: Float[np.ndarray, " n"], label: str) -> None:
     thin = 0.6 * mpl.rcParams["axes.linewidth"]
     looks = {"color": grey(ax, 0.15), "edgecolor": grey(ax, 0.4), "linewidth": thin, "histtype": "stepfilled"}
-    ax.hist(values, list(_edges(values)), density=True, label=label, **looks)
+    ax.hist(values, list(bin_edges(values)), density=True, label=label, **looks)
 
 
 def _bands(ax: Axes, fits: Mapping[str, Fit], across: np.ndarray, law: str) -> None:
@@ -206,7 +190,7 @@ def _bands(ax: Axes, fits: Mapping[str, Fit], across: np.ndarray, law: str) -> N
             values = predicted.ravel() if law == "density" else predicted[..., 0] - predicted[..., 1]
             ax.hist(values.ravel(), list(across), density=True, label=legible(name), histtype="step", **style)
             continue
-        found = _values(fit, getattr(fit.model, law), across, _density_at)
+        found = law_at_draws(fit, getattr(fit.model, law), across, density_at)
         lower, middle, upper = np.quantile(found, QUANTILES, axis=0)
         ax.fill_between(across, lower, upper, color=style["color"], alpha=0.25, linewidth=0)
         ax.plot(across, middle, label=legible(name), **style, zorder=zorder_of(style))
@@ -217,36 +201,10 @@ def _bands(ax: Axes, fits: Mapping[str, Fit], across: np.ndarray, law: str) -> N
 def _shares(fit: Fit, edges: np.ndarray) -> Float[np.ndarray, "draw bin"]:
     """Shares of the levels that lie in each bin; of a model without a density, those of predicted pairs."""
     if fit.model.offers("density"):
-        return np.diff(_values(fit, fit.model.density, edges, _share_below), axis=1)
+        return np.diff(law_at_draws(fit, fit.model.density, edges, share_below), axis=1)
     predicted = _predicted_levels(fit)
     return np.histogram(predicted, edges)[0][None] / predicted.size
 
 
 def _predicted_levels(fit: Fit) -> Float[np.ndarray, "chain draw run ..."]:
     return fit.tree["posterior_predictive"][fit.observed_by.observed].to_numpy()
-
-
-def _density_at(law: dist.Distribution, points: Array) -> Array:
-    return jnp.exp(law.log_prob(points))
-
-
-def _share_below(law: dist.Distribution, points: Array) -> Array:
-    return law.cdf(points)
-
-
-@double_precision()
-def _values(
-    fit: Fit, law: Callable[[Parameters], dist.Distribution], across: np.ndarray, of: Callable[..., Array]
-) -> np.ndarray:
-    """What ``of`` says of the law at every point for evenly spaced posterior draws, shape (draw, point)."""
-    posterior = {name: values.reshape(-1, *values.shape[2:]) for name, values in fit.parameters.items()}
-    step = max(1, len(next(iter(posterior.values()))) // BAND_DRAWS)
-    draws = {name: jnp.asarray(values[::step]) for name, values in posterior.items()}
-    return np.asarray(_evaluate_at_draws(law, of, draws, jnp.asarray(across)))
-
-
-@partial(jax.jit, static_argnums=(0, 1))
-def _evaluate_at_draws(
-    law: Callable[..., dist.Distribution], of: Callable[..., Array], draws: Parameters, points: Array
-) -> Array:
-    return jax.vmap(lambda drawn: of(law(drawn), points))(draws)

@@ -7,13 +7,12 @@ from collections.abc import Iterable
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from coulombfit.checks.settings.displacement import Displacement
 from coulombfit.checks.settings.scaling_result import Scaling
 from coulombfit.numerics.intervals import INTERVAL
-from coulombfit.plots.kit.axes import Panels, grid, legend_on_top, one_axes, own_lettering
+from coulombfit.plots.kit.axes import Panels, grid, label_decades, legend_on_top, one_axes, own_lettering
 from coulombfit.plots.kit.names import legible
 from coulombfit.plots.kit.palette import LINES, grey, level_style
 from coulombfit.plots.kit.symbols import ALPHA_OVER_B
@@ -35,7 +34,8 @@ def scaling(result: Scaling, axes: Iterable[Axes] | None = None) -> Panels:
     Points are σ from the data of one setting, divided by the known factor, with one standard deviation. Lines are the
     linear rule with the posterior's amplitudes and both exponents 1, a slope of ½ on logarithmic axes. In the last
     panel σ is over the rule with the exponents inferred: bars hold sampling errors, the grey band is the scatter τ
-    between settings. Points that leave it with a trend, or by more than their number allows, are alarming.
+    between settings. Points that leave it with a trend, or by more than their number allows, are alarming. Beside
+    the exponents stands χ²/dof about a line with sampling errors alone, see :attr:`coulombfit.Scaling.chi_squared`.
 
     :param result: what :func:`coulombfit.scaling` has found.
     :param axes: three, in this order.
@@ -75,27 +75,22 @@ def scaling(result: Scaling, axes: Iterable[Axes] | None = None) -> Panels:
     ratio.set_title(_exponents(result), fontsize="medium")
     linear.xaxis.set_major_locator(MaxNLocator(4))
     for axis in (logarithmic.xaxis, logarithmic.yaxis, ratio.xaxis):
-        _label(axis)
+        label_decades(axis)
     if len(found) > 1:
         linear.legend(frameon=False, fontsize="small", ncols=1 if len(found) < 5 else 2)
     return panels
 
 
-def _label(axis: Axis) -> None:
-    """Numbers on a logarithmic axis that never overlap: powers of ten, and between them two, or one over more than a
-    decade."""
-    low, high = sorted(axis.axes.get_xlim() if axis is axis.axes.xaxis else axis.axes.get_ylim())
-    axis.set_minor_locator(LogLocator(subs=[2.0, 5.0] if high < 10.0 * low else [3.0]))
-    axis.set_minor_formatter(LogFormatterSciNotation(minor_thresholds=(2.0, 2.0)))
-
-
 def _exponents(result: Scaling) -> str:
-    return "\n".join(
+    lines = [
         rf"$b_{{{symbol}}} = {row['mean']:.3f} \pm {row['sd']:.3f}$"
         for name, symbol in (("b_learning_rate", r"\alpha"), ("b_batch_size", "|B|"))
         if name in result.table.index
         for row in [result.table.loc[name]]
-    )
+    ]
+    if (found := result.chi_squared) is not None and found.freedom > 0:
+        lines.append(rf"$\chi^2$/dof = {found.value:.1f}/{found.freedom}")
+    return "\n".join(lines)
 
 
 @own_lettering

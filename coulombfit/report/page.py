@@ -10,8 +10,11 @@ from pathlib import Path
 from coulombfit.checks.fits.comparison import Comparison
 from coulombfit.checks.fits.predictive import PredictiveCheck
 from coulombfit.checks.settings.scaling_result import Scaling
+from coulombfit.checks.spectra.degeneracy import degeneracy
+from coulombfit.checks.spectra.guessed_pairs import GuessedPair
 from coulombfit.checks.spectra.moments import Moments
 from coulombfit.checks.spectra.width_consistency import Consistency
+from coulombfit.data.chosen_levels import places_of
 from coulombfit.inference.fit_result import Fit
 from coulombfit.inference.outputs import PAGES, page_label, require_ending
 from coulombfit.report.part import Part, environment, part_of_data, part_of_scaling
@@ -34,7 +37,8 @@ def write_report(
 ) -> None:
     """Write the report: verdicts first, then evidence, and how it all came about.
 
-    It is one file that needs no network and no script. What is not given is said to be not run.
+    It is one file that needs no network and no script. What is not given is said to be not run. A pair that only the
+    gaps between levels have taken for one is asked for a split, by :func:`coulombfit.degeneracy`.
 
     :param path: an .html file.
     :param fits: fits by the name to show, of one set of data or several; each set has a part of its own.
@@ -72,9 +76,21 @@ def write_report(
                 consistency=consistency if asked else None,
                 moments=moments if asked else None,
                 predictive={name: check for name, check in checks.items() if name in group},
+                guessed=_ask_guess(next(iter(group.values()))),
             )
         )
     write_page(path, title, parts, label=page_label(sets))
+
+
+def _ask_guess(fit: Fit) -> tuple[GuessedPair, ...]:
+    """Whether the pair of a fit is degenerate, where only gaps between levels have taken it for one."""
+    data = fit.record.data
+    guessed = data.provenance.get("grouping") == "gaps" and fit.observed_by.of_pairs and fit.observations.ndim == 2
+    if not guessed:
+        return ()
+    places = places_of(data.provenance, 2)
+    found = degeneracy(fit.observations, seed=fit.record.seed, progress=False)
+    return (GuessedPair((places[0], places[1]), taken=True, found=found),)
 
 
 def write_page(

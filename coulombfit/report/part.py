@@ -6,7 +6,7 @@ A part is text: an analysis of many files keeps those of files that have not cha
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,7 +16,9 @@ from coulombfit.answers.answer import Answer
 from coulombfit.answers.numbers import make_rounder, probability
 from coulombfit.checks.fits.comparison import Comparison
 from coulombfit.checks.fits.predictive import PredictiveCheck
+from coulombfit.checks.settings.new_settings import PredictedWidths
 from coulombfit.checks.settings.scaling_result import Scaling
+from coulombfit.checks.spectra.guessed_pairs import GuessedPair
 from coulombfit.checks.spectra.moments import Moments
 from coulombfit.checks.spectra.width_consistency import Consistency
 from coulombfit.inference.fit_result import Fit
@@ -66,10 +68,12 @@ def part_of_data(
     consistency: Consistency | None = None,
     moments: Moments | None = None,
     predictive: Mapping[str, PredictiveCheck] | None = None,
+    guessed: Sequence[GuessedPair] = (),
 ) -> Part:
     """Everything about one set of data.
 
     :param fits: fits of the same data by the name to show; those of one likelihood share their figures.
+    :param guessed: pairs that gaps between levels have guessed, and what was found of their split.
     """
     checks = dict(predictive or {})
     given = {"comparison": comparison, "consistency of σ_m": consistency, "moments": moments, "predictions": predictive}
@@ -82,6 +86,7 @@ def part_of_data(
         "comparison": comparison,
         "consistency": consistency,
         "moments": moments,
+        "guessed": guessed,
         "laws": [(group, pictures.draw_laws(group)) for group in groups.values()],
         "predictions": {name: (check, pictures.draw_predictions(name, check)) for name, check in checks.items()},
         "chains": {name: pictures.draw_chains(name, fit) for name, fit in fits.items()},
@@ -89,14 +94,27 @@ def part_of_data(
         "not_run": [name for name, one in given.items() if not one],
     }
     templates = environment()
-    found = tuple(verdicts(fits, comparison, consistency, moments, checks))
+    found = tuple(verdicts(fits, comparison, consistency, moments, checks, guessed))
     body = templates.get_template("data.html").render(context)
     return Part(title, found, body, templates.get_template("provenance.html").render(fits=fits, title=title))
 
 
-def part_of_scaling(scaling: Scaling) -> Part:
-    """The linear scaling rule over several settings."""
-    body = environment().get_template("scaling.html").render(scaling=scaling, picture=pictures.draw_scaling(scaling))
+def part_of_scaling(
+    scaling: Scaling,
+    study: Sequence[pictures.Picture] = (),
+    predicted: Sequence[PredictedWidths] = (),
+    left_out: str = "",
+) -> Part:
+    """The linear scaling rule over several settings.
+
+    :param scaling: what was found.
+    :param study: figures of all settings side by side, of :func:`coulombfit.report.pictures.draw_study`.
+    :param predicted: widths of settings that have not been run.
+    :param left_out: a sentence about settings that are not in these figures.
+    """
+    shown = {"study": study, "predicted": predicted, "left_out": left_out, "chi_squared": scaling.chi_squared}
+    template = environment().get_template("scaling.html")
+    body = template.render(scaling=scaling, picture=pictures.draw_scaling(scaling), **shown)
     text = f"Do widths follow √(α/|B|)? {scaling.verdict}"
     return Part("Linear scaling rule", (Verdict(text, scaling.answer),), body)
 

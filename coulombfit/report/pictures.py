@@ -15,12 +15,13 @@ from matplotlib.figure import Figure
 from coulombfit import plots
 from coulombfit.checks.fits.predictive import PredictiveCheck
 from coulombfit.checks.settings.scaling_result import Scaling
+from coulombfit.data.spectra import Spectra
 from coulombfit.inference.fit_result import Fit
 from coulombfit.numerics.intervals import INTERVAL
 from coulombfit.plots.kit.axes import LETTERING, own_lettering
 from coulombfit.plots.kit.saving import figure_of
 
-__all__ = ["Picture", "draw_chains", "draw_laws", "draw_predictions", "draw_scaling"]
+__all__ = ["Picture", "draw_chains", "draw_laws", "draw_predictions", "draw_scaling", "draw_study"]
 
 PATH = re.compile(r' d="[^"]*"')
 DIGITS = re.compile(r"(\.\d\d)\d+")
@@ -106,6 +107,38 @@ def draw_scaling(scaling: Scaling) -> Picture:
         "with exponents inferred; the grey band is the scatter between settings. Points with a trend, or outside the "
         "band by more than their bars, are alarming.",
     )
+
+
+def draw_study(pairs: Mapping[str, Spectra], fits: Mapping[str, Fit]) -> list[Picture]:
+    """One pair of levels at all settings, side by side.
+
+    :param pairs: of every setting, by its name.
+    :param fits: of these pairs, by the name of the setting.
+    """
+    surmised = {name: fit for name, fit in fits.items() if fit.model.surmise}
+    dense = {name: fit for name, fit in fits.items() if fit.model.offers("density")}
+    found = [
+        _picture(
+            plots.surmise(list(pairs.values())),
+            "Spacings of all settings on the Wigner surmise",
+            "Spacings over their mean in each setting (points, one standard deviation of counts) and the surmise, to "
+            "which nothing is fitted. Points below the line at small spacings are those of split levels, points above "
+            "it those of levels that do not repel.",
+        )
+    ]
+    if surmised:
+        caption = (
+            f"√π σ as fitted, with its {INTERVAL:.0%} interval, against the mean spacing with that of a mean. Both "
+            "come from the same runs, so that points on the diagonal do not confirm a law; points off it are alarming."
+        )
+        found.append(_picture(plots.mean_spacing(surmised), "Widths against mean spacings", caption))
+    if dense:
+        caption = (
+            "Levels of each setting (grey) and their density as fitted, posterior median and "
+            f"{INTERVAL:.0%} band, each on a scale of its own. A band that leaves its grey is alarming."
+        )
+        found.append(_picture(plots.stacked_densities(dense), "Densities of all settings", caption))
+    return found
 
 
 def _picture(axes: Axes | Iterable[Axes], title: str, caption: str) -> Picture:

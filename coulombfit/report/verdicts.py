@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from markupsafe import Markup, escape
@@ -11,6 +11,7 @@ from coulombfit.answers.answer import Answer, all_of
 from coulombfit.answers.numbers import plus_minus, probability
 from coulombfit.checks.fits.comparison import Comparison
 from coulombfit.checks.fits.predictive import PredictiveCheck
+from coulombfit.checks.spectra.guessed_pairs import GuessedPair
 from coulombfit.checks.spectra.moments import Moments
 from coulombfit.checks.spectra.width_consistency import Consistency
 from coulombfit.inference.fit_result import Fit
@@ -57,6 +58,7 @@ def verdicts(
     consistency: Consistency | None,
     moments: Moments | None,
     predictive: Mapping[str, PredictiveCheck],
+    guessed: Sequence[GuessedPair] = (),
 ) -> list[Verdict]:
     """The most important first: which law, with what widths, whether it holds, whether the numbers can be trusted."""
     chosen = comparison.winner if comparison is not None else next(iter(fits))
@@ -68,6 +70,7 @@ def verdicts(
     found += [_about_law(name, fits[name], predictive.get(name)) for name in shown]
     if data := _about_data(fits[chosen]):
         found.append(data)
+    found += [Verdict(f"Degenerate? {one.verdict}", one.found.answer if one.found else None) for one in guessed]
     if consistency is not None:
         model = fits[chosen].model.name
         found += [

@@ -14,11 +14,16 @@ from coulombfit.cli.app import app
 from simulators import ensembles
 from tests.analysis.plans import PLAN, SETTINGS, carried_out, invoke, write_runs
 
+PREDICT = """
+[scaling]
+predict = [{ learning_rate = 0.1, batch_size = 32 }]
+"""
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An analysis that has been carried out once."""
-    return carried_out(tmp_path_factory.mktemp("analysis"), PLAN)
+    return carried_out(tmp_path_factory.mktemp("analysis"), PLAN + PREDICT)
 
 
 @pytest.mark.slow
@@ -34,11 +39,32 @@ def test_everything_is_written(folder: Path) -> None:
         assert abs(sigma["mean"] - 0.5 * np.sqrt(rate / batch)) < 4 * sigma["sd"]
         fit = cf.Fit.load(out / one["fits"]["one-species"]["file"])
         assert fit.table().loc["sigma", "mean"] == sigma["mean"]
+        (pair,) = one["guessed_pairs"]
+        assert (pair["levels"], pair["taken"]) == ([0, 1], True)
+        assert pair["answer"] in ("yes", "the data cannot tell")
+        assert pair["verdict"] in " ".join(one["verdicts"])
     assert abs(found["scaling"]["parameters"]["b_batch_size"]["mean"] - 1) < 0.5
+    (predicted,) = found["scaling"]["predicted"]
+    assert predicted["sigma"]["0"]["lower"] < 0.5 * np.sqrt(0.1 / 32) < predicted["sigma"]["0"]["upper"]
+    assert found["scaling"]["chi_squared"]["freedom"] == 0
+    said = invoke(folder).stdout
+    assert "predicted σ of level 0 at α = 0.1, |B| = 32: 0.0" in said
     page = (out / "report.html").read_text()
     assert "Three &lt;settings&gt;" in page
     assert page.count("<h2") == 2 + 3 + 1
     assert "Do widths follow √(α/|B|)?" in page
+    for part in (
+        "Widths not yet seen: α = 0.1, |B| = 32",
+        "All settings side by side",
+        "Are guessed pairs degenerate?",
+    ):
+        assert part in page
+    for figure in (
+        "Spacings of all settings on the Wigner surmise",
+        "Widths against mean spacings",
+        "Densities of all",
+    ):
+        assert figure in page
     assert page.index("Which law?") < page.index("What was fitted") < page.index("SHA-256")
 
 
@@ -97,6 +123,21 @@ predictive = false
             2,
             "scaling.curvature: input should be a finite number, got nan",
         ),
+        (
+            ("[fit]", "[scaling]\npredict = [{ learning_rate = 0.1 }]\n[fit]"),
+            2,
+            "scaling.predict.0.batch_size: missing",
+        ),
+        (
+            ("[fit]", "[scaling]\npredict = [{ learning_rate = 0.1, batch_size = 0 }]\n[fit]"),
+            2,
+            "scaling.predict.0.batch_size: input should be greater than 0, got 0",
+        ),
+        (
+            ("[fit]", "[scaling]\npredict = [{ learning_rate = 0.1, batch_size = 8, factor = 2 }]\n[fit]"),
+            2,
+            "predict: expected no factor, as none that was run has, got α = 0.1, |B| = 8, factor = 2",
+        ),
         (("[fit]", "[scaling]\nmargin = 0.0\n[fit]"), 2, "scaling.margin: input should be greater than 0, got 0.0"),
         (('[[data]]\nfiles = ["runs/*.npz"]', "data = []\nxx = 1"), 2, "data"),
         (("runs/*.npz", 'runs/*.npz", "./runs/setting1.npz'), 2, "files: expected each file once, got"),
@@ -150,6 +191,23 @@ def test_a_plan_states_levels_and_their_grouping(tmp_path: Path) -> None:
     assert "pair: no pair 0 among 0 pairs of levels grouped as stated" in error
     assert "(of setting0)" in error
     assert not (tmp_path / "analysis" / "fits").exists()
+
+
+def test_sets_with_unlike_pairs_are_refused_by_name(tmp_path: Path) -> None:
+    """Gaps would find the pair at the top of one and at the bottom of the other: widths of unlike levels."""
+    rng = np.random.default_rng(0)
+    (tmp_path / "runs").mkdir()
+    for name, places, rate in (("top", [4.0, 4.0, 1.0], 0.1), ("bottom", [4.0, 1.0, 1.0], 0.2)):
+        x = np.array(places) + 0.05 * rng.normal(size=(40, 3))
+        np.savez(tmp_path / "runs" / f"{name}.npz", x=x, lr=rate, bs=16)
+    (tmp_path / "analysis.toml").write_text(PLAN)
+    error = invoke(tmp_path, code=4).stderr
+    assert error.count("\n") == 1
+    assert error.startswith("error: spectra: expected the same degenerate levels in every setting, got levels ")
+    assert "in 'bottom', grouped by the gaps" in error
+    assert "in 'top', grouped by the gaps" in error
+    assert "enabled = false under [scaling] goes without the rule" in error
+    assert not (tmp_path / "analysis").exists()
 
 
 def test_a_plan_that_is_not_there(tmp_path: Path) -> None:

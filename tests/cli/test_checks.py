@@ -24,16 +24,28 @@ def files() -> list[str]:
 
 READING = ("--eigenvalues", "x", "--learning-rate-key", "lr", "--batch-size-key", "bs")
 
+MORE = (
+    *("--factor-key", "noise", "--figure", "s.svg", "--study", "study.svg"),
+    *("--predict", "learning_rate=0.2,batch_size=32,factor=1.5"),
+)
+
 
 @pytest.mark.slow
 def test_scaling_over_files() -> None:
     paths = files()
-    answer = json.loads(run("scaling", *paths, *READING, "--factor-key", "noise", "--figure", "s.svg", "--json").stdout)
+    answer = json.loads(
+        run("scaling", *paths, *READING, "--factor-key", "noise", "--figure", "s.svg", *MORE, "--json").stdout
+    )
     assert answer["converged"] is True
     assert abs(answer["parameters"]["b_batch_size"]["mean"] - 1) < 4 * answer["parameters"]["b_batch_size"]["sd"]
     assert answer["parameters"]["amplitude[0]"]["mean"] == pytest.approx(0.5, rel=0.2)
     assert Path("scaling.nc").stat().st_size > 1000
     assert "<svg" in Path("s.svg").read_text()
+    assert "<svg" in Path("study.svg").read_text()
+    (predicted,) = answer["predicted"]
+    assert (predicted["batch_size"], predicted["factor"], predicted["beyond"]) == (32.0, 1.5, "")
+    assert predicted["sigma"]["0"]["lower"] < 0.75 * np.sqrt(0.2 / 32) < predicted["sigma"]["0"]["upper"]
+    assert answer["chi_squared"]["freedom"] == 1
 
 
 @pytest.mark.parametrize(
@@ -43,6 +55,18 @@ def test_scaling_over_files() -> None:
         (["setting0.npz", "setting3.npz"], 2, "error: spectra: expected settings that differ in learning_rate"),
         (["setting0.npz", "setting1.npz", "--factor-key", "mass"], 4, "error: factor: no array named 'mass'"),
         (["setting0.npz", "setting1.npz", "--out", "nowhere/s.nc"], 2, "error: cannot write"),
+        (["setting0.npz", "setting1.npz", "--study", "s.txt"], 2, "error: "),
+        (["setting0.npz", "setting1.npz", "--predict", "learning_rate=0.1"], 2, "error: predict: expected a setting"),
+        (
+            ["setting0.npz", "setting1.npz", "--factor-key", "noise", "--predict", "learning_rate=0.1,batch_size=8"],
+            2,
+            "error: predict: expected a factor, as settings that were run have one",
+        ),
+        (
+            ["setting0.npz", "setting1.npz", "--clusters", "single", "--study", "s.svg"],
+            4,
+            "error: pair: expected one of 0 degenerate pairs of setting0, setting1",
+        ),
     ],
 )
 def test_errors_are_one_line_and_an_exit_code(arguments, code, message) -> None:

@@ -170,3 +170,76 @@ def test_a_grouping_and_levels_of_recordings(tmp_path: Path) -> None:
     assert cf.read_layers(tmp_path / "many", clusters="single")["weights"].clusters == [[0], [1]]
     with pytest.raises(cf.DataError, match="levels: expected numbers from 0, the topmost, to 1, got 2"):
         cf.read(tmp_path / "many", levels=[2])
+
+
+def test_the_grouping_that_a_recorder_was_told_is_read(tmp_path: Path) -> None:
+    """Two levels far apart that gaps would never join; what reads it may choose levels or state another grouping."""
+    rng = np.random.default_rng(0)
+    path = tmp_path / "run"
+    with cf.Recorder(path, clusters={"a": [[0, 1], "single"]}) as recorder:
+        for step in range(3):
+            layer = np.diag([2.0, 1.5, 1.0]) + 0.01 * rng.normal(size=(30, 3, 3))
+            recorder.log(step, {"a": layer, "b": layer + 0.001 * rng.normal(size=(30, 3, 3))})
+    told, guessed = cf.read(path, weights="a"), cf.read(path, weights="b")
+    assert (told.clusters, told.grouped_by) == ([[0, 1], [2]], "stated")
+    assert (guessed.clusters, guessed.grouped_by) == ([[0], [1], [2]], "gaps")
+    assert cf.read(path, weights="a", levels=[0, 1]).clusters == [[0, 1]]
+    assert cf.read(path, weights="a", clusters="single").clusters == [[0], [1], [2]]
+    assert cf.read_layers(path)["a"].clusters == [[0, 1], [2]]
+    assert json.loads((path / "recording.json").read_text())["clusters"] == {"a": [[0, 1], [2]]}
+
+
+def test_a_trajectory_has_the_grouping_of_its_recorder(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    path = tmp_path / "run"
+    with cf.Recorder(path, learning_rate=0.1, batch_size=16, clusters="single") as recorder:
+        for step in range(400):
+            recorder.log(step, 2.0 * np.eye(2) + 0.03 * rng.normal(size=(2, 2)))
+    found = cf.read_trajectories(path)
+    assert tuple(map(tuple, found.clusters)) == ((0,), (1,))
+    assert "as stated" in found.provenance["trajectories"]["described"]
+    assert tuple(map(tuple, cf.read_trajectories(path, clusters=[[0, 1]]).clusters)) == ((0, 1),)
+    assert cf.read(path).clusters == [[0], [1]]
+
+
+@pytest.mark.parametrize(
+    ("clusters", "error", "message"),
+    [
+        ("pairs", cf.DataError, "clusters: expected 'auto', 'single' or lists of levels, got 'pairs'"),
+        ([[0]], cf.DataError, "clusters: expected every level once, got none with level 1"),
+        ({"b": "single"}, cf.ArgumentError, "clusters: expected layers among weights, got b"),
+    ],
+)
+def test_what_is_no_grouping_of_the_layers_is_refused(tmp_path: Path, clusters, error, message: str) -> None:
+    with pytest.raises(error, match=message), cf.Recorder(tmp_path / "run", clusters=clusters) as recorder:
+        recorder.log(0, np.eye(2))
+
+
+def test_a_recording_is_not_continued_with_another_grouping(tmp_path: Path) -> None:
+    for clusters in ([[0, 1]], "auto", [[0, 1]]):  # who states nothing goes on
+        with cf.Recorder(tmp_path / "run", clusters=clusters) as recorder:
+            recorder.log(0, np.eye(2))
+    with (
+        pytest.raises(cf.DataError, match=r"clusters: .* has {.*\[\[0, 1\]\]}, got {.*\[\[0\], \[1\]\]}"),
+        cf.Recorder(tmp_path / "run", clusters="single") as recorder,
+    ):
+        recorder.log(1, np.eye(2))
+
+
+def test_recordings_of_one_setting_have_one_grouping(tmp_path: Path) -> None:
+    for name, clusters in (("one", "single"), ("other", [[0, 1]])):
+        with cf.Recorder(tmp_path / name, clusters=clusters) as recorder:
+            recorder.log(0, np.eye(2) * (1.0 + len(name)))
+    with pytest.raises(cf.DataError, match=r"clusters: expected files of one setting, .*one states \[\[0\], \[1\]\], "):
+        cf.read([tmp_path / "one", tmp_path / "other"])
+
+
+@pytest.mark.parametrize("clusters", ['"single"', '{"weights": "single"}', '{"weights": [[0]]}', '{"b": [[0, 1]]}'])
+def test_a_header_with_another_grouping_is_damaged(tmp_path: Path, clusters: str) -> None:
+    with cf.Recorder(tmp_path / "run", clusters=[[0, 1]]) as recorder:
+        recorder.log(0, np.eye(2))
+    header = tmp_path / "run" / "recording.json"
+    content = json.loads(header.read_text())
+    header.write_text(json.dumps(content | {"clusters": json.loads(clusters)}))
+    with pytest.raises(cf.DataError, match=r"recording\.json.*clusters: "):
+        cf.recording(tmp_path / "run")

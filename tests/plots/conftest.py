@@ -43,6 +43,8 @@ def drawn(fits, gas) -> dict[str, tuple[int, Callable]]:
     curves = mean + 0.1 * np.random.default_rng(5).normal(size=(200, 10, 2))
     learnt = cf.learning_curve(curves, steps)
     displacement, spectra = cf.displacement(settings()), settings()[0]
+    several = {f"setting {k}": fits["one-species"] for k in range(2)}
+    pairs = [cf.Spectra(fit.observations, 0.1, 16, name=name) for name, fit in several.items()]
     both = {name: fits[name] for name in ("two-species", "anisotropic")}
     return {
         "density": (1, lambda on: plots.density(fits, on)),
@@ -55,6 +57,10 @@ def drawn(fits, gas) -> dict[str, tuple[int, Callable]]:
         "displacement": (1, lambda on: plots.displacement(displacement, on)),
         "level_diagram": (1, lambda on: plots.level_diagram(spectra, on, mu2=9.0)),
         "learning_curve": (1, lambda on: plots.learning_curve(learnt, on, eigenvalues=curves, steps=steps)),
+        "surmise": (1, lambda on: plots.surmise(pairs, on)),
+        "mean_spacing": (1, lambda on: plots.mean_spacing(several, on)),
+        "stacked_densities": (1, lambda on: plots.stacked_densities(several, on)),
+        "study": (3, lambda on: plots.study(pairs, several, on)),
         "laws": (3, lambda on: plots.laws(fits, on)),
         "scaling": (3, lambda on: plots.scaling(a_scaling(), on)),
         "corner": (6, lambda on: plots.corner(both, on, truths={"sigma_m": 0.04})),

@@ -24,10 +24,10 @@ from tests.plots.made_up import (
     settings,
 )
 
-SEVERAL = ("laws", "scaling", "corner", "ranks", "calibration", "predictive", "pit")
+SEVERAL = ("laws", "scaling", "study", "corner", "ranks", "calibration", "predictive", "pit")
 FIGURES = (
     *("density", "residuals", "spacing", "levels", "comparison", "evidence", "displacement", "level_diagram", "widths"),
-    *("learning_curve", *SEVERAL),
+    *("learning_curve", "surmise", "mean_spacing", "stacked_densities", *SEVERAL),
 )
 OTHERS = {"level_style", "model_style", "require_figure", "savefig", "styles"}
 
@@ -52,7 +52,8 @@ def test_axes_are_taken_and_returned(drawn, name: str) -> None:
     assert dict(mpl.rcParams) == before
     for ax in given:
         assert ax.get_xlabel()
-        assert ax.get_ylabel() or name in ("comparison", "evidence")
+        named = all(label.get_text() for label in ax.get_yticklabels())
+        assert ax.get_ylabel() or (name in ("comparison", "evidence", "stacked_densities", "study") and named)
     text = " ".join(f"{ax.get_xlabel()} {ax.get_ylabel()}" for ax in given)
     if name in ("density", "spacing", "levels", "laws", "displacement", "scaling", "corner"):
         assert re.search(r"\$.*x", text)

@@ -166,6 +166,20 @@ def test_figures_stay_small(tmp_path: Path, fits) -> None:
         assert not re.search(r"\.\d{3}", "".join(paths))
 
 
+@pytest.mark.long
+def test_a_pair_that_gaps_have_guessed_is_asked_for_a_split(tmp_path: Path, fits) -> None:
+    """And one that is stated is not: who states it knows."""
+    x = fits["one-species"].observations
+    for name, known, asked in (("guess", {}, True), ("stated", {"clusters": [[0, 1]]}, False)):
+        fit = cf.fit(cf.Spectra(x, name=name, **known).pair(0), "one-species")
+        cf.write_report(tmp_path / "report.html", fits={"one": fit})
+        page = outline(tmp_path / "report.html")
+        text = re.sub(r"\s+", " ", "".join(page.text))
+        assert ("Are guessed pairs degenerate?" in page.headings) is asked
+        verdict = f"levels 0 and 1, a pair by the gaps between levels: {cf.degeneracy(x).verdict}"
+        assert (verdict in text) is asked
+
+
 @pytest.mark.slow
 def test_spacing_fits_are_reported_without_a_density(tmp_path: Path, fits) -> None:
     fit = cf.fit(fits["gaussian"].observations, "one-species", "spacing", sampler="nuts", sampling=QUICK)

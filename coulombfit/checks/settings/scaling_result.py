@@ -13,6 +13,7 @@ from coulombfit.answers.answer import Answer, all_of, judge_interval
 from coulombfit.answers.numbers import plus_minus, probability
 from coulombfit.answers.result import Text
 from coulombfit.answers.tables import as_text
+from coulombfit.checks.settings.chi_squared import ChiSquared, chi_squared_of
 from coulombfit.checks.settings.finite_steps import FiniteSteps
 from coulombfit.checks.settings.scaling_model import EXPONENT_SD, EXPONENTS
 from coulombfit.checks.settings.width_of_new_setting import Extent, predict_widths
@@ -81,6 +82,16 @@ class Scaling:
         if beyond := self.extent.beyond(learning_rate, batch_size):
             warnings.warn(f"{beyond}, where the rule was inferred: this extrapolates", stacklevel=2)
         return found
+
+    @property
+    def chi_squared(self) -> ChiSquared | None:
+        """χ² of the widths in ``levels`` about a weighted line in ln σ, with sampling errors alone.
+
+        More than its degrees of freedom says that settings scatter beyond sampling, not that the exponents are wrong:
+        where runs share inputs or a start they fluctuate together, and sampling errors are too small. Nor does a good
+        one say that exponents are 1, as they are free. Widths of one setting's levels are taken as independent.
+        """
+        return None if self.extent is None else chi_squared_of(self.levels, np.asarray(self.extent.curvature))
 
     @property
     def answers(self) -> dict[str, Answer]:

@@ -68,7 +68,7 @@ def predict_widths(
         exponent = draws[name].to_numpy() if name in draws else 1.0
         log_sigma = log_sigma + at + (exponent - 1.0) * (at - extent.place[name])
     if "scatter" in draws:
-        rng = generator_for(seed, "new setting", learning_rate, batch_size)
+        rng = generator_for(seed, "new setting", float(learning_rate), float(batch_size))
         # all levels of a setting move together
         log_sigma = log_sigma + draws["scatter"].to_numpy() * rng.standard_normal(log_sigma.shape[1])
     return _table(np.exp(log_sigma))

@@ -98,6 +98,11 @@ def _require_same(first: Part, part: Part, path: Path, other: Path) -> None:
     if first.values.shape[1:] != part.values.shape[1:]:
         shapes = f"{path} has {first.values.shape[1:]}, {other} has {part.values.shape[1:]}"
         raise DataError(f"path: expected files of one setting, with arrays of one shape: {shapes}")
+    mine, theirs = (each.described["provenance"].get("clusters") for each in (first, part))
+    if mine != theirs:
+        raise DataError(
+            f"clusters: expected files of one setting, {path} states {mine or 'none'}, {other} {theirs or 'none'}"
+        )
     for name in (*DESCRIBED, "factor"):
         one: Any = first.described.get(name)
         two: Any = part.described.get(name)

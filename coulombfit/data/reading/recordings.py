@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,9 @@ def _describe(data: xr.Dataset, path: Path, provenance: dict[str, Any]) -> dict[
         name: value for name in ("learning_rate", "batch_size") if np.isfinite(value := float(data[name][-1]))
     }
     provenance = {"recording": path.name, "layer": data.attrs["layer"], **provenance}
+    if "clusters" in data.attrs:
+        # as saved spectra state it: what reads them may choose levels, or state another grouping
+        provenance |= {"levels": list(range(data.sizes["level"])), "clusters": json.loads(data.attrs["clusters"])}
     return known | {
         "targets": data.attrs.get("targets"),
         "name": data.attrs["name"] or path.resolve().name,

@@ -18,7 +18,8 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from coulombfit.data.arrays import as_numbers, from_zero, whole_number
-from coulombfit.data.recording.store import Header, segments, targets_by_layer
+from coulombfit.data.clusters import Clusters, stated_clusters
+from coulombfit.data.recording.store import Header, clusters_by_layer, segments, targets_by_layer
 from coulombfit.data.tensors import levels_of
 from coulombfit.runtime.atomic_files import write_netcdf
 from coulombfit.runtime.errors import ArgumentError, DataError
@@ -62,6 +63,8 @@ class Recorder:
     :param learning_rate: α; a schedule gives it to :meth:`log`.
     :param batch_size: \\|B\\|, likewise.
     :param targets: shape (level,), what noiseless training would reach; with several layers a mapping by layer.
+    :param clusters: which levels belong together, as for :class:`coulombfit.Spectra`, of every layer or by layer; what
+        reads the recording takes them unless it is told otherwise.
     :param name: what to call the data in reports.
     :param every: record only those steps that are multiples of this; what is not recorded costs nothing.
     :param seconds: how often to write.
@@ -77,6 +80,7 @@ class Recorder:
         learning_rate: SupportsFloat | None = None,
         batch_size: SupportsFloat | None = None,
         targets: ArrayLike | Mapping[str, ArrayLike] | None = None,
+        clusters: Clusters | Mapping[str, Clusters] | None = "auto",
         name: str = "",
         every: int = 1,
         seconds: float = 5.0,
@@ -86,7 +90,9 @@ class Recorder:
         from_zero(seconds, "seconds", infinite=True)
         self._learning_rate = from_zero(learning_rate, "learning_rate")
         self._batch_size = from_zero(batch_size, "batch_size")
-        self._path, self._targets, self._name = Path(path), targets, name
+        for each in clusters.values() if isinstance(clusters, Mapping) else [clusters]:
+            stated_clusters(each if isinstance(each, str) else None, 1)  # other words are refused at once
+        self._path, self._targets, self._clusters, self._name = Path(path), targets, clusters, name
         self._owner, self._turn = os.getpid(), threading.RLock()
         self._every, self._seconds = every, seconds
         # the lock, or half a header, is all that is left of a process killed before its first snapshot
@@ -254,19 +260,26 @@ class Recorder:
         shapes = {layer: list(matrix.shape[-2:]) for layer, matrix in matrices.items()}
         runs = stacks.pop()
         if self._header is None:
-            header = Header(shapes, runs, targets_by_layer(self._targets, shapes), self._name)
+            clusters = clusters_by_layer(self._clusters, shapes)
+            header = Header(shapes, runs, targets_by_layer(self._targets, shapes), self._name, clusters)
             header.write(self._path)
             self._header = header
         elif (self._header.layers, self._header.runs) != (shapes, runs):
             was = f"{self._header.layers} of {self._header.runs or 1} run(s)"
             error = ArgumentError if self._checked else DataError
             raise error(f"weights: {self._path} has layers {was}, got {shapes} of {runs or 1} run(s)")
-        elif not self._checked and self._targets is not None:
-            known = targets_by_layer(self._targets, shapes)
-            if known != self._header.targets:
-                raise DataError(f"targets: {self._path} has {self._header.targets}, got {known}")
+        elif not self._checked:
+            self._require_known(self._header)
         self._checked = True
         return self._header
+
+    def _require_known(self, header: Header) -> None:
+        """Refuse to go on with a recording that says otherwise what is stated of its layers."""
+        stated = clusters_by_layer(self._clusters, header.layers)
+        if self._targets is not None and (known := targets_by_layer(self._targets, header.layers)) != header.targets:
+            raise DataError(f"targets: {self._path} has {header.targets}, got {known}")
+        if any(header.clusters.get(layer) != clusters for layer, clusters in stated.items()):
+            raise DataError(f"clusters: {self._path} has {header.clusters or 'none stated'}, got {stated}")
 
 
 def _numbers(matrix: Any, layer: Any) -> np.ndarray:

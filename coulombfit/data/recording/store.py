@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,22 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from coulombfit.data.arrays import real_array
+from coulombfit.data.clusters import Clusters, stated_clusters
 from coulombfit.data.files.netcdf import open_netcdf
 from coulombfit.data.files.opening import LIMIT, check_limit, exists, open_regular, refusing_damage, require_within
 from coulombfit.runtime.atomic_files import write_text
 from coulombfit.runtime.errors import ArgumentError, DataError
 
-__all__ = ["HEADER", "Header", "list_names", "match_names", "recording", "segments", "targets_by_layer"]
+__all__ = [
+    "HEADER",
+    "Header",
+    "clusters_by_layer",
+    "list_names",
+    "match_names",
+    "recording",
+    "segments",
+    "targets_by_layer",
+]
 
 HEADER = "recording.json"
 FORMAT = "coulombfit recording"
@@ -39,17 +49,21 @@ SEGMENT_NAME = re.compile(r"[0-9]{4,}-[0-9]{6,}\.nc")
 @dataclass(frozen=True)
 class Header:
     """What does not change: ``layers``, the (M, N) of each by name; the number of ``runs``, None where there is no run
-    axis; ``targets`` by layer; ``name``.
+    axis; ``targets`` by layer; ``name``; ``clusters``, the grouping of levels that was stated, by layer.
     """
 
     layers: dict[str, list[int]]
     runs: int | None
     targets: dict[str, list[float]]
     name: str
+    clusters: dict[str, list[list[int]]] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         """Write it into a recording."""
-        text = json.dumps({"format": FORMAT, "version": VERSION, **asdict(self)}, indent=2, allow_nan=False)
+        content = {"format": FORMAT, "version": VERSION, **asdict(self)}
+        if not self.clusters:
+            del content["clusters"]  # earlier versions read what needs nothing new
+        text = json.dumps(content, indent=2, allow_nan=False)
         write_text(text + "\n", folder / HEADER)
 
     @classmethod
@@ -111,7 +125,7 @@ def recording(path: str | Path, layer: str | None = None, limit: int = LIMIT) ->
 
     ``eigenvalues`` (snapshot[, run], level), descending, NaN where weights were not finite; along snapshot the
     coordinate ``step`` and the variables ``learning_rate`` and ``batch_size``, NaN where not known. Attributes: the
-    ``layer``, all ``layers`` as JSON, the ``name``, and ``targets`` where known.
+    ``layer``, all ``layers`` as JSON, the ``name``, ``targets`` where known, and ``clusters`` as JSON where stated.
 
     :param path: folder of the recording.
     :param layer: name of a layer, or a pattern that matches one; not needed where there is only one.
@@ -142,6 +156,8 @@ def recording(path: str | Path, layer: str | None = None, limit: int = LIMIT) ->
     attributes: dict[str, Any] = {"layer": layer, "layers": json.dumps(list(header.layers)), "name": header.name}
     if layer in header.targets:
         attributes["targets"] = header.targets[layer]
+    if layer in header.clusters:
+        attributes["clusters"] = json.dumps(header.clusters[layer])
     return data.set_coords("step").assign_attrs(attributes)
 
 
@@ -160,7 +176,7 @@ def _load(file: Path, place: int, expected: tuple[int, ...], limit: int) -> xr.D
         return xr.Dataset(variables | {"eigenvalues": (dims, x)})
 
 
-def _check_header(layers: Any, runs: Any, targets: Any, name: Any) -> None:
+def _check_header(layers: Any, runs: Any, targets: Any, name: Any, clusters: Any = None) -> None:
     """Refuse what no recorder writes.
 
     :raises ValueError: naming the part.
@@ -177,6 +193,8 @@ def _check_header(layers: Any, runs: Any, targets: Any, name: Any) -> None:
     if not isinstance(targets, dict):
         raise ValueError(f"targets: expected values by layer, got {targets!r}")
     targets_by_layer(targets, layers)
+    if clusters is not None and (not isinstance(clusters, dict) or clusters_by_layer(clusters, layers) != clusters):
+        raise ValueError(f"clusters: expected every level of a layer once, by layer, got {clusters!r}")
 
 
 def _counts(value: object) -> bool:
@@ -206,4 +224,28 @@ def targets_by_layer(
                 f"targets: expected (level,) numbers from 0 for each of {shapes}, got shape {x.shape} for {layer!r}"
             )
         found[layer] = np.sort(x)[::-1].tolist()
+    return found
+
+
+def clusters_by_layer(
+    given: Clusters | Mapping[str, Clusters] | None, shapes: Mapping[str, list[int]]
+) -> dict[str, list[list[int]]]:
+    """Groupings of the layers for which one is stated, each checked against the number of its levels.
+
+    :param given: as :class:`coulombfit.Spectra` takes them, for all layers, or by layer; "auto" states nothing.
+    :param shapes: (M, N) of each layer.
+    :raises ArgumentError: for an unknown layer.
+    :raises DataError: for clusters that are none, naming the layer.
+    """
+    by_layer = given if isinstance(given, Mapping) else dict.fromkeys(shapes, given)
+    if unknown := [str(layer) for layer in by_layer if layer not in shapes]:
+        raise ArgumentError(f"clusters: expected layers among {list_names(shapes)}, got {list_names(unknown)}")
+    found = {}
+    for layer, clusters in by_layer.items():
+        try:
+            stated = stated_clusters(clusters, min(shapes[layer]))
+        except DataError as error:
+            raise DataError(f"{error} (layer {layer!r})" if len(shapes) > 1 else str(error)) from None
+        if stated is not None:
+            found[layer] = stated
     return found

@@ -9,7 +9,9 @@ from typing import Any, ParamSpec, TypeVar
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatterSciNotation, LogLocator
 
 from coulombfit.plots.kit.names import with_every_name
 
@@ -18,6 +20,7 @@ __all__ = [
     "Panels",
     "given_axes",
     "grid",
+    "label_decades",
     "left_labels",
     "legend_on_top",
     "new_figure",
@@ -127,6 +130,14 @@ def left_labels(panels: Panels) -> Panels:
         if place is not None and not place.is_first_col():
             ax.set_ylabel("")
     return panels
+
+
+def label_decades(axis: Axis) -> None:
+    """Numbers on a logarithmic axis that never overlap: powers of ten, and between them two, or one over more than a
+    decade."""
+    low, high = sorted(axis.axes.get_xlim() if axis is axis.axes.xaxis else axis.axes.get_ylim())
+    axis.set_minor_locator(LogLocator(subs=[2.0, 5.0] if high < 10.0 * low else [3.0]))
+    axis.set_minor_formatter(LogFormatterSciNotation(minor_thresholds=(2.0, 2.0)))
 
 
 def _array(axes: Sequence[Axes]) -> Panels:
