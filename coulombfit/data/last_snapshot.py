@@ -34,7 +34,8 @@ def spectra_at(data: Any, snapshot: int, **setting: Any) -> Spectra:
         "learning_rate": data.learning_rate,
         "batch_size": data.batch_size,
         "name": data.name,
-        "provenance": {"snapshot": chosen, "step": steps[chosen]},
+        "provenance": {"snapshot": chosen, "step": steps[chosen]}
+        | {name: data.provenance[name] for name in ("momentum",) if name in data.provenance},
     }
     spectra = Spectra(x[:, chosen], **(known | setting))
     places = places_of(spectra.provenance, spectra.levels)
