@@ -13,7 +13,7 @@ from coulombfit.data.own_places import find_own_places
 from coulombfit.data.spectra import Spectra
 from coulombfit.runtime.errors import DataError
 
-__all__ = ["spectra_at"]
+__all__ = ["judge_places", "spectra_at"]
 
 
 def spectra_at(data: Any, snapshot: int, **setting: Any) -> Spectra:
@@ -34,7 +34,8 @@ def spectra_at(data: Any, snapshot: int, **setting: Any) -> Spectra:
         "learning_rate": data.learning_rate,
         "batch_size": data.batch_size,
         "name": data.name,
-        "provenance": {"snapshot": chosen, "step": steps[chosen]},
+        "provenance": {"snapshot": chosen, "step": steps[chosen]}
+        | {name: data.provenance[name] for name in ("momentum",) if name in data.provenance},
     }
     spectra = Spectra(x[:, chosen], **(known | setting))
     places = places_of(spectra.provenance, spectra.levels)
@@ -51,7 +52,18 @@ def spectra_at(data: Any, snapshot: int, **setting: Any) -> Spectra:
         places=places,
     )
     apart = find_own_places(x[:, : chosen + 1][:, :, places], steps[: chosen + 1], groups)
-    if apart and record["answer"] != Answer.NO:
-        warnings.warn(f"snapshot: {told}{apart}", UserWarning, stacklevel=3)
-        record |= {"answer": str(Answer.NO), "verdict": f"NOT one ensemble: {apart}."}
+    record = judge_places(record, apart, told)
     return replace(spectra, provenance={**spectra.provenance, "stationarity": record})
+
+
+def judge_places(record: dict[str, Any], apart: str, told: str) -> dict[str, Any]:
+    """The record of drift, or a no where runs do not drift and keep places of their own.
+
+    :param apart: what :func:`coulombfit.data.own_places.find_own_places` says.
+    :param told: the data, for the warning.
+    :warns UserWarning: where they do.
+    """
+    if not apart or record["answer"] == Answer.NO:
+        return record
+    warnings.warn(f"snapshot: {told}{apart}", UserWarning, stacklevel=4)
+    return record | {"answer": str(Answer.NO), "verdict": f"NOT one ensemble: {apart}."}

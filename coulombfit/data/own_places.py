@@ -20,7 +20,7 @@ from scipy import stats
 from coulombfit.answers.numbers import probability
 from coulombfit.data.clusters import group_by_gaps
 
-__all__ = ["find_own_places"]
+__all__ = ["find_in_later_half", "find_own_places", "later_half"]
 
 FEWEST_RUNS, FEWEST_SNAPSHOTS = 10, 9
 ALARM = 1e-3
@@ -42,17 +42,42 @@ def find_own_places(
     :param steps: of the snapshots, ascending.
     :param groups: levels that belong together; by gaps if not given.
     """
-    runs, snapshots, _ = x.shape
-    late = np.asarray(steps[snapshots // 2 :], dtype=float)
-    if runs < FEWEST_RUNS or snapshots < FEWEST_SNAPSHOTS or not np.isfinite(x).all():
+    later = later_half(x.shape[1])
+    return find_in_later_half(x[:, later], [steps[k] for k in later], groups) if later else ""
+
+
+def later_half(snapshots: int, most: int | None = None) -> list[int]:
+    """Which snapshots :func:`find_own_places` looks at; none where it does not ask.
+
+    :param most: at most about so many of them, evenly spaced, where each costs much.
+    """
+    if snapshots < FEWEST_SNAPSHOTS:
+        return []
+    first = snapshots // 2
+    stride = 1 if most is None else max(1, (snapshots - 1 - first) // (most - 1))
+    return list(range(snapshots - 1, first - 1, -stride))[::-1]
+
+
+def find_in_later_half(
+    x: Float[np.ndarray, "run snapshot level"], steps: Sequence[float], groups: Sequence[list[int]] | None = None
+) -> str:
+    """As :func:`find_own_places`, of the snapshots of :func:`later_half` alone.
+
+    :param x: descending along level.
+    :param steps: of these snapshots.
+    :param groups: levels that belong together; by gaps if not given.
+    """
+    runs = len(x)
+    if runs < FEWEST_RUNS or not np.isfinite(x).all():
         return ""
+    late = np.asarray(steps, dtype=float)
     apart = np.diff(late)
     if np.ptp(apart) > EVEN * apart.mean():
         return ""
     found = []
     together = group_by_gaps(x[:, -1]) if groups is None else groups
     for group in together:
-        means = x[:, snapshots // 2 :, group].mean(axis=2)
+        means = x[:, :, group].mean(axis=2)
         share, log_ratio, error = _share_of_places(means - means.mean(axis=0))
         if error > 0:
             p = len(together) * float(stats.t.sf(log_ratio / error, runs - 1))

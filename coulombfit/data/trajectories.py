@@ -232,7 +232,10 @@ def _of_simulation(data: Any) -> dict[str, Any]:
     parameters = getattr(data, "parameters", None) or {}
     found = {name: parameters.get(name) for name in ("learning_rate", "batch_size")}
     simulator = parameters.get("simulator")
-    told = {"name": str(simulator), "provenance": {"simulator": str(simulator)}} if simulator else {}
+    told: dict[str, Any] = {"name": str(simulator), "provenance": {"simulator": str(simulator)}} if simulator else {}
+    if "momentum" in parameters:
+        source = {"simulator": str(simulator)} if simulator else {}
+        told["provenance"] = source | {"momentum": float(parameters["momentum"])}
     return {"eigenvalues": data.eigenvalues, "steps": data.steps} | found | told
 
 

@@ -173,3 +173,21 @@ def test_displacement_checks_its_arguments() -> None:
         cf.displacement(spectra, predictions={"a": [1.0]})
     with pytest.raises(ValueError, match="targets: expected 2, one a degenerate level"):
         cf.displacement(spectra, targets=[1.0])
+
+
+def test_momentum_counts_where_every_setting_states_it() -> None:
+    """σ² = α/((1 − μ)|B|) at μ of 0, 0.5 and 0.9: without μ the exponents would be of another rule."""
+    settings, momenta = [(0.1, 8), (0.01, 8), (0.05, 32), (0.02, 64)], [0.0, 0.9, 0.5, 0.9]
+    widths = [0.5 * np.sqrt(rate / batch / (1 - mu)) for (rate, batch), mu in zip(settings, momenta, strict=True)]
+    plain = at(widths, settings, runs=200)
+    stated = [replace(one, provenance={"momentum": mu}) for one, mu in zip(plain, momenta, strict=True)]
+    found = settings_of(stated)
+    sigma = np.sqrt(found.q / found.nu)[:, 0]
+    np.testing.assert_allclose(sigma / np.sqrt(found.strength), 0.5, rtol=0.2)
+    np.testing.assert_allclose(found.factor[:, 0] ** -2, 1 - np.array(momenta))
+    np.testing.assert_allclose(found.step_rate, np.array([s[0] for s in settings]) / (1 + np.array(momenta)))
+    assert found.notes[-1] == "learning rates count as α/(1 − μ) for momentum μ = 0 to 0.9"
+    with pytest.raises(cf.DataError, match=r"momentum: expected it of every setting.* in 'set 1' and none in 'set 0'"):
+        settings_of([plain[0], *stated[1:]])
+    with pytest.raises(cf.DataError, match="momentum: expected a number from 0 to below 1, got 1"):
+        settings_of([replace(plain[0], provenance={"momentum": 1.0}), *stated[1:]])

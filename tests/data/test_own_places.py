@@ -1,7 +1,11 @@
 """Runs about one place, and about places of their own."""
 
+from contextlib import nullcontext
+from pathlib import Path
+
 import numpy as np
 import pytest
+import xarray as xr
 
 import coulombfit as cf
 from coulombfit.data.own_places import find_own_places
@@ -61,3 +65,25 @@ def test_spectra_of_one_place_are_judged_by_other_snapshots() -> None:
     assert found.provenance["stationarity"]["answer"] != "no"
     with pytest.raises(cf.DataError, match="snapshot: expected from -21 to 20, got 21"):
         data.spectra(21)
+
+
+@pytest.mark.parametrize("kind", ["eigenvalues", "weights", "recording"])
+def test_files_and_recordings_are_asked_as_trajectories_are(kind: str, tmp_path: Path) -> None:
+    """Of the same runs, about places of their own and about one; weights by fewer snapshots."""
+    for own, told in ((0.3, "NOT one ensemble: runs keep places of their own"), (0.0, "")):
+        x = _paths(40, 0.5, own, 1)
+        path = tmp_path / f"{kind}_{own:g}.nc"
+        w = np.sqrt(x)[..., None] * np.eye(2)
+        if kind == "recording":
+            path = path.with_suffix("")
+            with cf.Recorder(path) as recorder:
+                for k, step in enumerate(STEPS):
+                    recorder.log(int(step), w[:, k])
+        else:
+            dims, values = (("level",), x) if kind == "eigenvalues" else (("M", "N"), w)
+            data = xr.Dataset({kind: (("run", "snapshot", *dims), values)}, coords={"step": ("snapshot", STEPS)})
+            data.to_netcdf(path, engine="h5netcdf")
+        which = {"weights": "weights" if kind == "weights" else False}
+        with nullcontext() if not told else pytest.warns(UserWarning, match="runs keep places of their own"):
+            found = cf.read(path, clusters="single", **which)
+        assert found.provenance["stationarity"]["verdict"].startswith(told or ("Stationary", "The data cannot tell"))

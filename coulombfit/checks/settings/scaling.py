@@ -63,7 +63,8 @@ def scaling(
 ) -> Scaling:
     """Infer the exponents of the linear scaling rule from the spectra of several settings.
 
-    :param spectra: two or more, with learning_rate and batch_size, and levels that form the same clusters.
+    :param spectra: two or more, with learning_rate and batch_size, and levels that form the same clusters. Where their
+        ``provenance["momentum"]`` is stated, as simulations do, σ² ∝ α/((1 − μ)\\|B\\|) of the heavy ball is the rule.
     :param factors: f, what σ is known to be proportional to besides; shape (setting,) or (setting, level). By default
         the ``factor`` of each spectra's provenance, or 1.
     :param curvature: Ω, one number or shape (level,): use the form for finite steps, and compare the two; 0 insists on
@@ -79,7 +80,8 @@ def scaling(
     :param progress: show what is being done; by default where stderr is a terminal.
     :raises ArgumentError: for fewer than two spectra, settings that do not differ, αΩ ≥ 2, or numbers that make no
         sense.
-    :raises DataError: for spectra without a setting, or whose levels form unlike clusters; for the same data under
+    :raises DataError: for spectra without a setting, or whose levels form unlike clusters; for momentum that some
+        state and others do not; for the same data under
         different settings.
     :warns UserWarning: of data given twice, which count once, and of spectra that still drift.
     """
@@ -106,7 +108,7 @@ def scaling(
         linear = _integrate(rule, small, seed) if omega is not None and omega.any() else None
         steps = None
         if omega is None and _above_one(posterior) and count <= MOST_LEVELS:
-            steps = infer_steps(rule, data, float(settings.learning_rate.max()), free, fixed[EXPONENTS[0]], 0, seed)
+            steps = infer_steps(rule, data, float(settings.step_rate.max()), free, fixed[EXPONENTS[0]], 0, seed)
     posterior["amplitude"] = typical * np.exp(posterior.pop("log_amplitude"))
     tree = _tree(posterior, stats)
     return Scaling(
@@ -127,7 +129,7 @@ def scaling(
 
 def _extent(settings: Settings, curvature: np.ndarray) -> Extent:
     rate, batch = settings.learning_rate, settings.batch_size
-    log_rate = np.log(rate[:, None] / (1.0 - 0.5 * rate[:, None] * curvature))
+    log_rate = np.log(rate[:, None] / (1.0 - 0.5 * settings.step_rate[:, None] * curvature))
     place = {"b_learning_rate": 0.5 * float(log_rate.mean()), "b_batch_size": -0.5 * float(np.log(batch).mean())}
     return Extent(place, (rate.min(), rate.max()), (batch.min(), batch.max()), tuple(curvature.tolist()))
 

@@ -102,7 +102,7 @@ def widths_of(
 
     :param curvature: Ω; zero for the form for small steps.
     """
-    steps = settings.learning_rate[:, None] * curvature
+    steps = settings.step_rate[:, None] * curvature
     if (steps >= 2.0).any() or (steps < 0.0).any():
         raise ValueError(f"curvature: expected αΩ from 0 to below 2, got {steps.min():.3g} to {steps.max():.3g}")
     log_rate = np.log(settings.learning_rate[:, None] / (1.0 - 0.5 * steps))
@@ -112,7 +112,7 @@ def widths_of(
     regressors = {"b_learning_rate": 0.5 * log_rate, "b_batch_size": -0.5 * log_batch}
     centred = {name: values - values.mean() for name, values in regressors.items()}
     prior_sd = np.array([EXPONENT_SD] * len(rule.exponents) + [LOG_AMPLITUDE_SD] * rule.levels)
-    rate = settings.learning_rate / settings.learning_rate.max()
+    rate = settings.step_rate / settings.step_rate.max()
     return Widths(settings.nu, settings.q, plain + log_typical, centred, prior_sd, rate), np.exp(log_typical)
 
 

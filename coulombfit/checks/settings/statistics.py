@@ -35,9 +35,9 @@ class Settings:
     ``names`` (S,); ``learning_rate`` and ``batch_size`` (S,); ``sizes`` (L,), how many levels are degenerate; ``runs``
     (S,). Of each setting and level the likelihood of the width is σ^(−ν) exp(−Q/2σ²), with ``nu`` and ``q`` (S, L);
     ``centre`` (S, L) is the mean, and ``covariance`` (S, L, L) that of the means over runs. ``factor`` (S, L), what
-    widths are known to be proportional to. ``notes`` say what was left out or overruled; ``doubt`` says what makes
-    any answer from these data worthless, though they can be computed with: runs that still drift, or that fluctuate
-    together.
+    widths are known to be proportional to, with 1/√(1 − μ) of ``momentum`` (S,), the heavy ball's. ``notes`` say what
+    was left out or overruled; ``doubt`` says what makes any answer from these data worthless, though they can be
+    computed with: runs that still drift, or that fluctuate together.
     """
 
     names: tuple[str, ...]
@@ -52,11 +52,17 @@ class Settings:
     factor: Float[np.ndarray, "setting level"]
     notes: tuple[str, ...] = ()
     doubt: str = ""
+    momentum: Float[np.ndarray, " setting"] | float = 0.0
+
+    @property
+    def step_rate(self) -> Float[np.ndarray, " setting"]:
+        """α/(1 + μ), whose product with Ω makes steps finite."""
+        return self.learning_rate / (1.0 + self.momentum)
 
     @property
     def strength(self) -> Float[np.ndarray, " setting"]:
-        """α/\\|B\\|."""
-        return self.learning_rate / self.batch_size
+        """α/((1 − μ)\\|B\\|)."""
+        return self.learning_rate / ((1.0 - self.momentum) * self.batch_size)
 
 
 def settings_of(spectra: Sequence[Spectra], factors: ArrayLike | None = None) -> Settings:
@@ -65,8 +71,8 @@ def settings_of(spectra: Sequence[Spectra], factors: ArrayLike | None = None) ->
 
     :param factors: shape (setting,) or (setting, level); by default ``factor`` of each spectra's provenance, or 1.
     :raises ArgumentError: for fewer than two spectra, or factors of another shape.
-    :raises DataError: for spectra without a setting, of unlike clusters, or of too few runs for their levels; for the
-        same runs under different settings, or in part in several.
+    :raises DataError: for spectra without a setting, of unlike clusters, or of too few runs for their levels; for
+        momentum that some state and others do not; for the same runs under different settings, or in part in several.
     :warns UserWarning: of the same data under the same setting, which count once, and of spectra that still drift.
     """
     _require_spectra(spectra)
@@ -95,9 +101,11 @@ def settings_of(spectra: Sequence[Spectra], factors: ArrayLike | None = None) ->
         factors = [float(one.provenance.get("factor") or 1.0) for one in spectra]
     else:
         factors = _expand_factor(real_array(factors, "factors"), given, len(sizes))[kept]
-    factor = _expand_factor(real_array(factors, "factors"), len(spectra), len(sizes))
+    momentum, counted = _momentum(spectra)
+    factor = _expand_factor(real_array(factors, "factors"), len(spectra), len(sizes)) / np.sqrt(1.0 - momentum[:, None])
     return Settings(
-        notes=(*notes, *overruled),
+        momentum=momentum,
+        notes=(*notes, *overruled, *counted),
         doubt="; ".join(filter(None, [*doubts, _find_correlated(spectra, clusters)])),
         names=_names(spectra),
         learning_rate=np.array([one.learning_rate for one in spectra], dtype=float),
@@ -110,6 +118,29 @@ def settings_of(spectra: Sequence[Spectra], factors: ArrayLike | None = None) ->
         covariance=covariance,
         factor=np.broadcast_to(factor, nu.shape),
     )
+
+
+def _momentum(spectra: Sequence[Spectra]) -> tuple[Float[np.ndarray, " setting"], list[str]]:
+    """μ of every setting, as its provenance states it, and what is to be said of it; zeros where none states any.
+
+    The heavy ball leaves σ² ∝ α/((1 − μ)|B|)/(1 − αΩ/2(1 + μ)), Liu, Ziyin and Ueda, ICML 2021, 7045; to first order in
+    α Mandt, Hoffman and Blei, JMLR 18 (134), 2017.
+    """
+    stated = [one.provenance.get("momentum") for one in spectra]
+    for one, value in zip(spectra, stated, strict=True):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1):
+            raise DataError(f"momentum: expected a number from 0 to below 1, got {value!r} in {one.name!r}")
+    if not any(stated):
+        return np.zeros(len(spectra)), []
+    if None in stated:
+        silent, telling = stated.index(None), next(k for k, value in enumerate(stated) if value)
+        raise DataError(
+            f"momentum: expected it of every setting, as widths go with α/(1 − μ), got {stated[telling]:g} in "
+            f"{spectra[telling].name!r} and none in {spectra[silent].name!r}; say it in provenance={{'momentum': 0.0}}"
+        )
+    found = np.array(stated, dtype=float)
+    shown = f"{found.min():g}" + f" to {found.max():g}" * bool(np.ptp(found) > 0)
+    return found, [f"learning rates count as α/(1 − μ) for momentum μ = {shown}"]
 
 
 def _require_spectra(spectra: Sequence[Spectra]) -> None:

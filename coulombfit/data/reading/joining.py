@@ -91,7 +91,11 @@ def _join_others(others: Sequence[Others | None]) -> Others | None:
     if len(there) < len(others) or any((each.step, each.steps) != (there[0].step, there[0].steps) for each in there):
         return None
     copies = [step for step in there[0].copies if all(step in each.copies for each in there)]
-    return there[0]._replace(levels=np.concatenate([each.levels for each in there]), copies=copies)
+    found = there[0]._replace(levels=np.concatenate([each.levels for each in there]), copies=copies)
+    late = [each.late for each in there if each.late is not None and each.late_steps == found.late_steps]
+    if len(late) < len(there):
+        return found._replace(late=None, late_steps=())
+    return found._replace(late=np.concatenate(late))
 
 
 def _require_same(first: Part, part: Part, path: Path, other: Path) -> None:

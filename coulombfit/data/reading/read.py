@@ -14,6 +14,8 @@ from coulombfit.data.chosen_levels import Levels, places_of
 from coulombfit.data.clusters import Clusters, stated_clusters
 from coulombfit.data.drift import judge_drift
 from coulombfit.data.files.opening import LIMIT, check_limit, exists
+from coulombfit.data.last_snapshot import judge_places
+from coulombfit.data.own_places import find_in_later_half
 from coulombfit.data.reading.joining import is_recording, join_runs, numbers_of, require_some
 from coulombfit.data.reading.recordings import merge_settings, one_snapshot, trajectory_of
 from coulombfit.data.reading.select import Others, Wanted, layers_in, levels_in, runs_in
@@ -52,7 +54,8 @@ def read(
     one run are thinned by :meth:`coulombfit.Spectra.from_trajectory`, and so are those of many where ``burn_in`` is
     given. Of several recordings one snapshot each is taken. Settings are those recorded.
 
-    Where there are other snapshots of at least 10 runs, the one that is taken is compared with them. The outcome is in
+    Where there are other snapshots of at least 10 runs, the one that is taken is compared with them; where there are 9
+    up to it, at known and even steps, whether runs keep places of their own is asked, too. The outcome is in
     ``provenance["stationarity"]``, beside the file, the array, the snapshot with its step, and the number of runs.
 
     :param path: ``.npz``, ``.npy``, ``.csv``, ``.nc``, ``.safetensors`` or a recording; or several, of one setting.
@@ -79,7 +82,7 @@ def read(
         name, shape or value; for copies of runs; for files that differ in shape or setting. Python objects in a file
         are never loaded.
     :warns UserWarning: where the snapshot taken is a copy of others, or differs from them (p < 0.001): the ensemble is
-        not stationary.
+        not stationary; where runs keep places of their own, as networks do that began differently.
     """
     if weights and eigenvalues is not None:
         raise ArgumentError("weights, eigenvalues: give the name of one of them, got both")
@@ -137,6 +140,9 @@ def _judge_stationarity(spectra: Spectra, others: Others | None, known: Mapping[
     record = judge_drift(
         spectra.eigenvalues, before, others.step, others.steps, others.copies, told, groups=groups, places=chosen
     )
+    if others.late is not None:
+        late = others.late[:, :, [places.index(place) for place in chosen]]
+        record = judge_places(record, find_in_later_half(late, others.late_steps, groups), told)
     return _add_provenance(spectra, stationarity=record)
 
 

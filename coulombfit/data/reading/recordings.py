@@ -11,6 +11,7 @@ import xarray as xr
 
 from coulombfit.data.drift import compared_with
 from coulombfit.data.files.opening import LIMIT
+from coulombfit.data.own_places import later_half
 from coulombfit.data.reading.select import Others, Part
 from coulombfit.data.recording.store import recording
 from coulombfit.data.spectra import Spectra
@@ -67,6 +68,9 @@ def one_snapshot(path: Path, layer: str | None, snapshot: int | None, limit: int
         every = data["eigenvalues"].to_numpy()
         copies = [steps[k] for k in range(count) if k != index and np.array_equal(every[k], every[index])]
         others = Others(levels, steps[index], [steps[place] for place in places], copies)
+        if later := later_half(index + 1):
+            late = every.reshape(count, levels.shape[0], x.shape[-1])[later].swapaxes(0, 1)
+            others = others._replace(late=late, late_steps=tuple(steps[place] for place in later))
     return Part(x.reshape(-1, x.shape[-1]), False, described, others)
 
 

@@ -13,6 +13,7 @@ from coulombfit.data.dimensions import axes_of, means
 from coulombfit.data.drift import compared_with
 from coulombfit.data.files.formats import ONLY_ARRAY, Contents, contents_of
 from coulombfit.data.files.opening import LIMIT
+from coulombfit.data.own_places import later_half
 from coulombfit.data.recording.store import list_names, match_names
 from coulombfit.data.tensors import levels_of
 from coulombfit.runtime.errors import DataError
@@ -20,6 +21,8 @@ from coulombfit.runtime.errors import DataError
 __all__ = ["DESCRIBED", "Others", "Part", "Wanted", "layers_in", "levels_in", "runs_in"]
 
 DEFAULT_NAME = "eigenvalues"
+MOST_MATRICES = 12
+"""Snapshots of weights that are decomposed to see whether runs keep places of their own."""
 DESCRIBED = ("learning_rate", "batch_size", "targets")
 
 
@@ -49,13 +52,16 @@ class Wanted(NamedTuple):
 
 class Others(NamedTuple):
     """Levels (run, snapshot, level) of the same runs at some other snapshots, the steps of both, and those of all other
-    snapshots that are copies of the one chosen.
+    snapshots that are copies of the one chosen; ``late`` has the levels over the later half of the snapshots up to the
+    chosen one, and ``late_steps`` their steps, where those are known and there are enough of them.
     """
 
     levels: np.ndarray
     step: float
     steps: list[float]
     copies: list[float]
+    late: np.ndarray | None = None
+    late_steps: tuple[float, ...] = ()
 
 
 class Part(NamedTuple):
@@ -235,7 +241,13 @@ def _others(series: np.ndarray, index: int, steps: list[float] | None, wanted: W
     levels = levels_of(chosen) if wanted.weights else np.sort(chosen, axis=-1)[..., ::-1]
     at = [float(place) for place in range(series.shape[1])] if steps is None else steps
     copies = [at[k] for k in range(len(at)) if k != index and np.array_equal(series[:, k], series[:, index])]
-    return Others(levels, at[index], [at[place] for place in places], copies)
+    found = Others(levels, at[index], [at[place] for place in places], copies)
+    later = [] if steps is None else later_half(index + 1, MOST_MATRICES if wanted.weights else None)
+    if not later:
+        return found
+    half = series[:, later].astype(np.float64)
+    late = levels_of(half) if wanted.weights else np.sort(half, axis=-1)[..., ::-1]
+    return found._replace(late=late, late_steps=tuple(at[place] for place in later))
 
 
 def _value_at(value: Any, index: int | None, count: int) -> Any:
