@@ -121,6 +121,7 @@ def test_c6_work_that_can_be_saved_is_left_by_an_exception() -> None:
     assert Path("saved").exists()
 
 
+@pytest.mark.one_by_default
 @pytest.mark.parametrize("after", ["time.sleep(600)", "hashlib.pbkdf2_hmac('sha256', b'a', b'b', 10**9)"])
 def test_c6_saving_that_comes_to_no_end_is_cut_off(after: str) -> None:
     process = script("import hashlib\n" + ENDING + SAVING.format(work="time.sleep(600)", after=after))

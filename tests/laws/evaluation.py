@@ -17,9 +17,17 @@ QUICKLY = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_pass
 # One case of every law, of unequal widths.
 REPRESENTATIVES = [p for p in PROBLEMS if ", " not in p.name or p.name.endswith("unequal")]
 
+TAKE_LONGEST = [f"anisotropic density, {case}" for case in ("equal", "extreme", "exchanged")]
+
 
 def every(problems):
     return pytest.mark.parametrize("problem", problems, ids=lambda p: p.name)
+
+
+def against_mpmath(problems):
+    """Every law; of the anisotropic density, whose exact values take longest, one case at every change."""
+    cases = [pytest.param(p, id=p.name, marks=pytest.mark.slow if p.name in TAKE_LONGEST else ()) for p in problems]
+    return pytest.mark.parametrize("problem", cases)
 
 
 # What is the same for all laws: a pair and a density are asked at every change, the others in the slow tests.

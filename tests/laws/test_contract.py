@@ -164,6 +164,7 @@ def test_d_transforms_end_on_the_support(name) -> None:
         np.testing.assert_allclose(transform.log_abs_det_jacobian(z, x), expected, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.one_by_default
 @every
 def test_pytree_round_trip_jit_and_vmap(name) -> None:
     t = LAWS[name]

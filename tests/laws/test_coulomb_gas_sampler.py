@@ -39,7 +39,8 @@ class TestSampler:
             assert stats.ks_2samp(ours, theirs).pvalue > FALSE_ALARM / 7
         assert stats.ks_2samp(spacings[1][0], 1.1 * spacings[1][1]).pvalue < FALSE_ALARM / 7
 
-    @pytest.mark.parametrize("name", ["pair and two singles", pytest.param("ten", marks=pytest.mark.slow)])
+    @pytest.mark.slow
+    @pytest.mark.parametrize("name", ["pair and two singles", "ten"])
     def test_clusters_are_as_simulated(self, name: str) -> None:
         """Levels, spacings and covariances against Langevin dynamics, which knows neither tangents nor clusters."""
         centres, widths, sizes = TEN if name == "ten" else GASES[name]

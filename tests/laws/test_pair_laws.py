@@ -6,13 +6,22 @@ import numpy as np
 import pytest
 
 from coulombfit import laws
-from tests.laws.evaluation import EPS, REPRESENTATIVES, compiled, derivatives, every, log_prob, parameters_of
+from tests.laws.evaluation import (
+    EPS,
+    REPRESENTATIVES,
+    against_mpmath,
+    compiled,
+    derivatives,
+    every,
+    log_prob,
+    parameters_of,
+)
 from tests.laws.problems import DENSITIES, DIGITS, PAIR_LAWS, PROBLEMS, Problem, named
 
 pytestmark = pytest.mark.usefixtures("float64")
 
 
-@every(PROBLEMS)
+@against_mpmath(PROBLEMS)
 def test_density_agrees_with_mpmath(problem: Problem) -> None:
     """To 1e-12 relative wherever float64 can represent the density, and in the logarithm beyond."""
     got = log_prob(problem, problem.points)
@@ -65,7 +74,7 @@ def check_gradients(problem: Problem, points) -> None:
         np.testing.assert_array_less(error, allowed + 1e-300)
 
 
-@every([problem for problem in PROBLEMS if problem.name != "anisotropic density, exchanged"])
+@against_mpmath([problem for problem in PROBLEMS if problem.name != "anisotropic density, exchanged"])
 def test_gradients_agree_with_mpmath(problem: Problem) -> None:
     """In every parameter and coordinate at 20 points of every case; the costly law has 5, and 20 below."""
     assert np.isfinite(derivatives(problem, problem.points)).all()
@@ -130,7 +139,7 @@ def test_exchange_of_widths_changes_nothing(law: type) -> None:
 TAILS = (1e-300, 1e-20, 1e-3, 0.3)
 
 
-@every(DENSITIES)
+@against_mpmath(DENSITIES)
 def test_cdf_and_quantiles_agree_with_mpmath(problem: Problem) -> None:
     """With relative precision in the lower tail; a quantile to what an ulp of x makes of its probability."""
     parameters = parameters_of(problem)

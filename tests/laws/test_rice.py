@@ -128,8 +128,10 @@ def test_sampler_fits_the_law(split: float) -> None:
 def test_shapes_and_what_is_refused() -> None:
     law = laws.RiceSpacing(jnp.zeros((3, 1)), jnp.ones(2))
     assert law.batch_shape == (3, 2)
-    assert law.sample(jax.random.key(0), (4,)).shape == law.log_prob(jnp.ones((4, 3, 2))).shape == (4, 3, 2)
-    assert law.cdf(jnp.ones((4, 1, 1))).shape == law.icdf(jnp.full((4, 1, 1), 0.5)).shape == (4, 3, 2)
+    calls = [(law.sample, jax.random.key(0), (4,)), (law.log_prob, jnp.ones((4, 3, 2)))]
+    calls += [(law.cdf, jnp.ones((4, 1, 1))), (law.icdf, jnp.full((4, 1, 1), 0.5))]
+    for function, first, *rest in calls:
+        assert jax.eval_shape(lambda x, f=function, rest=rest: f(x, *rest), first).shape == (4, 3, 2)
     with pytest.raises(ValueError, match="split"):
         laws.RiceSpacing(-0.1, 1.0, validate_args=True)
     slopes = jax.jit(jax.grad(lambda s: laws.RiceSpacing(0.3, 1.0, validate_args=False).log_prob(s)))

@@ -11,7 +11,7 @@ from coulombfit.numerics.compression import uncompressed
 from simulators import ensembles
 
 SLOW = {*(("anisotropic", likelihood) for likelihood in ("density", "density-raw", "pair")), ("gas", "levels")}
-SLOW |= {("two-species", "density-raw"), ("gas-beta", "levels")}
+SLOW |= {("two-species", "density-raw"), ("gas-beta", "levels"), ("split-pair", "spacing"), ("split-pair", "pair")}
 LONG = {("split-pair-two-widths", "pair"), ("anisotropic", "density-raw"), ("anisotropic", "density")}
 SLOW -= LONG
 CASES = [
