@@ -192,6 +192,7 @@ def other(folder: Path) -> Path:
     return folder / "other.nc"
 
 
+@pytest.mark.one_by_default
 @pytest.mark.parametrize(
     "dims", [("run", "snapshot", "level"), ("snapshot", "run", "level"), ("level", "run", "snapshot")]
 )

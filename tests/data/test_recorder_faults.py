@@ -167,7 +167,7 @@ if pid:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 @pytest.mark.parametrize(
-    "how", ["returns", *(pytest.param(how, marks=pytest.mark.slow) for how in ("closes", "logs", "deletes")), "thread"]
+    "how", ["returns", *(pytest.param(how, marks=pytest.mark.slow) for how in ("closes", "logs", "deletes", "thread"))]
 )
 def test_b3_nothing_happens_in_a_forked_process(tmp_path: Path, how: str) -> None:
     # Python 3.12 and later warn of any fork beside a thread

@@ -76,6 +76,7 @@ except OSError as error:
 """
 
 
+@pytest.mark.one_by_default
 @pytest.mark.parametrize("script", ["SAVE", "SAVE_TRAJECTORY"])
 def test_b4_no_room_for_a_file_is_an_error_and_leaves_what_was_there(tmp_path: Path, script: str) -> None:
     few = cf.Spectra(np.random.default_rng(0).uniform(1, 2, (5, 3)))

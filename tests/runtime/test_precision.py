@@ -192,10 +192,7 @@ os._exit(0)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(name, marks=() if name in ("a fit", "the user, before the import") else pytest.mark.slow)
-        for name in USING
-    ],
+    [pytest.param(name, marks=() if name == "the user, before the import" else pytest.mark.slow) for name in USING],
 )
 def test_c12_a_child_forked_after_jax_was_used_says_so(name: str) -> None:
     """It hung for ever, waiting for threads of XLA that a child does not have, whoever had used JAX for what."""
