@@ -112,6 +112,7 @@ class Setting(_Table):
     learning_rate: Positive
     batch_size: Positive
     factor: Positive | None = None
+    momentum: Annotated[float, Field(ge=0.0, lt=1.0)] | None = None
 
 
 class Rule(_Table):

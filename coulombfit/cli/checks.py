@@ -39,8 +39,8 @@ def scaling(
     predict: Annotated[
         list[str] | None,
         typer.Option(
-            help="A setting not yet run whose widths to predict, learning_rate=0.02,batch_size=64, and factor= where "
-            "there is a --factor-key; repeat the option."
+            help="A setting not yet run whose widths to predict, learning_rate=0.02,batch_size=64, factor= where there "
+            "is a --factor-key, and momentum= where settings have different ones; repeat the option."
         ),
     ] = None,
     seed: Seed = 0,

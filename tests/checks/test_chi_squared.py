@@ -20,7 +20,13 @@ def table(rng: np.random.Generator, *, scatter: float = 0.0, omega: float = 0.0,
             factor = 1.0 + s
             sigma = factor * amplitude * np.sqrt(rate / (1 - 0.5 * rate * omega) / batch) * together[s]
             sigma *= np.exp(noise * rng.normal())
-            rows[f"{s}", k] = {"learning_rate": rate, "batch_size": batch, "factor": factor, "sigma": sigma}
+            rows[f"{s}", k] = {
+                "learning_rate": rate,
+                "batch_size": batch,
+                "momentum": 0.0,
+                "factor": factor,
+                "sigma": sigma,
+            }
     levels = pd.DataFrame.from_dict(rows, orient="index").rename_axis(["setting", "level"])
     return levels.assign(sd=0.02 * levels["sigma"])
 
@@ -39,6 +45,8 @@ def test_finite_steps_are_in_the_line() -> None:
     exact = table(rng, omega=3.0, noise=0.0)
     assert chi_squared_of(exact, np.full(2, 3.0)).value == pytest.approx(0.0, abs=1e-12)
     assert chi_squared_of(exact, np.zeros(2)).value > 10.0
+    # of the heavy ball αΩ/(1 + μ), and what is left of it is in the factor
+    assert chi_squared_of(exact.assign(momentum=0.5), np.full(2, 4.5)).value == pytest.approx(0.0, abs=1e-12)
 
 
 def test_an_exponent_that_does_not_vary_is_no_parameter() -> None:

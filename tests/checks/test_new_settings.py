@@ -1,6 +1,7 @@
 """Settings not yet run as text, what is refused of them, and widths as the rule predicts them."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,7 @@ def rule() -> cf.Scaling:
 def test_text_is_a_setting() -> None:
     assert new_setting_from_text("learning_rate=0.02,batch_size=64") == NewSetting(0.02, 64.0)
     assert new_setting_from_text(" batch_size = 8 , factor=0.1, learning_rate=1e-3") == NewSetting(1e-3, 8.0, 0.1)
+    assert new_setting_from_text("learning_rate=1,batch_size=8,momentum=0") == NewSetting(1.0, 8.0, momentum=0.0)
     assert str(NewSetting(0.02, 64.0, 2.0)) == "α = 0.02, |B| = 64, factor = 2"
 
 
@@ -45,6 +47,7 @@ def test_text_is_a_setting() -> None:
         ("learning_rate=0.02,learning_rate=0.1,batch_size=64", "predict: expected one learning_rate, got two"),
         ("learning_rate=fast,batch_size=64", "predict: expected a number for learning_rate, got 'fast'"),
         ("learning_rate=0,batch_size=64", "predict: learning_rate: expected a finite number above 0, got 0.0"),
+        ("learning_rate=1,batch_size=64,momentum=1", "predict: expected momentum from 0 to below 1, got '1'"),
         ("learning_rate=nan,batch_size=64", "predict: learning_rate: expected a finite number above 0"),
     ],
 )
@@ -61,6 +64,14 @@ def test_what_no_rule_could_predict_is_refused() -> None:
         require_predictable([NewSetting(0.5, 16.0)], [plain], curvature=4.0)
     with pytest.raises(cf.ArgumentError, match=r"expected a factor, as settings that were run have one, got α = 0\.5"):
         require_predictable([NewSetting(0.5, 16.0)], [known], curvature=None)
+    heavy = [cf.Spectra(x, provenance={"momentum": mu}) for mu in (0.5, 0.9)]
+    require_predictable([NewSetting(0.5, 16.0, momentum=0.5)], heavy, curvature=5.9)
+    for curvature, setting, message in (
+        (6.0, NewSetting(0.5, 16.0, momentum=0.5), r"or 2\(1 \+ μ\) with momentum, got 3 at"),
+        (None, NewSetting(0.5, 16.0), "predict: expected momentum=, as settings that were run have different ones"),
+    ):
+        with pytest.raises(cf.ArgumentError, match=message):
+            require_predictable([setting], heavy, curvature=curvature)
     with pytest.raises(cf.ArgumentError, match="expected no factor, as none that was run has"):
         require_predictable([NewSetting(0.5, 16.0, 0.1)], [plain], curvature=None)
 
@@ -77,3 +88,17 @@ def test_widths_are_those_of_the_rule_and_extrapolation_is_said(rule: cf.Scaling
     told = beyond.to_json()
     assert told["factor"] == 2.0
     assert told["sigma"]["1"]["lower"] == beyond.table.loc[1, "lower"]
+
+
+def test_momentum_widens_a_new_setting(rule: cf.Scaling) -> None:
+    """By 1/√(1 − μ); that of all settings unless said, and to be said where these have different ones."""
+    plain = rule.predict(learning_rate=0.1, batch_size=16)
+    heavy = rule.predict(learning_rate=0.1, batch_size=16, momentum=0.75)
+    pd.testing.assert_frame_equal(heavy, 2.0 * plain)
+    common = replace(rule, extent=replace(rule.extent, momentum=0.75))
+    pd.testing.assert_frame_equal(common.predict(learning_rate=0.1, batch_size=16), heavy)
+    unlike = replace(rule, extent=replace(rule.extent, momentum=None))
+    with pytest.raises(cf.ArgumentError, match="momentum: expected that of the new setting"):
+        unlike.predict(learning_rate=0.1, batch_size=16)
+    with pytest.raises(cf.ArgumentError, match="momentum: expected a number from 0 to below 1, got 1.0"):
+        rule.predict(learning_rate=0.1, batch_size=16, momentum=1.0)

@@ -32,7 +32,7 @@ def chi_squared_of(levels: pd.DataFrame, curvature: Float[np.ndarray, " level"])
     """Least squares of ln σ with the sampling errors of ln σ as weights.
 
     ln(σ/f) = ln a_k + ½ b_α ln(α/(1 − αΩ_k/2)) − ½ b_B ln\\|B\\| for level k, with an amplitude a level and an exponent
-    for each of α and \\|B\\| that varies.
+    for each of α and \\|B\\| that varies; with momentum μ, αΩ/(1 + μ) in the place of αΩ.
 
     :param levels: as in :class:`coulombfit.Scaling`, a row a setting and level.
     :param curvature: Ω of every level, zero in the form for small steps.
@@ -41,7 +41,7 @@ def chi_squared_of(levels: pd.DataFrame, curvature: Float[np.ndarray, " level"])
     level = table["level"].to_numpy()
     columns = [(level == k).astype(float) for k in np.unique(level)]
     rate = table["learning_rate"].to_numpy()
-    rate = rate / (1.0 - 0.5 * rate * np.asarray(curvature)[level])
+    rate = rate / (1.0 - 0.5 * rate / (1.0 + table["momentum"].to_numpy()) * np.asarray(curvature)[level])
     of_setting = {"learning_rate": rate, "batch_size": table["batch_size"].to_numpy()}
     columns += [slope * np.log(of_setting[name]) for name, slope in TERMS if np.ptp(table[name]) > 0]
     weight = (table["sigma"] / table["sd"]).to_numpy()

@@ -17,19 +17,23 @@ from coulombfit.runtime.errors import ArgumentError
 
 __all__ = ["NewSetting", "PredictedWidths", "new_setting_from_text", "predict_settings", "require_predictable"]
 
-EXPECTED = "a setting as learning_rate=0.02,batch_size=64, and factor= where widths have one"
+EXPECTED = "a setting as learning_rate=0.02,batch_size=64, factor= where widths have one, momentum= where it differs"
+NAMES = ("learning_rate", "batch_size", "factor", "momentum")
 
 
 @dataclass(frozen=True)
 class NewSetting:
-    """Learning rate, batch size, and what widths are known to be proportional to besides, None where not said."""
+    """Learning rate, batch size, what widths are known to be proportional to besides, and momentum, None where not
+    said."""
 
     learning_rate: float
     batch_size: float
     factor: float | None = None
+    momentum: float | None = None
 
     def __str__(self) -> str:
-        known = "" if self.factor is None else f", factor = {self.factor:g}"
+        also = (("factor", self.factor), ("momentum", self.momentum))
+        known = "".join(f", {name} = {value:g}" for name, value in also if value is not None)
         return f"α = {self.learning_rate:g}, |B| = {self.batch_size:g}{known}"
 
 
@@ -49,6 +53,7 @@ class PredictedWidths:
             "learning_rate": self.setting.learning_rate,
             "batch_size": self.setting.batch_size,
             "factor": self.setting.factor,
+            "momentum": self.setting.momentum,
             "sigma": widths,
             "beyond": self.beyond,
         }
@@ -60,14 +65,14 @@ class PredictedWidths:
 
 
 def new_setting_from_text(text: str) -> NewSetting:
-    """A setting as on a command line, ``learning_rate=0.02,batch_size=64`` and maybe ``factor=0.1``.
+    """A setting as on a command line, ``learning_rate=0.02,batch_size=64``, maybe with ``factor=0.1`` and ``momentum=0.9``.
 
     :raises ArgumentError: for anything else.
     """
     found: dict[str, float] = {}
     for part in text.split(","):
         name, between, value = (piece.strip() for piece in part.partition("="))
-        if name not in ("learning_rate", "batch_size", "factor") or not between:
+        if name not in NAMES or not between:
             raise ArgumentError(f"predict: expected {EXPECTED}, got {text!r}")
         if name in found:
             raise ArgumentError(f"predict: expected one {name}, got two in {text!r}")
@@ -75,7 +80,10 @@ def new_setting_from_text(text: str) -> NewSetting:
             found[name] = float(value)
         except ValueError:
             raise ArgumentError(f"predict: expected a number for {name}, got {value!r}") from None
-        positive(f"predict: {name}", found[name])
+        if name != "momentum":
+            positive(f"predict: {name}", found[name])
+        elif not 0.0 <= found[name] < 1.0:
+            raise ArgumentError(f"predict: expected momentum from 0 to below 1, got {value!r}")
     if missing := [name for name in ("learning_rate", "batch_size") if name not in found]:
         raise ArgumentError(f"predict: expected {EXPECTED}, got no {missing[0]} in {text!r}")
     return NewSetting(**found)
@@ -87,13 +95,20 @@ def require_predictable(settings: Iterable[NewSetting], spectra: Iterable[Spectr
     :param settings: any number.
     :param spectra: of the settings that were run.
     :param curvature: Ω where it is given.
-    :raises ArgumentError: where αΩ ≥ 2, or a setting has no factor where the others have, or one where they have none.
+    :raises ArgumentError: where αΩ ≥ 2, a setting has no factor where the others have, or one where they have none, or
+        does not say its momentum where the others have different ones.
     """
-    factors = any("factor" in one.provenance for one in spectra)
+    several = list(spectra)
+    factors = any("factor" in one.provenance for one in several)
+    momenta = {one.provenance.get("momentum", 0.0) for one in several}
     for one in settings:
-        if curvature is not None and one.learning_rate * curvature >= 2.0:
+        if one.momentum is None and len(momenta) > 1:
             raise ArgumentError(
-                "predict: expected αΩ below 2, where training is stable, got "
+                f"predict: expected momentum=, as settings that were run have different ones, got {one}"
+            )
+        if curvature is not None and one.learning_rate * curvature >= 2.0 * (1.0 + (one.momentum or min(momenta))):
+            raise ArgumentError(
+                "predict: expected αΩ below 2, where training is stable, or 2(1 + μ) with momentum, got "
                 f"{one.learning_rate * curvature:.3g} at {one}"
             )
         if factors != (one.factor is not None):
@@ -116,7 +131,7 @@ def predict_settings(scaling: Scaling, settings: Iterable[NewSetting], *, seed: 
     return tuple(
         PredictedWidths(
             one,
-            predict_widths(posterior, extent, one.learning_rate, one.batch_size, one.factor or 1.0, seed),
+            predict_widths(posterior, extent, one.learning_rate, one.batch_size, one.factor or 1.0, one.momentum, seed),
             extent.beyond(one.learning_rate, one.batch_size),
         )
         for one in settings

@@ -131,7 +131,8 @@ def _extent(settings: Settings, curvature: np.ndarray) -> Extent:
     rate, batch = settings.learning_rate, settings.batch_size
     log_rate = np.log(rate[:, None] / (1.0 - 0.5 * settings.step_rate[:, None] * curvature))
     place = {"b_learning_rate": 0.5 * float(log_rate.mean()), "b_batch_size": -0.5 * float(np.log(batch).mean())}
-    return Extent(place, (rate.min(), rate.max()), (batch.min(), batch.max()), tuple(curvature.tolist()))
+    momentum = None if np.ptp(settings.momentum) > 0 else float(np.max(settings.momentum))
+    return Extent(place, (rate.min(), rate.max()), (batch.min(), batch.max()), tuple(curvature.tolist()), momentum)
 
 
 def _curvature(curvature: ArrayLike, count: int) -> np.ndarray:
@@ -191,6 +192,7 @@ def _against_one(
 def _levels(settings: Settings, data: Widths, posterior: dict[str, np.ndarray], typical: np.ndarray) -> pd.DataFrame:
     """σ of every setting and level from its own data (an inverse gamma law of σ²), and as the rule has it."""
     rows = {}
+    momentum = np.broadcast_to(settings.momentum, len(settings.names))
     for s, k in np.ndindex(settings.nu.shape):
         log_rule = data.expected[s, k] + np.log(posterior["amplitude"][..., k] / typical[k])
         for name, regressor in data.regressors.items():
@@ -200,6 +202,7 @@ def _levels(settings: Settings, data: Widths, posterior: dict[str, np.ndarray], 
         rows[settings.names[s], k] = {
             "learning_rate": settings.learning_rate[s],
             "batch_size": settings.batch_size[s],
+            "momentum": momentum[s],
             "factor": settings.factor[s, k],
             "sigma": sigma,
             "sd": sigma / np.sqrt(2.0 * settings.nu[s, k]),

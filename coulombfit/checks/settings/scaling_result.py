@@ -60,7 +60,15 @@ class Scaling:
     doubt: str = ""
     extent: Extent | None = None
 
-    def predict(self, *, learning_rate: float, batch_size: float, factor: float = 1.0, seed: int = 0) -> pd.DataFrame:
+    def predict(
+        self,
+        *,
+        learning_rate: float,
+        batch_size: float,
+        factor: float = 1.0,
+        momentum: float | None = None,
+        seed: int = 0,
+    ) -> pd.DataFrame:
         """Widths σ of a setting that has not been run: a row a level, with mean, sd and 90 % interval.
 
         The interval is one for the width itself, of which a run of the setting would show a sample: exponents and
@@ -70,14 +78,16 @@ class Scaling:
         :param learning_rate: α, a number without unit.
         :param batch_size: \\|B\\|, samples a step.
         :param factor: f of the setting, what σ is known to be proportional to besides.
+        :param momentum: μ of the heavy ball; by default that of the settings that were run.
         :param seed: the same seed gives the same numbers.
-        :raises ArgumentError: for numbers that make no sense, or αΩ ≥ 2 where Ω was given.
+        :raises ArgumentError: for numbers that make no sense, no momentum where settings had different ones, or
+            αΩ ≥ 2 where Ω was given.
         :warns UserWarning: for a setting outside those that the rule was inferred from.
         """
         if self.extent is None:
             raise ArgumentError("scaling: expected a result of coulombfit.scaling, got one without its extent")
         found = predict_widths(
-            self.tree["posterior"].to_dataset(), self.extent, learning_rate, batch_size, factor, seed
+            self.tree["posterior"].to_dataset(), self.extent, learning_rate, batch_size, factor, momentum, seed
         )
         if beyond := self.extent.beyond(learning_rate, batch_size):
             warnings.warn(f"{beyond}, where the rule was inferred: this extrapolates", stacklevel=2)

@@ -25,13 +25,28 @@ class Extent:
 
     ``place`` has, by exponent, the mean of ½ ln α or −½ ln \\|B\\| about which it turns; ``learning_rate`` and
     ``batch_size`` the least and the greatest of the settings; ``curvature`` Ω of every level, zero in the form for
-    small steps.
+    small steps; ``momentum`` that of all settings, None where they have different ones.
     """
 
     place: dict[str, float]
     learning_rate: tuple[float, float]
     batch_size: tuple[float, float]
     curvature: tuple[float, ...]
+    momentum: float | None = 0.0
+
+    def require_momentum(self, asked: float | None) -> float:
+        """That of a new setting: as asked for, or else that of all.
+
+        :raises ArgumentError: for none where the settings have different ones, or one outside 0 to 1.
+        """
+        found = self.momentum if asked is None else asked
+        if found is None:
+            raise ArgumentError(
+                "momentum: expected that of the new setting, as those that were run have different ones"
+            )
+        if not 0.0 <= found < 1.0:
+            raise ArgumentError(f"momentum: expected a number from 0 to below 1, got {found!r}")
+        return float(found)
 
     def beyond(self, learning_rate: float, batch_size: float) -> str:
         """What of a setting lies outside; empty where nothing does."""
@@ -46,7 +61,13 @@ class Extent:
 
 
 def predict_widths(
-    posterior: xr.Dataset, extent: Extent, learning_rate: float, batch_size: float, factor: float, seed: int
+    posterior: xr.Dataset,
+    extent: Extent,
+    learning_rate: float,
+    batch_size: float,
+    factor: float = 1.0,
+    momentum: float | None = None,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """σ of every level, with its interval: exponents, amplitudes and the scatter between settings all uncertain.
 
@@ -55,13 +76,16 @@ def predict_widths(
     numbers = {"learning_rate": learning_rate, "batch_size": batch_size, "factor": factor}
     for name, value in numbers.items():
         positive(name, value)
-    half_step = 0.5 * learning_rate * np.asarray(extent.curvature)
+    mu = extent.require_momentum(momentum)
+    half_step = 0.5 * learning_rate / (1.0 + mu) * np.asarray(extent.curvature)
     if (half_step >= 1.0).any():
         raise ArgumentError(
-            f"learning_rate: expected αΩ below 2, where training is stable, got {2 * half_step.max():.3g}"
+            f"learning_rate: expected αΩ/(1 + μ) below 2, where training is stable, got {2 * half_step.max():.3g}"
         )
     draws = posterior.stack(sample=("chain", "draw"))
-    log_sigma = np.log(draws["amplitude"].transpose("level", "sample").to_numpy()) + np.log(factor)
+    log_sigma = (
+        np.log(draws["amplitude"].transpose("level", "sample").to_numpy()) + np.log(factor) - 0.5 * np.log1p(-mu)
+    )
     logs = {"b_learning_rate": np.log(learning_rate) - np.log1p(-half_step), "b_batch_size": np.log(batch_size)}
     for name, slope in SLOPES.items():
         at = slope * np.broadcast_to(logs[name], half_step.shape)[:, None]
