@@ -60,7 +60,7 @@ def test_what_no_rule_could_predict_is_refused() -> None:
     x = np.random.default_rng(0).normal(4.0, 0.1, size=(10, 2))
     plain, known = [cf.Spectra(x, provenance=given) for given in ({}, {"factor": 0.1})]
     require_predictable([NewSetting(0.5, 16.0)], [plain], curvature=3.9)
-    with pytest.raises(cf.ArgumentError, match=r"αΩ below 2, where training is stable, got 2 at α = 0\.5"):
+    with pytest.raises(cf.ArgumentError, match=r"αΩ below 2, where training is stable, .*got 2 at α = 0\.5"):
         require_predictable([NewSetting(0.5, 16.0)], [plain], curvature=4.0)
     with pytest.raises(cf.ArgumentError, match=r"expected a factor, as settings that were run have one, got α = 0\.5"):
         require_predictable([NewSetting(0.5, 16.0)], [known], curvature=None)
@@ -68,7 +68,7 @@ def test_what_no_rule_could_predict_is_refused() -> None:
     require_predictable([NewSetting(0.5, 16.0, momentum=0.5)], heavy, curvature=5.9)
     for curvature, setting, message in (
         (6.0, NewSetting(0.5, 16.0, momentum=0.5), r"or 2\(1 \+ μ\) with momentum, got 3 at"),
-        (None, NewSetting(0.5, 16.0), "predict: expected momentum=, as settings that were run have different ones"),
+        (None, NewSetting(0.5, 16.0), "predict: expected momentum=, as settings that were run have unlike ones"),
     ):
         with pytest.raises(cf.ArgumentError, match=message):
             require_predictable([setting], heavy, curvature=curvature)
@@ -100,5 +100,5 @@ def test_momentum_widens_a_new_setting(rule: cf.Scaling) -> None:
     unlike = replace(rule, extent=replace(rule.extent, momentum=None))
     with pytest.raises(cf.ArgumentError, match="momentum: expected that of the new setting"):
         unlike.predict(learning_rate=0.1, batch_size=16)
-    with pytest.raises(cf.ArgumentError, match="momentum: expected a number from 0 to below 1, got 1.0"):
+    with pytest.raises(cf.ArgumentError, match=r"momentum: expected a number from 0 to below 1, got 1\.0"):
         rule.predict(learning_rate=0.1, batch_size=16, momentum=1.0)

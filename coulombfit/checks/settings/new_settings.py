@@ -65,7 +65,7 @@ class PredictedWidths:
 
 
 def new_setting_from_text(text: str) -> NewSetting:
-    """A setting as on a command line, ``learning_rate=0.02,batch_size=64``, maybe with ``factor=0.1`` and ``momentum=0.9``.
+    """A setting as text, ``learning_rate=0.02,batch_size=64`` and maybe ``factor=0.1`` and ``momentum=0.9``.
 
     :raises ArgumentError: for anything else.
     """
@@ -103,10 +103,9 @@ def require_predictable(settings: Iterable[NewSetting], spectra: Iterable[Spectr
     momenta = {one.provenance.get("momentum", 0.0) for one in several}
     for one in settings:
         if one.momentum is None and len(momenta) > 1:
-            raise ArgumentError(
-                f"predict: expected momentum=, as settings that were run have different ones, got {one}"
-            )
-        if curvature is not None and one.learning_rate * curvature >= 2.0 * (1.0 + (one.momentum or min(momenta))):
+            raise ArgumentError(f"predict: expected momentum=, as settings that were run have unlike ones, got {one}")
+        momentum = min(momenta) if one.momentum is None else one.momentum
+        if curvature is not None and one.learning_rate * curvature >= 2.0 * (1.0 + momentum):
             raise ArgumentError(
                 "predict: expected αΩ below 2, where training is stable, or 2(1 + μ) with momentum, got "
                 f"{one.learning_rate * curvature:.3g} at {one}"

@@ -41,9 +41,7 @@ class Extent:
         """
         found = self.momentum if asked is None else asked
         if found is None:
-            raise ArgumentError(
-                "momentum: expected that of the new setting, as those that were run have different ones"
-            )
+            raise ArgumentError("momentum: expected that of the new setting, as those that were run have unlike ones")
         if not 0.0 <= found < 1.0:
             raise ArgumentError(f"momentum: expected a number from 0 to below 1, got {found!r}")
         return float(found)
