@@ -9,7 +9,8 @@ settings. Every coefficient is one weighted sum Σ_s a_s y_s for all levels, wit
 so that it has the covariance Σ_s a_s² C_s. C_s is estimated from n_s runs, so that tests are Hotelling's with the
 degrees of freedom of Nel and van der Merwe (1986), and intervals Student's with those of Welch and Satterthwaite.
 
-What repulsion between levels of fixed width would do (Eq. 5) is known from the widths: d_l = σ_l²/g Σ_j 1/(t_l − t_j).
+What repulsion alone would do is known from the widths, and differs between Eq. 7 and a fixed matrix plus noise:
+:mod:`coulombfit.checks.settings.repulsion`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from coulombfit.answers.answer import Answer
 from coulombfit.answers.numbers import probability
 from coulombfit.answers.result import Text
 from coulombfit.answers.tables import as_text
+from coulombfit.checks.settings.repulsion import MATRIX, NEARER, SPOKEN, Repulsion, find_share, repulsions, say_which
 from coulombfit.checks.settings.statistics import Settings, settings_of
 from coulombfit.data.spectra import Spectra, real_array
 from coulombfit.numerics.intervals import INTERVAL
@@ -41,7 +43,6 @@ REJECTED = 0.01
 """p-value below which a prediction is rejected."""
 MARGIN = 0.5
 """Shifts of a centre, in standard deviations of its level, within which it counts as where it should be."""
-REPULSION = "repulsion alone"
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +56,10 @@ class Displacement:
     freedom of the covariance as ``runs_freedom``, ``p_value`` (NaN where the runs are too few) and ``answer``. A
     statement is rejected at p < 0.01, and holds where it is not rejected and the 90 % intervals of all levels are
     within half a standard deviation of the level: at the largest α/\\|B\\| for slopes, the smallest for limits.
-    Otherwise the data cannot tell. ``tree`` has draws of limit, slope and curvature.
+    Otherwise the data cannot tell. The slopes of ``repulsion alone``, Eq. 7's, and of ``matrix repulsion alone`` differ
+    by less than that. Either holds where it is not rejected and the 90 % interval of ``share``, how far slopes lie from
+    it towards the other, is within half of the way; ``share half`` is half the length of the interval. ``tree`` has
+    draws of limit, slope and curvature.
     ``settings`` are the statistics of the data, ``predictions`` the names of what was tested.
     """
 
@@ -97,12 +101,14 @@ class Displacement:
         for name, what in named.items():
             if name not in p:
                 continue
-            other = "their targets" if name == "targets" else name
+            other = "their targets" if name == "targets" else SPOKEN.get(name, name)
             said = {
                 Answer.YES: f"{what} are in agreement with {other}",
                 Answer.NO: f"{what} are NOT in agreement with {other}",
             }.get(answers[name], f"the data cannot tell whether {what} are those of {other}")
             parts.append(f"{said} (p {probability(p[name])})")
+        if MATRIX in p:
+            parts.append(say_which({name: answers[name] for name in SPOKEN}))
         return "; ".join([*parts, *self.settings.notes]) + "."
 
     def summary(self) -> Text:
@@ -128,13 +134,16 @@ def displacement(
         many α/\\|B\\| as a level has coefficients.
     :param targets: centres of noiseless training, one a degenerate level, from the top; by default the spectra's own.
     :param predictions: slopes by name, shape (level,), as for example 1/g times those of
-        ``simulators.gaussian_rbm.displacements``. Repulsion alone is always among them where there are several levels.
+        ``simulators.gaussian_rbm.displacements``. Repulsion alone, that of Eq. 7 and that of a matrix, is always among
+        them where there are several levels.
     :param quadratic: whether centres may bend.
     :param seed: of the draws in ``tree``; all tables are in closed form.
-    :raises ArgumentError: for too few settings, or values of another shape.
+    :raises ArgumentError: for too few settings, values of another shape, or the name of a repulsion.
     :raises DataError: for spectra without a setting, or whose levels form unlike clusters.
     """
     check_seed(seed)
+    for name in (predictions or {}).keys() & SPOKEN.keys():
+        raise ArgumentError(f"predictions: expected names other than {list(SPOKEN)}, which are known, got {name!r}")
     settings = settings_of(spectra)
     g, count = settings.strength, len(settings.sizes)
     order = 3 if quadratic else 2
@@ -149,8 +158,7 @@ def displacement(
             )
     weights, contrasts = _weights(settings, order)
     limit, slope, *_ = estimates = weights @ settings.centre
-    if count > 1:
-        known[REPULSION] = _repulsion(settings, limit)
+    pushed = repulsions(settings, limit) if count > 1 else {}
     # standard deviations of levels where α/|B| is smallest and largest
     spread = np.sqrt(np.diagonal(settings.covariance, axis1=1, axis2=2) * settings.runs[:, None])
     near = {"limit": MARGIN * spread[g.argmin()], "slope": MARGIN * spread[g.argmax()] / g.max()}
@@ -166,6 +174,8 @@ def displacement(
     if aims is not None:
         tests["targets"] = judge("limit", limit - aims)
     tests |= {name: judge("slope", slope - value) for name, value in known.items()}
+    tests |= _judge_repulsions(pushed, rows["slope"], slope, settings)
+    known |= {name: one.slope for name, one in pushed.items()}
     covariance, freedom = _covariance(weights, settings)
     rng = generator_for(seed, "displacement", fingerprint_of(g, settings.centre, settings.covariance))
     draws = rng.multivariate_normal(np.zeros(order * count), covariance, DRAWS, method="cholesky")
@@ -203,16 +213,35 @@ def _parts(weights: Float[np.ndarray, "row setting"], settings: Settings) -> Flo
     return np.stack([np.kron(np.outer(a, a), c) for a, c in zip(weights.T, settings.covariance, strict=True)])
 
 
-def _covariance(weights: Float[np.ndarray, "row setting"], settings: Settings) -> tuple[np.ndarray, float]:
-    """Covariance of sums of the means, and its degrees of freedom (Nel and van der Merwe)."""
-    parts = _parts(weights, settings)
+def _judge_repulsions(
+    pushed: Mapping[str, Repulsion], row: Float[np.ndarray, "1 setting"], slope: np.ndarray, settings: Settings
+) -> dict[str, dict[str, object]]:
+    """Tests of both repulsions, whose answers tell one from the other."""
+    tests: dict[str, dict[str, object]] = {}
+    for name, own in pushed.items():
+        (other,) = (one for key, one in pushed.items() if key != name)
+        difference = slope - own.slope
+        share, half = find_share(difference, other.slope - own.slope, *_covariance(row, settings, own))
+        found = _test(row, difference, settings, abs(share) + half < NEARER, own)
+        tests[name] = found | {"share": share, "share half": half}
+    return tests
+
+
+def _covariance(
+    weights: Float[np.ndarray, "row setting"], settings: Settings, predicted: Repulsion | None = None
+) -> tuple[np.ndarray, float]:
+    """Covariance of sums of the means, less what widths predict, and its degrees of freedom (Nel and van der Merwe)."""
+    parts, freedoms = _parts(weights, settings), settings.runs - 1
+    if predicted is not None:
+        parts = np.concatenate([parts, predicted.covariance[None]])
+        freedoms = np.append(freedoms, predicted.freedom)
     total = parts.sum(axis=0)
     # relative to the total, so that units of levels do not matter
     inverse = np.linalg.inv(np.linalg.cholesky(total))
     shares = inverse @ parts @ inverse.T
     spread = np.einsum("skl,slk->s", shares, shares) + np.trace(shares, axis1=1, axis2=2) ** 2
     size = len(total)
-    return total, float((size + size**2) / np.sum(spread / (settings.runs - 1)))
+    return total, float((size + size**2) / np.sum(spread / freedoms))
 
 
 def _half_interval(weights: Float[np.ndarray, "1 setting"], settings: Settings) -> tuple[np.ndarray, np.ndarray]:
@@ -225,13 +254,17 @@ def _half_interval(weights: Float[np.ndarray, "1 setting"], settings: Settings) 
 
 
 def _test(
-    weights: Float[np.ndarray, "row setting"], difference: Float[np.ndarray, " n"], settings: Settings, inside: bool
+    weights: Float[np.ndarray, "row setting"],
+    difference: Float[np.ndarray, " n"],
+    settings: Settings,
+    inside: bool,
+    predicted: Repulsion | None = None,
 ) -> dict[str, object]:
     """Hotelling's test that ``difference`` is zero; ``inside``: intervals end within the margin."""
     size = difference.size
     if not size:
         return {"chi2": 0.0, "freedom": 0, "runs_freedom": np.nan, "p_value": np.nan, "answer": Answer.NOT_RUN}
-    covariance, freedom = _covariance(weights, settings)
+    covariance, freedom = _covariance(weights, settings, predicted)
     t2 = float(difference @ np.linalg.solve(covariance, difference))
     rest = freedom - size + 1
     p = float(stats.f.sf(t2 * rest / (freedom * size), size, rest)) if rest > 1 else np.nan
@@ -254,10 +287,3 @@ def _targets(
     if any(not np.allclose(values, first) for values in own if values is not None):
         raise DataError("spectra: expected the same targets in every setting; give targets=")
     return np.array([part.mean() for part in np.split(first, np.cumsum(sizes)[:-1])])
-
-
-def _repulsion(settings: Settings, limit: Float[np.ndarray, " level"]) -> Float[np.ndarray, " level"]:
-    """Slopes of a gas of fixed widths, σ²/g from all settings."""
-    strength = (settings.q / settings.strength[:, None]).sum(axis=0) / settings.nu.sum(axis=0)
-    apart = limit[:, None] - limit + np.diag(np.full(limit.size, np.inf))
-    return strength * (np.asarray(settings.sizes) / apart).sum(axis=1)
