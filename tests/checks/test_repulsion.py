@@ -10,11 +10,12 @@ from scipy import stats
 
 import coulombfit as cf
 from coulombfit.answers.answer import Answer
-from coulombfit.checks.settings.repulsion import GAS, MATRIX, find_share, repulsions
+from coulombfit.checks.settings.repulsion import ALONE, SPOKEN, TOGETHER, find_share, repulsions
 from coulombfit.checks.settings.statistics import Settings
 from simulators import dyson
 
 G = np.array([1.0, 2.0, 4.0, 8.0, 16.0])
+GAS, MATRIX = ALONE
 Law = Callable[[np.random.Generator, np.ndarray, float, int], np.ndarray]
 
 
@@ -52,10 +53,12 @@ def made(
     )
 
 
-def asked(monkeypatch: pytest.MonkeyPatch, made: tuple[np.ndarray, Settings]) -> cf.Displacement:
+def asked(
+    monkeypatch: pytest.MonkeyPatch, made: tuple[np.ndarray, Settings], besides: np.ndarray | None = None
+) -> cf.Displacement:
     module = importlib.import_module("coulombfit.checks.settings.displacement")
     monkeypatch.setattr(module, "settings_of", lambda spectra: made[1])
-    return module.displacement([], targets=made[0], quadratic=False)
+    return module.displacement([], targets=made[0], besides=besides, quadratic=False)
 
 
 def with_widths(sigma: np.ndarray, runs: int = 10**6, sizes: tuple[int, ...] = (1, 1, 1, 1)) -> Settings:
@@ -144,6 +147,23 @@ def test_answers(monkeypatch: pytest.MonkeyPatch, law: Law, gap: float, runs: in
     assert said in found.verdict
     assert found.predictions == (GAS, MATRIX)
     assert (found.table[[GAS, MATRIX]].notna()).all(axis=None)
+
+
+def test_what_is_known_besides_is_added_to_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Centres pushed by a matrix and moved besides: neither repulsion alone, a matrix's together."""
+    besides = np.array([0.02, -0.03, 0.01, 0.02])
+    centres, settings = made(matrices, np.random.default_rng(8), 6.0, 3000)
+    settings.centre[:] += besides * G[:, None]
+    alone = asked(monkeypatch, (centres, settings))
+    assert set(alone.tests["answer"][list(ALONE)]) == {Answer.NO}
+    found = asked(monkeypatch, (centres, settings), besides=besides)
+    assert found.predictions == TOGETHER
+    assert tuple(found.tests["answer"][list(TOGETHER)]) == (Answer.NO, Answer.YES)
+    np.testing.assert_allclose(found.table[list(TOGETHER)], alone.table[list(ALONE)].add(besides, axis=0), rtol=1e-12)
+    assert f"are in agreement with {SPOKEN[TOGETHER[1]]}" in found.verdict
+    assert "they follow the repulsion of a matrix, not of Eq. 7" in found.verdict
+    with pytest.raises(cf.ArgumentError, match=r"besides: expected 4 slopes, one a level, got shape \(3,\)"):
+        asked(monkeypatch, (centres, settings), besides=besides[:3])
 
 
 def test_names_of_repulsions_are_taken() -> None:

@@ -25,11 +25,18 @@ from coulombfit.answers.answer import Answer
 from coulombfit.checks.settings.statistics import Settings
 from coulombfit.numerics.intervals import INTERVAL
 
-__all__ = ["GAS", "MATRIX", "NEARER", "SPOKEN", "Repulsion", "find_share", "repulsions", "say_which"]
+__all__ = ["ALONE", "NEARER", "SPOKEN", "TOGETHER", "Repulsion", "find_share", "repulsions", "say_which"]
 
-GAS, MATRIX = "repulsion alone", "matrix repulsion alone"
-SPOKEN = {GAS: "repulsion alone, Eq. 7's", MATRIX: "repulsion alone, a matrix's"}
-"""What the two are called where they are read side by side."""
+ALONE = ("repulsion alone", "matrix repulsion alone")
+TOGETHER = ("repulsion and besides", "matrix repulsion and besides")
+"""Names of both predictions, Eq. 7's first, alone and with what is known to displace centres besides."""
+SPOKEN = {
+    ALONE[0]: "repulsion alone, Eq. 7's",
+    ALONE[1]: "repulsion alone, a matrix's",
+    TOGETHER[0]: "Eq. 7's repulsion and what is known besides",
+    TOGETHER[1]: "a matrix's repulsion and what is known besides",
+}
+"""What they are called where they are read side by side."""
 NEARER = 0.5
 """Shares of the way to the other prediction, within which slopes are nearer to their own."""
 
@@ -44,10 +51,13 @@ class Repulsion:
     freedom: float
 
 
-def repulsions(settings: Settings, limit: Float[np.ndarray, " level"]) -> dict[str, Repulsion]:
+def repulsions(
+    settings: Settings, limit: Float[np.ndarray, " level"], besides: Float[np.ndarray, " level"] | None = None
+) -> dict[str, Repulsion]:
     """Both predictions, by name, Eq. 7's first.
 
     :param limit: centres as α/\\|B\\| → 0.
+    :param besides: slopes by what else displaces centres, added to both.
     """
     nu = settings.nu.sum(axis=0)
     variance = (settings.q / settings.strength[:, None]).sum(axis=0) / nu
@@ -57,7 +67,11 @@ def repulsions(settings: Settings, limit: Float[np.ndarray, " level"]) -> dict[s
     gas = np.diag(push.sum(axis=1))
     matrix = 0.25 * (gas + push)
     noise, freedom = 2.0 * variance**2 / nu, float(nu.min())
-    return {name: Repulsion(a @ variance, (a * noise) @ a.T, freedom) for name, a in ((GAS, gas), (MATRIX, matrix))}
+    names, known = (ALONE, 0.0) if besides is None else (TOGETHER, besides)
+    return {
+        name: Repulsion(a @ variance + known, (a * noise) @ a.T, freedom)
+        for name, a in zip(names, (gas, matrix), strict=True)
+    }
 
 
 def find_share(
@@ -82,12 +96,12 @@ def find_share(
     return share, float(stats.t.ppf(0.5 + INTERVAL / 2, rest) * sd)
 
 
-def say_which(answers: dict[str, Answer]) -> str:
+def say_which(gas: Answer, matrix: Answer) -> str:
     """Which of the two the slopes follow, as a part of a sentence."""
-    for name, other in ((MATRIX, "Eq. 7"), (GAS, "a matrix")):
-        if answers[name] is Answer.YES:
-            own = "a matrix" if name == MATRIX else "Eq. 7"
-            return f"they follow the repulsion of {own}, not of {other}"
-    if all(answers[name] is Answer.NO for name in SPOKEN):
+    if matrix is Answer.YES:
+        return "they follow the repulsion of a matrix, not of Eq. 7"
+    if gas is Answer.YES:
+        return "they follow the repulsion of Eq. 7, not of a matrix"
+    if gas is matrix is Answer.NO:
         return "they follow neither the repulsion of a matrix nor that of Eq. 7"
     return "the data cannot tell whether they follow the repulsion of a matrix or of Eq. 7"
