@@ -58,5 +58,5 @@ if not SMOKE:
 # %%
 figure, axes = plt.subplots(layout="constrained")
 plots.displacement(found, axes)
-plots.savefig(figure, arguments.out)
+plots.savefig(figure, arguments.out, "page")
 print(f"saved {arguments.out}")

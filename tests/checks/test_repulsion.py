@@ -89,8 +89,9 @@ def test_a_pair_pushes_twice() -> None:
     assert (np.abs(shift - push) < 4 * errors).all()
     assert min(abs(shift[0] - 0.5 * push[0]), abs(shift[0] - 2 * push[0])) > 7 * errors[0]
     settings = with_widths(np.full(4, sigma))
-    three = {name: getattr(settings, name)[:, :3] for name in ("nu", "q")}
-    found = repulsions(Settings(**{**vars(settings), **three, "sizes": (1, 2, 1)}), centres)
+    three = {name: getattr(settings, name)[:, :3] for name in ("nu", "q", "centre", "factor")}
+    three |= {"covariance": settings.covariance[:, :3, :3], "sizes": (1, 2, 1)}
+    found = repulsions(Settings(**{**vars(settings), **three}), centres)
     np.testing.assert_allclose(found[MATRIX].slope, push, rtol=1e-12)
 
 
@@ -98,14 +99,14 @@ def test_errors_of_predictions_are_those_of_widths() -> None:
     """Covariance of both slopes over samples of widths, 20 degrees of freedom a level."""
     rng, centres, sigma = np.random.default_rng(2), np.array([9.0, 6.5, 5.0, 1.0]), np.array([0.1, 0.2, 0.15, 0.05])
     base = with_widths(sigma, 4)
-    drawn = rng.chisquare(4, (4000, 5, 4)) * sigma**2 * G[:, None]
+    drawn = rng.chisquare(4, (1500, 5, 4)) * sigma**2 * G[:, None]
     slopes = {name: [] for name in (GAS, MATRIX)}
     for q in drawn:
         for name, one in repulsions(Settings(**{**vars(base), "q": q}), centres).items():
             slopes[name].append(one.slope)
     for name, one in repulsions(base, centres).items():
         sd = np.sqrt(np.diag(one.covariance))
-        np.testing.assert_allclose(np.cov(slopes[name], rowvar=False) / np.outer(sd, sd), _correlation(one), atol=0.12)
+        np.testing.assert_allclose(np.cov(slopes[name], rowvar=False) / np.outer(sd, sd), _correlation(one), atol=0.17)
         assert one.freedom == 20
 
 
@@ -118,11 +119,11 @@ def test_intervals_of_the_share_hold_it() -> None:
     """90 % at 8 degrees of freedom and 4 levels, where a normal interval with the plain variance holds 66 %."""
     rng, other, held = np.random.default_rng(5), np.array([1.0, -0.5, 0.2, 2.0]), []
     root = np.linalg.cholesky(0.4 + 0.6 * np.eye(4)) * 0.7
-    for _ in range(2000):
+    for _ in range(1000):
         noise = rng.standard_normal((8, 4)) @ root.T
         share, half = find_share(0.3 * other + root @ rng.standard_normal(4), other, noise.T @ noise / 8, 8.0)
         held.append(abs(share - 0.3) < half)
-    assert abs(np.mean(held) - 0.9) < 4 * np.sqrt(0.09 / 2000)
+    assert abs(np.mean(held) - 0.9) < 4 * np.sqrt(0.09 / 1000)
     assert find_share(other, other, np.eye(4), 4.0)[1] == np.inf
 
 
