@@ -1,8 +1,9 @@
 # %% [markdown]
-"""What displaces the centres of a Gaussian RBM's levels? Slopes in α/|B| beside two predictions without a parameter.
+"""What displaces the centres of a Gaussian RBM's levels? Slopes in α/|B| beside predictions without a parameter.
 
-Figure 3 (left) of the source, which names the repulsion between levels. Second-order perturbation theory of the update
-(``gaussian_rbm.displacements``) is the other.
+Figure 3 (left) of the source, which names the repulsion between levels: that of Eq. 7, or the half of it that levels of
+a matrix have, from measured widths. Second-order perturbation theory of the update (``gaussian_rbm.displacements``) is
+the third. Its part that is no repulsion, taken as known, leaves the question which repulsion there is besides.
 
     python examples/displacement.py --runs 3000
 """
@@ -18,7 +19,7 @@ import numpy as np
 
 import coulombfit as cf
 from coulombfit import plots
-from simulators import gaussian_rbm
+from simulators import dyson, gaussian_rbm
 
 SMOKE = os.environ.get("COULOMBFIT_SMOKE") == "1"  # small, to see that it runs
 SETTINGS = [(0.05, 256), (0.025, 256), (0.05, 128), (0.05, 512), (0.025, 128)][: 2 if SMOKE else 5]
@@ -42,12 +43,14 @@ for seed, (rate, batch) in enumerate(SETTINGS):
     spectra.append(cf.Spectra(run.eigenvalues[:, -1], rate, batch, targets, name=f"α {rate}, |B| {batch}"))
 
 # %% [markdown]
-# Infer slopes, and test both predictions; the same settings also tell whether widths follow the scaling rule.
+# Infer slopes, and test all predictions; the same settings also tell whether widths follow the scaling rule.
 
 # %%
 slopes = gaussian_rbm.displacements(learning_rate=0.05, batch_size=512)[LEVELS] / (0.05 / 512)
 found = cf.displacement(spectra, predictions={"perturbation theory": slopes}, quadratic=False)
 print(found.summary())
+repulsion = dyson.matrix_shift(targets, np.sqrt(2 * targets))[LEVELS]  # σ² = 2x α/|B|
+print("besides curvature:", cf.displacement(spectra, besides=slopes - repulsion, quadratic=False).verdict)
 if not SMOKE:
     x = targets[LEVELS]
     print(cf.scaling(spectra, curvature=2 * x / (9 - x) ** 2).verdict)
@@ -55,5 +58,5 @@ if not SMOKE:
 # %%
 figure, axes = plt.subplots(layout="constrained")
 plots.displacement(found, axes)
-plots.savefig(figure, arguments.out)
+plots.savefig(figure, arguments.out, "page")
 print(f"saved {arguments.out}")

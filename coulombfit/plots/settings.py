@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import cycle
 
 import matplotlib as mpl
 import numpy as np
@@ -10,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from coulombfit.checks.settings.displacement import Displacement
+from coulombfit.checks.settings.repulsion import ALONE, TOGETHER
 from coulombfit.checks.settings.scaling_result import Scaling
 from coulombfit.numerics.intervals import INTERVAL
 from coulombfit.plots.kit.axes import Panels, grid, label_decades, legend_on_top, one_axes, own_lettering
@@ -20,6 +22,13 @@ from coulombfit.plots.kit.symbols import ALPHA_OVER_B
 __all__ = ["displacement", "scaling"]
 
 GRID = 100
+DASHES = (*LINES, (0, (8, 3)), (0, (5, 1, 1, 1, 1, 1)))
+"""Lines of predictions: two repulsions, and four of the user's."""
+REPULSIONS = {
+    **dict(zip(ALONE, ("Eq. 7's repulsion", "a matrix's repulsion"), strict=True)),
+    **dict(zip(TOGETHER, ("Eq. 7's, and besides", "a matrix's, and besides"), strict=True)),
+}
+"""Names of both repulsions in a legend."""
 ENDS = ((1 - INTERVAL) / 2, 0.5, (1 + INTERVAL) / 2)
 PANELS = ("widths on linear axes", "widths on logarithmic axes", "σ over the rule")
 ROOT = r"$\sqrt{\alpha/|B|}$"
@@ -119,10 +128,11 @@ def displacement(result: Displacement, ax: Axes | None = None) -> Axes:
         )
         lower, upper = np.quantile(slope * across + bend * across**2, [ENDS[0], ENDS[2]], axis=0)
         ax.fill_between(across, lower, upper, color=colour, alpha=0.2, linewidth=0)
-        for name, line in zip(result.predictions, LINES, strict=False):
+        for name, line in zip(result.predictions, cycle(DASHES)):
             ax.plot(across, row[name] * across, color=colour, linestyle=line, linewidth=thin)
-    for name, line in zip(result.predictions, LINES, strict=False):
-        ax.plot([], [], color=grey(ax, 0.8), linestyle=line, linewidth=thin, label=legible(name))
+    for name, line in zip(result.predictions, cycle(DASHES)):
+        label = legible(REPULSIONS.get(name, name))
+        ax.plot([], [], color=grey(ax, 0.8), linestyle=line, linewidth=thin, label=label)
     ax.set(xlabel=ALPHA_OVER_B, ylabel="centre less its limit, units of $x$", xlim=(0, None))
     legend_on_top(ax)
     return ax
