@@ -12,6 +12,7 @@ a record no longer than the memory, w is not known, and nothing is said.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -108,7 +109,7 @@ def _share_of_places(d: Float[np.ndarray, "run snapshot"]) -> tuple[float, float
     if total[2] / total[1] + SURE * known_to > LEVELLED:
         return 0.0, 0.0, 0.0
 
-    def log_ratio(sums: Float[np.ndarray, "3 ..."]) -> np.ndarray:
+    def log_ratio(sums: Float[np.ndarray, "3 ..."]) -> Any:
         return np.log(sums[0] * (2 * sums[1] - sums[2]) / sums[1] ** 2)
 
     each = log_ratio(without)

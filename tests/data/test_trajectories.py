@@ -44,7 +44,7 @@ def test_uneven_steps_are_told() -> None:
     assert "15 to 25 apart (median 25)" in cf.Trajectories(levels(), steps).provenance["trajectories"]["described"]
 
 
-def test_clusters_are_the_users_to_state() -> None:
+def test_clusters_are_the_users_to_state(unchecked: None) -> None:
     x = levels()
     for given, expected in (
         ("single", ((0,), (1,), (2,))),

@@ -47,6 +47,7 @@ def run_page(path: Path, folder: Path, compiled: Path, languages: tuple[str, ...
     program.write_text(json.dumps([path.name, blocks]), encoding="utf-8")
     here = str(Path(sys.executable).parent)
     environment = {**os.environ, "MPLBACKEND": "agg", "COULOMBFIT_CACHE_DIR": str(compiled), "COLUMNS": "120"}
+    environment["XLA_FLAGS"] = ""  # programs, and numbers, as readers have them
     environment |= {"JAX_COMPILATION_CACHE_DIR": str(compiled / "python"), **CACHE_EVERYTHING}
     environment["PATH"] = os.pathsep.join([here, environment["PATH"]])
     command = [sys.executable, "-W", "error", str(ROOT / "tests" / "docs" / "page.py"), str(program)]

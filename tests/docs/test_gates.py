@@ -133,3 +133,6 @@ def test_commands_are_read_as_a_shell_reads_them() -> None:
 
 def test_scripts_run_every_gate() -> None:
     assert scripts() == {GATES["fast"], "slow", "long or slow"}  # that of the laws is the fast one
+    run = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    for folder in re.findall(r"--ignore=(\S+)", "\n".join(run)):
+        assert any(line.endswith(f" {folder}") and "-m slow" in line for line in run), f"nothing runs {folder}"

@@ -49,7 +49,7 @@ class DysonPath(Distribution):
         memories: Float[Array, " cluster"],
         betas: Float[Array, " pair"] | float,
         sizes: Sequence[int],
-        gaps: Sequence[float],
+        gaps: Sequence[float] | np.ndarray,
     ) -> None:
         refuse_forked()
         self.centres, self.widths, self.memories, self.betas = centres, widths, memories, betas
