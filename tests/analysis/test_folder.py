@@ -90,6 +90,7 @@ def test_a16_a_folder_without_locks_is_said_to_be_one(small: Path, monkeypatch) 
         run(load(small / "analysis.toml"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["fits/setting0.one-species.nc", "scaling.nc", "report.html"])
 def test_a16_what_is_kept_is_checked_by_digest(small: Path, name: str) -> None:
     """A file that another program has changed is made again; not one that is only as old."""
@@ -112,6 +113,7 @@ ODD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", ODD.values(), ids=ODD)
 def test_a16_damaged_results_count_as_none(small: Path, content: str) -> None:
     kept = small / "analysis" / "kept" / "sets" / "setting1.json"
@@ -127,6 +129,7 @@ def test_a16_damaged_results_count_as_none(small: Path, content: str) -> None:
     kept.write_bytes(before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [None, "{", "[]", '{"analysis": 5}', '{"analysis": "other"}'])
 def test_a16_results_that_nobody_owns_are_refused_to_another(small: Path, content: str | None) -> None:
     """The name of the owner is gone or damaged, and the results are somebody's."""
@@ -158,6 +161,7 @@ def test_a16_plans_of_one_name_do_not_share_a_folder(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.slow
 def test_two_analyses_in_one_place_have_folders_of_their_own(small: Path) -> None:
     (small / "other.toml").write_text(TWO.replace("[data]]", "[data]]\npair = 0"))
     assert load(small / "other.toml").out_folder == small / "other"
@@ -187,6 +191,7 @@ def test_b1_an_analysis_spares_itself_and_what_others_have_written(tmp_path: Pat
     assert [path.name for path in (tmp_path / "there").iterdir() if path.name != ".lock"] == ["report.html"]
 
 
+@pytest.mark.slow
 def test_results_say_whether_laws_describe_the_data_and_training_was_over(small: Path) -> None:
     found = json.loads((small / "analysis" / "results.json").read_text())
     one = found["sets"]["setting0"]

@@ -163,7 +163,7 @@ def test_a6_an_exponent_as_wide_as_its_prior_cannot_tell() -> None:
     assert "settings do not differ in batch size, whose exponent is not asked" in found.verdict
 
 
-@pytest.mark.one_by_default
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [1.0, 0.0])
 def test_a6_the_report_has_the_answer(rate: float) -> None:
     """As the check has it, in each of its three states."""

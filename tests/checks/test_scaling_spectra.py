@@ -41,6 +41,7 @@ def test_a4_the_same_runs_are_seen_in_any_order_and_in_part(kind: str) -> None:
             cf.scaling([*spectra, again], **QUICK)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:eigenvalues. runs .* are equal")
 def test_a4_rounded_runs_that_meet_by_chance_are_no_copies() -> None:
     exact = zip(at(WIDTHS, FOUR), FOUR, strict=True)

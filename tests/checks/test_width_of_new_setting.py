@@ -21,6 +21,7 @@ def rule() -> cf.Scaling:
     return cf.scaling([_pairs(*one, seed) for seed, one in enumerate(settings)], sampler="laplace")
 
 
+@pytest.mark.slow
 def test_a_setting_amid_the_others(rule: cf.Scaling) -> None:
     found = rule.predict(learning_rate=0.1, batch_size=32)
     true = 0.4 * np.sqrt(0.1 / 32)
@@ -29,6 +30,7 @@ def test_a_setting_amid_the_others(rule: cf.Scaling) -> None:
     assert found.loc[0, "sd"] / true < 0.15  # the scatter of six settings is little known
 
 
+@pytest.mark.slow
 def test_a_setting_that_was_run_is_found_as_the_rule_has_it(rule: cf.Scaling) -> None:
     row = rule.levels.iloc[0]
     found = rule.predict(learning_rate=row["learning_rate"], batch_size=row["batch_size"])

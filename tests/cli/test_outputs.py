@@ -49,6 +49,7 @@ def test_b2_fits_are_named_after_the_file_the_model_and_the_likelihood() -> None
     }
 
 
+@pytest.mark.slow
 def test_b2_a_result_of_other_data_is_never_overwritten_unless_asked_for() -> None:
     run("fit", "own.nc", "--out", "fit.nc", "--report", "page.html", *QUICK)
     first = cf.Fit.load("fit.nc").record["data"]["fingerprint"]

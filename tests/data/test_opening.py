@@ -180,6 +180,7 @@ def loop(path: Path) -> None:
     path.write_bytes(content)
 
 
+@pytest.mark.slow
 def test_c4_a_loop_in_hdf5_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loop(tmp_path / "x.nc")
     monkeypatch.setattr(netcdf, "SECONDS", 1.5)

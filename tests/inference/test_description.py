@@ -69,6 +69,7 @@ def test_laws_describe_their_own_data(model: str, likelihood: str, x: np.ndarray
     assert all(0.003 <= p <= 1 for p in found.p_values.values())
 
 
+@pytest.mark.slow
 def test_levels_that_do_not_repel_are_told() -> None:
     x = np.random.default_rng(7).normal(4.0, 0.05, (300, 2))
     assert fit(x).description.answer is Answer.NO
@@ -83,6 +84,7 @@ def test_a_handful_of_runs_cannot_tell() -> None:
     assert "the data cannot tell, 20 runs are too few to show much (least p " in found.verdict
 
 
+@pytest.mark.slow
 def test_what_was_not_run_says_so() -> None:
     tree = fit(one_species(100, 1)).tree
     assert describe(tree.drop_nodes("posterior_predictive")).verdict == (
@@ -276,6 +278,7 @@ def test_a_file_whose_predictions_are_not_of_its_data_is_damaged(tmp_path, name:
         cf.Fit.load(tmp_path / "fit.nc")
 
 
+@pytest.mark.slow
 def test_a_file_is_loaded_without_being_described(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = fit(one_species(30, 0))
     found.save(tmp_path / "fit.nc")

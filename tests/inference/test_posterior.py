@@ -89,7 +89,7 @@ def grid_moments(axes: list[np.ndarray], log_posterior, values: dict) -> dict[st
     return moments
 
 
-@pytest.mark.parametrize("runs", [3, 40])
+@pytest.mark.parametrize("runs", [pytest.param(3, marks=pytest.mark.slow), 40])
 def test_the_posterior_is_the_one_quadrature_gives(few: np.ndarray, runs: int) -> None:
     """With three runs the priors matter, and are those the summary prints."""
     fit = cf.fit(few[:runs], "one-species", sampler="nuts", sampling=cf.Sampling(draws=5000))

@@ -63,6 +63,11 @@ LAWS = {
     "NumPyro's half normal": T(dist.HalfNormal, {"scale": 0.05}),
 }
 every = pytest.mark.parametrize("name", LAWS)
+# What takes a program a law: one law of every kind at every change.
+OF_EVERY_KIND = ("one-species pair", "split pair", "surmise", "gas of clusters", "step of a pair", "NumPyro's normal")
+some = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in OF_EVERY_KIND else pytest.mark.slow) for name in LAWS]
+)
 
 
 def traced(t: T) -> dict[str, object]:
@@ -93,7 +98,7 @@ def inside(t: T) -> np.ndarray:
     return np.asarray(t.make().sample(jax.random.key(0), (4,)))
 
 
-@every
+@some
 def test_support_and_shapes(name) -> None:
     t = LAWS[name]
     law, x = t.make(), inside(t)
@@ -238,6 +243,7 @@ OUTSIDE = {
 }
 
 
+@pytest.mark.one_by_default
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_outside_the_support_is_minus_infinity(name) -> None:
     """Validated, which warns, or not; compiled or not."""

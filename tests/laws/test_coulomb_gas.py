@@ -121,6 +121,7 @@ def test_units_and_origin_do_not_matter(name: str) -> None:
         np.testing.assert_allclose(other.log_prob(scale * x + origin), expected, rtol=1e-12, atol=1e-8 * (origin > 0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "law",
     [

@@ -121,6 +121,7 @@ def test_the_repulsion_of_real_matrices_is_one() -> None:
     assert not cf.compare({"free": free, "fixed": fixed}).preferred("free", "fixed")
 
 
+@pytest.mark.slow
 def test_what_has_no_normaliser_is_refused() -> None:
     three = np.array([[5.0, 5.0, 5.0, 1.0]]) + np.random.default_rng(0).normal(0, 0.01, (50, 4))
     with pytest.raises(cf.DataError, match=r"clusters of one or two levels, or one cluster, got clusters of \(3, 1\)"):

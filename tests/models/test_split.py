@@ -113,6 +113,7 @@ def test_compressed_observations_stand_for_all(likelihood: str, split: float) ->
     np.testing.assert_allclose(differences, 0.0, atol=0.02)
 
 
+@pytest.mark.slow
 def test_a_fit_reports_and_recovers(fitted: cf.Fit) -> None:
     table = fitted.table()
     assert list(table.index) == ["centre", "split", "sigma"]
@@ -149,6 +150,7 @@ def test_levels_that_are_no_degenerate_pair_are_doubted_where_they_have_to_be_on
         cf.fit(far, "one-species")
 
 
+@pytest.mark.slow
 def test_priors_and_values_of_the_split_are_stated_in_units_of_the_data() -> None:
     model, unit = MODELS["split-pair"], Standardisation(4.0, 0.05)
     pair = model.likelihood("pair")

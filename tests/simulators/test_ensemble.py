@@ -306,6 +306,7 @@ def test_precision_is_asked_for_not_switched() -> None:
     assert jax.numpy.ones(1).dtype == np.float32
 
 
+@pytest.mark.slow
 def test_files_are_read_back(tmp_path: Path) -> None:
     """By the fitting side, with the setting they were made with."""
     import coulombfit as cf

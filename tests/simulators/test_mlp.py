@@ -200,6 +200,7 @@ def test_what_is_not_at_a_minimum_is_warned_about() -> None:
         mlp.simulate(**SMALL, warmup=2, runs=2, steps=1)
 
 
+@pytest.mark.slow
 def test_runs_that_diverge_are_left_out_or_refused() -> None:
     with pytest.raises(simulators.Diverged, match="all 2 runs diverged: weights grew without bound"):
         mlp.simulate(**{**SMALL, "learning_rate": 30.0, "activation": "identity"}, runs=2, steps=2000)
