@@ -29,8 +29,8 @@ CELLS = [
     for likelihood in one.likelihoods
     if not (likelihood.over_time or likelihood.spread_of_runs)
 ]
-"""Of ensembles by their likelihood; trajectories are in tests/inference/test_trajectories.py, conditionals of levels, with
-intervals by the spread of runs, in tests/inference/test_sandwich.py."""
+"""Of ensembles by their likelihood; trajectories are in tests/inference/test_trajectories.py, conditionals of levels,
+with intervals by the spread of runs, in tests/inference/test_sandwich.py."""
 
 
 @cache

@@ -155,7 +155,7 @@ def test_intervals_cover_at_any_distance(gap: float) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("model", ["gas", "gas-beta"])
 def test_intervals_of_a_gas_cover_from_30_runs_on(model: str) -> None:
-    """400 sets of 30 runs by Dyson dynamics, three levels two widths apart: centres, and widths, of all levels together.
+    """400 sets of 30 runs by Dyson dynamics, three levels two widths apart: all centres, and all widths, together.
 
     That of β is wide at 30 runs, and covers more, as its prior holds it.
     """
