@@ -27,9 +27,10 @@ CELLS = [
     (model, likelihood.name)
     for model, one in MODELS.items()
     for likelihood in one.likelihoods
-    if not likelihood.over_time
+    if not (likelihood.over_time or likelihood.spread_of_runs)
 ]
-"""Of ensembles; trajectories are in tests/inference/test_trajectories.py."""
+"""Of ensembles by their likelihood; trajectories are in tests/inference/test_trajectories.py, conditionals of levels,
+with intervals by the spread of runs, in tests/inference/test_sandwich.py."""
 
 
 @cache

@@ -13,7 +13,7 @@ from coulombfit.inference.preparation import ask, prepare
 from coulombfit.inference.sandwich import climb, score_runs
 from coulombfit.runtime.precision import double_precision
 from coulombfit.samplers.settings import DEFAULT
-from simulators import ensembles, teacher_student
+from simulators import dyson, ensembles, teacher_student
 
 CENTRES = np.array([4.45, 4.2, 4.0])
 
@@ -150,6 +150,26 @@ def test_intervals_cover_at_any_distance(gap: float) -> None:
     for name, true in truth.items():
         lower, upper = _interval(posterior[name], 300)
         assert 0.87 < ((lower < true) & (true < upper)).mean() < 0.93
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("model", ["gas", "gas-beta"])
+def test_intervals_of_a_gas_cover_from_30_runs_on(model: str) -> None:
+    """400 sets of 30 runs by Dyson dynamics, three levels two widths apart: all centres, and all widths, together.
+
+    That of β is wide at 30 runs, and covers more, as its prior holds it.
+    """
+    truth = {"centre": np.array([4.2, 4.0, 3.8]), "sigma": np.full(3, 0.1), "beta": np.ones(1)}
+    run = dyson.simulate(centres=truth["centre"], widths=0.1, runs=12_000, steps=300, seed=30)
+    sets = [cf.Spectra(x, clusters="single") for x in run.eigenvalues[:, -1].reshape(400, 30, 3)]
+    posterior = cf.fit_many(sets, model, "conditionals").tree["posterior"].to_dataset()
+    for name, true in truth.items():
+        if name in posterior:
+            lower, upper = _interval(
+                posterior[name] if name != "beta" else posterior[name].expand_dims("level", -1), 400
+            )
+            rate = ((lower < true) & (true < upper)).mean()
+            assert 0.86 < rate < (0.99 if name == "beta" else 0.93), (name, rate)
 
 
 def _interval(values: xr.DataArray, sets: int) -> tuple[np.ndarray, np.ndarray]:
