@@ -65,5 +65,5 @@ def test_finite_steps_are_kept() -> None:
     rule = cf.scaling(spectra, curvature=omega, sampler="laplace")
     found = rule.predict(learning_rate=0.8, batch_size=16)
     assert found.loc[0, "lower"] < 0.1 * np.sqrt(0.8 / 0.6 / 16) < found.loc[0, "upper"]
-    with pytest.raises(cf.ArgumentError, match="learning_rate: expected αΩ/\(1 \+ μ\) below 2"):
+    with pytest.raises(cf.ArgumentError, match=r"learning_rate: expected αΩ/\(1 \+ μ\) below 2"):
         rule.predict(learning_rate=2.5, batch_size=16)
