@@ -76,7 +76,7 @@ def test_gaussian_machines_before_they_are_stationary() -> None:
     assert found.table.loc["omega", "median"] == pytest.approx(2 * level / (9 - level) ** 2, rel=0.1)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_stationary_gaussian_machines() -> None:
     run = gaussian_rbm.simulate(**MACHINE, runs=128, steps=3500, save_every=1, seed=1)
     for pair, true in (([1, 2], 1), ([3, 4], 3)):

@@ -44,7 +44,7 @@ def test_every_cluster_is_reported(gas: cf.Fit) -> None:
     assert gas.model.free_parameters(gas.observed_by) == 12
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_gas_is_kept_and_drawn(gas: cf.Fit, tmp_path) -> None:
     gas.save(tmp_path / "gas.nc")
     again = cf.Fit.load(tmp_path / "gas.nc")
