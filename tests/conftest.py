@@ -4,16 +4,24 @@ import gc
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 
 from coulombfit.runtime.compile_cache import FOLDER, use_cache
+
+EMITTERS = "0.10.2"
+"""The version of jaxlib whose compiler was seen to do without emitters of fusions; that of Python 3.12 on does not."""
 
 # before JAX is imported; workers find what others have compiled, and the next run what this one has
 os.environ.setdefault(FOLDER, str(Path(__file__).parents[1] / ".pytest_cache" / "compiled"))
 use_cache()
 # most programs of the tests run once, and take longer to be made fast than they would save; an XLA_FLAGS of one's own
 # stays, also an empty one: gates for which programs run long give it
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
+QUICK = ["--xla_backend_optimization_level=0"]
+if version("jaxlib") == EMITTERS:
+    # takes half the time of a small program; XLA ends the process over a flag that it does not know
+    QUICK.append("--xla_cpu_use_fusion_emitters=false")
+os.environ.setdefault("XLA_FLAGS", " ".join(QUICK))
 
 import jax
 import jaxtyping
